@@ -1,0 +1,1 @@
+"""`renrakumo`: the operator's command line."""

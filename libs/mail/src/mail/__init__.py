@@ -1,0 +1,1 @@
+"""Reading and writing mail: pure functions, no I/O."""

@@ -1,0 +1,1 @@
+"""The office: REST for the administrators' web front end."""

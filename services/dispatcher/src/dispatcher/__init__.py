@@ -1,0 +1,1 @@
+"""The postmen: SMTP out, paced per carrier."""

@@ -1,0 +1,1 @@
+"""The front door: SMTP in, classify, store on the bus, 250."""

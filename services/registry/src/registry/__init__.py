@@ -1,0 +1,1 @@
+"""The vault: the only one that holds persons."""

@@ -1,0 +1,1 @@
+"""The voice: composes every automatic mail."""
