@@ -1,0 +1,55 @@
+"""What replies and bounces mean, as receipts reads them after checking their token."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AwareDatetime, Field
+
+from contracts.base import Event, Ref, UnitCode
+from contracts.sealed import Sealed
+
+ConfirmationKind = Literal["registration", "leave", "post", "unsubscribe"]
+
+
+class ConfirmationGiven(Event):
+    """A person confirmed by reply (or by one click, for `unsubscribe`).
+
+    `message_ref` and `recipient_ref` are what the token held: registration: (registration, member or registration);
+    leave: (request, member); post: (message, poster); unsubscribe: (message, copy). `expired`: the token was genuine but
+    older than its life. `reply` is `ReplyText` for registry (registration only)."""
+
+    name: ClassVar[str] = "confirmation.given"
+
+    unit: UnitCode
+    kind: ConfirmationKind
+    message_ref: Ref
+    recipient_ref: Ref
+    issued_at: AwareDatetime
+    expired: bool = False
+    reply: Sealed | None = None
+
+
+class AnswerRecorded(Event):
+    """An answer is in the ledger. `choice` is 1-based; None with `needs_look` when a human should read it."""
+
+    name: ClassVar[str] = "answer.recorded"
+
+    unit: UnitCode
+    message: Ref
+    copy_ref: Ref
+    member: Ref | None = None
+    child: Ref | None = None
+    choice: Annotated[int, Field(ge=1)] | None = None
+    needs_look: bool = False
+
+
+class CopyBounced(Event):
+    """A copy came back after it had been accepted (RFC 3464). `hard`: the address is dead beyond doubt."""
+
+    name: ClassVar[str] = "copy.bounced"
+
+    unit: UnitCode
+    message: Ref
+    copy_ref: Ref
+    verdict: str
+    hard: bool
+    status: str | None = None

@@ -1,0 +1,23 @@
+"""What could not be processed, with the reason, for the operator."""
+
+from typing import ClassVar
+
+from contracts.base import Event
+
+
+class DeadLetter(Event):
+    """A message that a consumer gave up on. `payload` is base64 of what was on the bus, sealed parts still sealed;
+    `reason` is the error's class and static text, never what the message said."""
+
+    name: ClassVar[str] = "dead"
+
+    service: str
+    consumer: str
+    subject: str
+    reason: str
+    attempts: int
+    headers: dict[str, str] = {}
+    payload: str
+
+    def bus_subject(self) -> str:
+        return f"dead.{self.service}"

@@ -1,0 +1,126 @@
+"""Streams, consumers and buckets of the bus, declared once and applied by `renrakumo bus apply`.
+
+Services bind to what is declared here; they never create. A stream's `replicas` are set when it is applied.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from contracts.base import CARRIERS, LANES
+
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """One stream. Times in seconds; `max_per_subject` 0 means no limit."""
+
+    name: str
+    subjects: tuple[str, ...]
+    retention: Literal["limits", "workqueue"] = "limits"
+    max_age: float = 14 * DAY
+    duplicate_window: float = 600.0
+    max_per_subject: int = 0
+    schedules: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSpec:
+    """One durable pull consumer and the service that reads it. `ack_wait` in seconds; delivery is without limit, the bus
+    loop decides when to give up."""
+
+    stream: str
+    name: str
+    service: str
+    filters: tuple[str, ...]
+    ack_wait: float = 30.0
+    max_ack_pending: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSpec:
+    """One key-value bucket. `ttl` in seconds, 0 = for ever."""
+
+    name: str
+    ttl: float = 0.0
+    max_value: int = 4_000_000
+    writers: tuple[str, ...] = field(default=())
+    readers: tuple[str, ...] = field(default=())
+
+
+INBOUND = StreamSpec("INBOUND", ("inbound.>",))
+EVENTS = StreamSpec(
+    "EVENTS",
+    ("registration.>", "leave.>", "post.>", "message.>", "confirmation.>", "answer.>", "copy.>"),
+    max_age=30 * DAY,
+)
+DELIVERY = StreamSpec(
+    "DELIVERY",
+    (*(f"delivery.{lane}.*" for lane in LANES), "delivery.schedule.*"),
+    retention="workqueue",
+    schedules=True,
+)
+OUTCOMES = StreamSpec("OUTCOMES", ("delivery.planned", "delivery.settled"), max_age=30 * DAY)
+PROGRESS = StreamSpec("PROGRESS", ("progress.*",), max_age=3 * DAY, max_per_subject=1)
+DEADLETTERS = StreamSpec("DEADLETTERS", ("dead.*",), max_age=90 * DAY)
+
+STREAMS: tuple[StreamSpec, ...] = (INBOUND, EVENTS, DELIVERY, OUTCOMES, PROGRESS, DEADLETTERS)
+
+DIRECTORY = BucketSpec(
+    "directory", writers=("admin-api",), readers=("ingress-smtp", "registry", "responder", "dispatcher")
+)
+CONTENT = BucketSpec("content", ttl=40 * DAY, writers=("admin-api",), readers=("dispatcher",))
+ANSWERED = BucketSpec("answered", ttl=3_600.0, writers=("responder",), readers=("responder",))
+
+BUCKETS: tuple[BucketSpec, ...] = (DIRECTORY, CONTENT, ANSWERED)
+
+REGISTRY_INBOUND = ConsumerSpec(
+    "INBOUND", "registry-inbound", "registry", ("inbound.entry", "inbound.leave", "inbound.post")
+)
+REGISTRY_EVENTS = ConsumerSpec(
+    "EVENTS",
+    "registry-events",
+    "registry",
+    ("confirmation.given", "message.approved", "copy.bounced"),
+    ack_wait=60.0,
+)
+REGISTRY_OUTCOMES = ConsumerSpec("OUTCOMES", "registry-outcomes", "registry", ("delivery.settled",))
+RESPONDER_INBOUND = ConsumerSpec("INBOUND", "responder-inbound", "responder", ("inbound.info", "inbound.operator"))
+RESPONDER_EVENTS = ConsumerSpec(
+    "EVENTS", "responder-events", "responder", ("registration.*", "leave.*", "post.held", "post.closed")
+)
+RECEIPTS_INBOUND = ConsumerSpec(
+    "INBOUND", "receipts-inbound", "receipts", ("inbound.reply", "inbound.bounce", "inbound.unsubscribe")
+)
+RECEIPTS_OUTCOMES = ConsumerSpec("OUTCOMES", "receipts-outcomes", "receipts", ("delivery.planned", "delivery.settled"))
+ADMIN_API_EVENTS = ConsumerSpec(
+    "EVENTS", "admin-api-events", "admin-api", ("post.recognised", "post.refused", "confirmation.given")
+)
+
+
+def delivery_consumer(lane: str, carrier: str) -> ConsumerSpec:
+    """The queue of one carrier in one lane, so that a slow carrier's backlog waits on the bus and delays no other."""
+    return ConsumerSpec(
+        "DELIVERY",
+        f"dispatcher-{lane}-{carrier}",
+        "dispatcher",
+        (f"delivery.{lane}.{carrier}",),
+        ack_wait=60.0,
+        max_ack_pending=256,
+    )
+
+
+def consumers(carriers: Sequence[str] = CARRIERS) -> tuple[ConsumerSpec, ...]:
+    """Every consumer of the system, with a delivery queue for each of these carriers in each lane."""
+    return (
+        REGISTRY_INBOUND,
+        REGISTRY_EVENTS,
+        REGISTRY_OUTCOMES,
+        RESPONDER_INBOUND,
+        RESPONDER_EVENTS,
+        RECEIPTS_INBOUND,
+        RECEIPTS_OUTCOMES,
+        ADMIN_API_EVENTS,
+        *(delivery_consumer(lane, carrier) for lane in LANES for carrier in carriers),
+    )
