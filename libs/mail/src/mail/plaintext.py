@@ -1,0 +1,152 @@
+"""HTML mail and flowed text to plain lines, as a reader would see them.
+
+Quotations (`blockquote`) come out with `> ` in front, so that they look like those of plain mail; what is hidden, styles
+and scripts are dropped. A small linear tokenizer, because `html.parser` takes quadratic time on hostile input.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+_TAG = re.compile(r"/?([a-zA-Z][a-zA-Z0-9:]*)")
+_HIDDEN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all"
+    r"|font-size\s*:\s*0(?:px|pt|em)?\s*[;\"']|\shidden(?:[\s=/]|$)",
+    re.IGNORECASE,
+)
+_SPACE = re.compile(r"[ \t\r\n\f\u00a0]+")
+_RAW = frozenset({"script", "style", "title", "textarea", "xml", "noscript", "template"})
+_VOID = frozenset({"br", "img", "hr", "meta", "link", "input", "area", "base", "col", "wbr", "source", "embed"})
+_BLOCK = frozenset(
+    {"address", "article", "aside", "blockquote", "body", "center", "dd", "div", "dl", "dt", "fieldset",
+     "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li", "main", "nav", "ol",
+     "p", "pre", "section", "table", "tbody", "tfoot", "thead", "tr", "ul"}
+)  # fmt: skip
+_MAX_OPEN = 200
+
+
+class _Page:
+    """The lines written so far, and the elements that are open."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.line = ""
+        self.open: list[tuple[str, bool]] = []
+        self.hidden = 0
+        self.quotes = 0
+        self.pre = 0
+
+    def text(self, text: str) -> None:
+        if self.hidden or not text:
+            return
+        text = html.unescape(text)
+        if self.pre:
+            first, *others = text.replace("\r\n", "\n").split("\n")
+            self.line += first
+            for other in others:
+                self.break_line()
+                self.line = other
+            return
+        text = _SPACE.sub(" ", text)
+        self.line += text.lstrip(" ") if not self.line else text
+
+    def break_line(self) -> None:
+        self.lines.append("> " * min(self.quotes, 8) + self.line.rstrip())
+        self.line = ""
+
+    def block(self) -> None:
+        if self.line.strip():
+            self.break_line()
+        self.line = ""
+
+    def start(self, name: str, tag: str) -> None:
+        if name in _BLOCK:
+            if self.open and self.open[-1][0] == "p":
+                self.end("p")
+            self.block()
+        if name == "br":
+            if not self.hidden:
+                self.break_line()
+            return
+        if name in ("td", "th") and self.line.strip():
+            self.line += " "
+        if name in _VOID or tag.endswith("/") or len(self.open) >= _MAX_OPEN:
+            return
+        hidden = bool(_HIDDEN.search(tag[:2000]))
+        self.open.append((name, hidden))
+        self._count(name, hidden, 1)
+
+    def end(self, name: str) -> None:
+        if name in _BLOCK:
+            self.block()
+        if all(name != other for other, _ in self.open):
+            return
+        while self.open:
+            other, hidden = self.open.pop()
+            self._count(other, hidden, -1)
+            if other == name:
+                return
+
+    def _count(self, name: str, hidden: bool, step: int) -> None:
+        self.hidden += step * hidden
+        self.quotes += step * (name == "blockquote")
+        self.pre += step * (name == "pre")
+
+
+def from_html(source: str) -> str:
+    """Return what a reader sees of an HTML page, with LF line ends. Never raises."""
+    page = _Page()
+    lower = source.lower()
+    position = 0
+    while position < len(source):
+        opening = source.find("<", position)
+        if opening < 0:
+            break
+        page.text(source[position:opening])
+        if source.startswith("<!--", opening):
+            closing = source.find("-->", opening + 4)
+            position = closing + 3 if closing >= 0 else len(source)
+            continue
+        found = _TAG.match(source, opening + 1)
+        if not found and source[opening + 1 : opening + 2] not in ("!", "?"):
+            page.text("<")
+            position = opening + 1
+            continue
+        closing = source.find(">", opening)
+        if closing < 0:
+            page.text(source[opening:])
+            position = len(source)
+            break
+        position = closing + 1
+        if not found:
+            continue
+        name = found[1].lower()
+        if source[opening + 1] == "/":
+            page.end(name)
+        elif name in _RAW:
+            closing = lower.find(f"</{name}", position)
+            position = closing if closing >= 0 else len(source)
+        else:
+            page.start(name, source[opening + 1 : closing])
+    page.text(source[position:])
+    page.block()
+    return "\n".join(page.lines).strip("\n") + "\n" if page.lines else ""
+
+
+def unflow(text: str, delete_space: bool) -> str:
+    """Join the soft line breaks of format=flowed (RFC 3676); quoted lines keep their marks."""
+    lines: list[str] = []
+    depth_before: int | None = None  # of the line before, where that ended softly
+    for line in text.split("\n"):
+        depth = len(line) - len(line.lstrip(">"))
+        content = line[depth:]
+        content = content.removeprefix(" ")
+        soft = content.endswith(" ") and content != "-- "
+        body = content[:-1] if soft and delete_space else content
+        if depth_before == depth and lines and content != "-- ":
+            lines[-1] += body
+        else:
+            lines.append((">" * depth + " " if depth else "") + body)
+        depth_before = depth if soft else None
+    return "\n".join(lines)
