@@ -1,0 +1,158 @@
+"""Apply what contracts declare to a bus: streams, consumers and buckets, created or brought up to date, never deleted.
+
+One explicit step, run by the operator, by `make up` and by a deployment before services start. Doing it twice changes
+nothing. What the bus has and contracts don't know is reported as `unknown` and left alone.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import nats
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+
+from contracts.streams import BUCKETS, STREAMS, BucketSpec, ConsumerSpec, StreamSpec, consumers
+
+Outcome = Literal["created", "updated", "unchanged", "unknown"]
+_BUCKET_DUPLICATES = 120.0
+_RETENTION = {"limits": RetentionPolicy.LIMITS, "workqueue": RetentionPolicy.WORK_QUEUE}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of one stream, bucket or consumer."""
+
+    kind: Literal["stream", "bucket", "consumer"]
+    name: str
+    outcome: Outcome
+
+
+async def apply(url: str, user: str, password: str, *, replicas: int = 1) -> list[Change]:
+    """Bring the bus at `url` to what contracts declare. `user` needs the whole JetStream API (user `operator`).
+
+    Raises nats.errors.Error or nats.js.errors.Error when the server cannot be reached or refuses.
+    """
+    async with _connected(url, user, password) as client:
+        js = client.jetstream(timeout=15)
+        known = {info.config.name: info.config for info in await js.streams_info()}
+        changes = [await _stream(js, known, "stream", _stream_config(spec, replicas), spec.name) for spec in STREAMS]
+        changes += [await _stream(js, known, "bucket", _bucket_config(spec, replicas), spec.name) for spec in BUCKETS]
+        changes += [await _consumer(js, spec) for spec in consumers()]
+        changes += await _unknown(js, set(known))
+        return changes
+
+
+@asynccontextmanager
+async def _connected(url: str, user: str, password: str) -> AsyncIterator[Client]:
+    client = await nats.connect(
+        url,
+        user=user,
+        password=password,
+        name="renrakumo-bus-apply",
+        inbox_prefix=f"_INBOX_{user}",
+        allow_reconnect=False,
+        connect_timeout=5,
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def _stream_config(spec: StreamSpec, replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=spec.name,
+        subjects=list(spec.subjects),
+        retention=_RETENTION[spec.retention],
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.OLD,
+        max_age=spec.max_age,
+        duplicate_window=spec.duplicate_window,
+        max_msgs_per_subject=spec.max_per_subject or -1,
+        num_replicas=replicas,
+        allow_msg_schedules=spec.schedules or None,
+    )
+
+
+def _bucket_config(spec: BucketSpec, replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=f"KV_{spec.name}",
+        subjects=[f"$KV.{spec.name}.>"],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_age=spec.ttl,
+        duplicate_window=_BUCKET_DUPLICATES,
+        max_msgs_per_subject=1,
+        max_msg_size=spec.max_value,
+        num_replicas=replicas,
+        allow_rollup_hdrs=True,
+        deny_delete=True,
+        allow_msg_ttl=True,
+    )
+
+
+def _consumer_config(spec: ConsumerSpec) -> ConsumerConfig:
+    single = len(spec.filters) == 1
+    return ConsumerConfig(
+        name=spec.name,
+        durable_name=spec.name,
+        filter_subject=spec.filters[0] if single else None,
+        filter_subjects=None if single else list(spec.filters),
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=spec.ack_wait,
+        max_ack_pending=spec.max_ack_pending,
+        max_deliver=-1,
+    )
+
+
+async def _stream(
+    js: JetStreamContext,
+    known: dict[str | None, StreamConfig],
+    kind: Literal["stream", "bucket"],
+    wanted: StreamConfig,
+    name: str,
+) -> Change:
+    current = known.pop(wanted.name, None)
+    if current is None:
+        await js.add_stream(wanted)
+        return Change(kind, name, "created")
+    if _covers(current, wanted):
+        return Change(kind, name, "unchanged")
+    await js.update_stream(wanted)
+    return Change(kind, name, "updated")
+
+
+async def _consumer(js: JetStreamContext, spec: ConsumerSpec) -> Change:
+    wanted = _consumer_config(spec)
+    try:
+        current = (await js.consumer_info(spec.stream, spec.name)).config
+    except NotFoundError:
+        await js.add_consumer(spec.stream, wanted)
+        return Change("consumer", f"{spec.stream}/{spec.name}", "created")
+    if _covers(current, wanted):
+        return Change("consumer", f"{spec.stream}/{spec.name}", "unchanged")
+    await js.add_consumer(spec.stream, wanted)
+    return Change("consumer", f"{spec.stream}/{spec.name}", "updated")
+
+
+def _covers(current: StreamConfig | ConsumerConfig, wanted: StreamConfig | ConsumerConfig) -> bool:
+    """Does the server hold every value that we state? What we leave open is the server's own choice."""
+    held = current.as_dict()
+    return all(
+        held.get(key) == value for key, value in wanted.as_dict().items() if value not in (None, False, 0, "", [], -1)
+    )
+
+
+async def _unknown(js: JetStreamContext, foreign_streams: set[str | None]) -> list[Change]:
+    changes = [Change("stream", str(name), "unknown") for name in sorted(map(str, foreign_streams))]
+    declared = {(spec.stream, spec.name) for spec in consumers()}
+    for stream in STREAMS:
+        for info in await js.consumers_info(stream.name):
+            if info.config.durable_name and (stream.name, info.name) not in declared:
+                changes.append(Change("consumer", f"{stream.name}/{info.name}", "unknown"))
+    return changes

@@ -1,0 +1,237 @@
+"""A PostgreSQL server of our own: made on first start, listening on one local TCP port, with our roles and databases.
+
+Flow: initdb (once) -> postgres -> deploy/postgres/roles.sql by psql (idempotent, each start).
+PostgreSQL refuses to run as root. Where we are root it runs in a user namespace in which root is an ordinary user
+(files keep their owner); where namespaces are forbidden, as the user nobody.
+"""
+
+import functools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from renrakumo_cli.local import paths, ports
+from renrakumo_cli.local.paths import LocalError
+from renrakumo_cli.local.process import ChildProcess
+
+PERSONAL_DATABASE = "renrakumo_personal"
+GENERAL_DATABASE = "renrakumo_general"
+
+# role of a service -> name of the environment variable in which roles.sql finds its password
+ROLES: Mapping[str, str] = {
+    "registry": "RENRAKUMO_REGISTRY_DATABASE_PASSWORD",
+    "admin_api": "RENRAKUMO_ADMIN_API_DATABASE_PASSWORD",
+    "receipts": "RENRAKUMO_RECEIPTS_DATABASE_PASSWORD",
+    "info_site": "RENRAKUMO_INFO_SITE_DATABASE_PASSWORD",
+    "responder": "RENRAKUMO_RESPONDER_DATABASE_PASSWORD",
+}
+
+_SAFE = {"shared_buffers": "64MB", "max_connections": "150", "log_min_messages": "warning"}
+_FAST = {
+    **_SAFE,
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_wal_size": "256MB",
+    "autovacuum_naptime": "30s",
+}
+
+
+@dataclass(frozen=True)
+class _Identity:
+    """How to run a program that refuses root: words before the command, or a user id to change to."""
+
+    prefix: tuple[str, ...] = ()
+    user: int | None = None
+
+
+class PostgresServer:
+    """The embedded server. `durable=False` trades safety for speed (tests)."""
+
+    def __init__(self, folder: Path, *, port: int = 0, passwords: Mapping[str, str], durable: bool = True) -> None:
+        """`passwords`: of the superuser `postgres` and of each service in ROLES. Port 0 takes a free one."""
+        self.folder = folder
+        self.port = port or ports.free_port()
+        self._passwords = dict(passwords)
+        self._durable = durable
+        self._process: ChildProcess | None = None
+
+    def start(self) -> None:
+        """Make the cluster if there is none, start the server and apply roles. Raises LocalError. Blocks."""
+        identity = _identity()
+        data = self.folder / "data"
+        if not (data / "PG_VERSION").is_file():
+            self._initialise(data, identity)
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            **(_SAFE if self._durable else _FAST),
+        }
+        command = [str(paths.postgres_program("postgres")), "-D", str(data)]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        self._process = ChildProcess(
+            "postgres",
+            command,
+            environment=_environment(),
+            log_path=self.folder / "postgres.log",
+            prefix=identity.prefix,
+            user=identity.user,
+            death_signal=signal.SIGINT,
+            folder=self.folder,
+        )
+        self._process.start()
+        self._process.await_condition(self._accepts_queries, within=60)
+        self.apply_roles()
+
+    def stop(self) -> None:
+        """Stop with PostgreSQL's fast shutdown. Blocks until it is gone."""
+        if self._process is not None:
+            self._process.stop(first=signal.SIGINT, within=30)
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to the postmaster only."""
+        if self._process is not None:
+            self._process.send(number)
+
+    @property
+    def running(self) -> bool:
+        """True while the server lives."""
+        return self._process is not None and self._process.running
+
+    @property
+    def log_path(self) -> Path:
+        """The server's log file."""
+        return self.folder / "postgres.log"
+
+    def url(self, role: str, database: str) -> str:
+        """postgresql:// URL of a service's role (or `postgres`) in a database."""
+        user = "postgres" if role == "postgres" else f"renrakumo_{role}"
+        return f"postgresql://{user}:{quote(self._passwords[role], safe='')}@127.0.0.1:{self.port}/{database}"
+
+    def personal_url(self, role: str = "registry") -> str:
+        """URL of the personal database. Every role but registry is refused by the server."""
+        return self.url(role, PERSONAL_DATABASE)
+
+    def general_url(self, role: str) -> str:
+        """URL of the general database."""
+        return self.url(role, GENERAL_DATABASE)
+
+    def apply_roles(self, *, personal: str = PERSONAL_DATABASE, general: str = GENERAL_DATABASE) -> None:
+        """Run deploy/postgres/roles.sql for this pair of databases. Idempotent. Raises LocalError."""
+        environment = {variable: self._passwords[role] for role, variable in ROLES.items()}
+        script = paths.deploy_folder() / "postgres" / "roles.sql"
+        self._psql("-v", f"personal={personal}", "-v", f"general={general}", "-f", str(script), extra=environment)
+
+    def drop(self, *databases: str) -> None:
+        """Drop databases, cutting the connections to them."""
+        for database in databases:
+            self._psql("-c", f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+
+    def _psql(self, *arguments: str, extra: Mapping[str, str] | None = None) -> None:
+        command = [str(paths.postgres_program("psql")), "-X", "-q", "-v", "ON_ERROR_STOP=1", *arguments]
+        done = subprocess.run(
+            command,
+            env={**self._client_environment(), **(extra or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        if done.returncode:
+            raise LocalError(f"PostgreSQL refused a step of its preparation:\n{done.stderr.strip()}")
+
+    def _accepts_queries(self) -> bool:
+        if not ports.accepts(self.port):
+            return False
+        command = [str(paths.postgres_program("pg_isready")), "-q"]
+        return subprocess.run(command, env=self._client_environment(), check=False).returncode == 0
+
+    def _client_environment(self) -> dict[str, str]:
+        return {
+            **_environment(),
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.port),
+            "PGUSER": "postgres",
+            "PGDATABASE": "postgres",
+            "PGPASSWORD": self._passwords["postgres"],
+            "PGOPTIONS": "--client-min-messages=warning",
+        }
+
+    def _initialise(self, data: Path, identity: _Identity) -> None:
+        if data.exists() and any(data.iterdir()):
+            shutil.rmtree(data)  # a first start that was cut short: no PG_VERSION, so nothing was ever stored
+        self.folder.mkdir(parents=True, exist_ok=True)
+        password_file = self.folder / "superuser.password"
+        password_file.touch(mode=0o600)
+        password_file.write_text(self._passwords["postgres"])
+        if identity.user is not None:
+            _give_to(identity.user, self.folder, password_file)
+        command = [
+            *identity.prefix,
+            str(paths.postgres_program("initdb")),
+            "--pgdata",
+            str(data),
+            "--username=postgres",
+            "--auth=scram-sha-256",
+            f"--pwfile={password_file}",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-instructions",
+            *([] if self._durable else ["--no-sync"]),
+        ]
+        done = subprocess.run(
+            command,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            cwd=self.folder,
+            user=identity.user,
+            group=identity.user,
+            extra_groups=None if identity.user is None else [],
+        )
+        password_file.unlink()
+        if done.returncode:
+            raise LocalError(f"PostgreSQL could not be prepared:\n{done.stderr.strip() or done.stdout.strip()}")
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+@functools.cache
+def _identity() -> _Identity:
+    if os.geteuid() != 0:
+        return _Identity()
+    unshare = shutil.which("unshare")
+    if unshare is not None:
+        prefix = (unshare, "-U", "--map-user=1000", "--")
+        tried = subprocess.run([*prefix, "true"], check=False, capture_output=True)
+        if tried.returncode == 0:
+            return _Identity(prefix=prefix)
+    return _Identity(user=pwd.getpwnam("nobody").pw_uid)
+
+
+def _give_to(user: int, folder: Path, password_file: Path) -> None:
+    """Let the user nobody own the data. Only our own folders are touched; one further up that is shut is an error."""
+    os.chown(folder, user, -1)
+    os.chown(password_file, user, -1)
+    program = paths.postgres_program("postgres")
+    for needed in (folder, program.parent):
+        for parent in needed.resolve().parents:
+            if not parent.stat().st_mode & 0o001:
+                raise LocalError(
+                    "PostgreSQL refuses to run as root, and the user nobody cannot reach "
+                    f"{needed.name} through {parent}. Run as an ordinary user, or set RENRAKUMO_STATE_DIR to a folder "
+                    "that everybody may enter, or name a server of your own in RENRAKUMO_PERSONAL_DATABASE_URL and "
+                    "RENRAKUMO_GENERAL_DATABASE_URL."
+                )

@@ -1,0 +1,42 @@
+"""Fixtures that everybody uses: real servers, started once a session when somebody first asks for them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from renrakumo_cli.local.nats import NatsServer
+from renrakumo_cli.local.postgres import PostgresServer
+from tests.support import servers
+from tests.support.servers import Databases
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """PostgreSQL with both databases and all roles; `personal_url()`, `general_url(role)`."""
+    server = servers.start_postgres(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def fresh_databases(postgres_server: PostgresServer) -> Iterator[Databases]:
+    """A pair of empty databases for one test; `personal_url()`, `general_url(role)`."""
+    pair = servers.new_databases(postgres_server)
+    yield pair
+    postgres_server.drop(pair.personal, pair.general)
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """nats-server with all accounts, streams, consumers and buckets; `url`, `passwords[service]`."""
+    server = servers.start_nats(tmp_path_factory.mktemp("nats"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def fresh_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """A nats-server of its own for one test: empty streams, may be killed and started again."""
+    server = servers.start_nats(tmp_path_factory.mktemp("nats"))
+    yield server
+    server.stop()

@@ -1,0 +1,71 @@
+"""Real servers for tests: the same embedded nats-server and PostgreSQL that `make up` runs, quick and throw-away."""
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from renrakumo_cli import bus
+from renrakumo_cli.bus.accounts import OPERATOR, USERS
+from renrakumo_cli.local.nats import NatsServer
+from renrakumo_cli.local.postgres import ROLES, PostgresServer
+
+T = TypeVar("T")
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Databases:
+    """A pair of empty databases with roles and schemas as deploy/postgres makes them, on a shared server."""
+
+    server: PostgresServer
+    personal: str
+    general: str
+
+    def personal_url(self, role: str = "registry") -> str:
+        """postgresql:// URL of the personal database for a service's role."""
+        return self.server.url(role, self.personal)
+
+    def general_url(self, role: str) -> str:
+        """postgresql:// URL of the general database for a service's role."""
+        return self.server.url(role, self.general)
+
+
+def start_postgres(folder: Path) -> PostgresServer:
+    """A running PostgreSQL with both databases, unsafe settings and new passwords. The caller stops it."""
+    passwords = {role: new_password() for role in ("postgres", *ROLES)}
+    server = PostgresServer(folder, passwords=passwords, durable=False)
+    server.start()
+    return server
+
+
+def new_databases(server: PostgresServer) -> Databases:
+    """One more pair of databases on this server. The caller drops them."""
+    number = next(_numbers)
+    pair = Databases(server, f"personal_{number}", f"general_{number}")
+    server.apply_roles(personal=pair.personal, general=pair.general)
+    return pair
+
+
+def start_nats(folder: Path) -> NatsServer:
+    """A running nats-server with all accounts, streams, consumers and buckets. The caller stops it."""
+    server = NatsServer(folder, passwords={user: new_password() for user in USERS}, durable=False)
+    server.start()
+    run_apart(lambda: bus.apply(server.url, OPERATOR, server.passwords[OPERATOR]))
+    return server
+
+
+def run_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine to its end in a thread of its own, so that it never meets the event loop of a test."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(lambda: asyncio.run(work())).result()
+
+
+def new_password() -> str:
+    """A password that every server and URL takes as it is."""
+    return f"p{secrets.token_hex(16)}"
