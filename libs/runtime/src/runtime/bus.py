@@ -1,0 +1,369 @@
+"""The bus: one NATS connection with the habits we want, and a small set of verbs.
+
+Events go out with `publish` (which returns only after JetStream has stored them) or `schedule`; questions with
+`request`, answered by `serve`. Key-value buckets are read and written through `keyvalue`. A message that the bus does
+not take in time raises BusUnavailable, so nothing ever waits for ever. The connection comes back by itself, with
+jitter; only when it is finally closed (credentials refused) `on_closed` is called, so that the process can end and
+be restarted. Nothing here creates streams or consumers: those are declared in contracts and applied by the operator.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client, Server
+from nats.js import JetStreamContext
+from pydantic import BaseModel
+
+from contracts.base import Event
+from runtime import tracing
+from runtime.errors import BusRefused, BusUnavailable, WrongRevision
+from runtime.keyvalue import KV_READY, KeyValueVerbs, KvChange, KvEntry
+from runtime.logs import get_logger
+from runtime.metrics import BUS_CONNECTED
+from runtime.redaction import reason_of
+from runtime.requests import Questions
+from runtime.settings import ServiceSettings
+
+__all__ = ["KV_READY", "Bus", "KvChange", "KvEntry", "Outgoing", "StoredMessage"]
+
+MSG_ID = "Nats-Msg-Id"
+_WRONG_SEQUENCE = (10071, 10164)
+_AWAY = (
+    nats.errors.TimeoutError,
+    nats.errors.NoRespondersError,
+    nats.errors.ConnectionClosedError,
+    nats.errors.ConnectionDrainingError,
+    nats.errors.ConnectionReconnectingError,
+    nats.errors.OutboundBufferLimitError,
+    nats.errors.StaleConnectionError,
+    nats.js.errors.NoStreamResponseError,
+    nats.js.errors.TooManyStalledMsgsError,
+    TimeoutError,
+    OSError,
+)
+
+Q = TypeVar("Q", bound=BaseModel)
+R = TypeVar("R", bound=BaseModel)
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message for `publish_many`."""
+
+    subject: str
+    payload: bytes
+    msg_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """The newest message of a subject as it lies in its stream."""
+
+    subject: str
+    data: bytes
+    sequence: int
+    headers: Mapping[str, str]
+
+
+class Bus:
+    """A connection to the bus. Make it with `connect`."""
+
+    def __init__(self, client: Client, name: str) -> None:
+        self._client = client
+        self._js: JetStreamContext = client.jetstream(timeout=5)
+        self._closing = False
+        self._questions = Questions(client)
+        self._listeners: set[Callable[[], None]] = set()
+        self._kv = KeyValueVerbs(self)
+        self.name = name
+
+    @classmethod
+    async def connect(cls, settings: ServiceSettings, *, name: str, on_closed: Callable[[], None]) -> "Bus":
+        """Connect as `name`, trying for as long as it takes. `on_closed` is called when the connection has ended for
+        good without `drain` or `close` having been asked for."""
+        client = Client()
+        bus = cls(client, name)
+
+        async def error(problem: Exception) -> None:
+            text = str(problem).lower()
+            if "permissions violation" in text:
+                log.error("bus_permission_refused", reason=reason_of(problem))
+            elif not isinstance(problem, nats.errors.UnexpectedEOF):
+                log.warning("bus_error", reason=reason_of(problem))
+
+        async def disconnected() -> None:
+            BUS_CONNECTED.set(0)
+            if not bus._closing:
+                log.warning("bus_disconnected")
+
+        async def reconnected() -> None:
+            BUS_CONNECTED.set(1)
+            log.info("bus_reconnected")
+            for listener in tuple(bus._listeners):
+                listener()
+
+        async def closed() -> None:
+            BUS_CONNECTED.set(0)
+            if not bus._closing:
+                log.error("bus_closed")
+                on_closed()
+
+        def choose(servers: list[Server], _: dict[str, Any]) -> tuple[Server, float]:
+            server = random.choice(servers)  # noqa: S311 (spreads load, hides nothing)
+            return server, random.uniform(0.05, min(2.0, 0.2 * 2 ** min(server.reconnects, 6)))  # noqa: S311
+
+        await client.connect(
+            servers=[part.strip() for part in settings.nats_url.split(",")],
+            user=settings.nats_user,
+            password=settings.nats_password.get_secret_value(),
+            name=name,
+            inbox_prefix=f"_INBOX_{name}",
+            error_cb=error,
+            disconnected_cb=disconnected,
+            reconnected_cb=reconnected,
+            closed_cb=closed,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=1,
+            reconnect_to_server_handler=choose,
+            connect_timeout=3,
+            ping_interval=10,
+            max_outstanding_pings=2,
+            drain_timeout=10,
+        )
+        BUS_CONNECTED.set(1)
+        log.info("bus_connected")
+        return bus
+
+    @property
+    def client(self) -> Client:
+        """The NATS client underneath, for the consumer loop."""
+        return self._client
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """The JetStream context underneath, for the key-value verbs."""
+        return self._js
+
+    @property
+    def ready(self) -> bool:
+        """Connected right now."""
+        return bool(self._client.is_connected)
+
+    @property
+    def closed(self) -> bool:
+        """Ended for good, asked for or not."""
+        return bool(self._client.is_closed)
+
+    async def check(self) -> None:
+        """Health check: raises BusUnavailable when the connection is away."""
+        if not self.ready:
+            raise BusUnavailable("bus_disconnected")
+
+    def on_reconnect(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` after each reconnection; returns a function that ends it."""
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
+    # Events
+
+    async def publish(
+        self,
+        event: Event,
+        *,
+        subject: str | None = None,
+        msg_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 5,
+    ) -> int:
+        """Store an event on the bus; returns its stream sequence (of the first, when the message id was seen before).
+
+        Subject defaults to the event's own, message id to the event's id. Raises BusUnavailable when it was not
+        acknowledged within `timeout` seconds (it may be stored all the same: publish again with the same id), and
+        BusRefused when the bus never will take it."""
+        return await self.publish_raw(
+            subject or event.bus_subject(),
+            event.model_dump_json().encode(),
+            msg_id=msg_id or event.id,
+            headers=headers,
+            timeout=timeout,
+        )
+
+    async def publish_raw(
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        msg_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 5,
+    ) -> int:
+        """The same for bytes."""
+        if not self.ready:
+            raise BusUnavailable("bus_disconnected")
+        complete = {**tracing.headers(), **(headers or {})}
+        if msg_id is not None:
+            complete[MSG_ID] = msg_id
+        try:
+            # The bound around it: a write into a dying connection can wait on its buffer.
+            async with asyncio.timeout(timeout + 1):
+                ack = await self._js.publish(subject, payload, timeout=timeout, headers=complete)
+        except Exception as error:
+            raise translated(error) from None
+        return ack.seq
+
+    async def publish_many(self, messages: Sequence[Outgoing], *, timeout: float = 10) -> list[Exception | None]:
+        """Publish all in order without waiting in between, then wait for all acknowledgements.
+
+        Returns for each message None (stored) or BusUnavailable / BusRefused."""
+        results: list[Exception | None] = [BusUnavailable("bus_not_acknowledged")] * len(messages)
+        futures: dict[asyncio.Future[Any], int] = {}
+        try:
+            async with asyncio.timeout(timeout):
+                for number, message in enumerate(messages):
+                    if not self.ready:
+                        break
+                    headers = {**tracing.headers(), **message.headers}
+                    if message.msg_id is not None:
+                        headers[MSG_ID] = message.msg_id
+                    try:
+                        future = await self._js.publish_async(message.subject, message.payload, headers=headers)
+                    except (nats.errors.Error, OSError) as error:
+                        results[number] = translated(error)
+                        continue
+                    futures[future] = number
+        except TimeoutError:
+            pass
+        if futures:
+            done, late = await asyncio.wait(futures, timeout=timeout)
+            for future in late:
+                future.cancel()
+            for future in done:
+                problem = future.exception()
+                results[futures[future]] = None if problem is None else translated(problem)
+        return results
+
+    async def schedule(
+        self,
+        event: Event,
+        *,
+        at: datetime,
+        schedule_subject: str,
+        target: str,
+        msg_id: str,
+    ) -> None:
+        """Have the bus put `event` on `target` at that time (1 s granularity, never early). `schedule_subject` must
+        belong to the same stream, and a later schedule on the same subject replaces this one."""
+        moment = (at.astimezone(UTC) + timedelta(microseconds=999_999)).replace(microsecond=0)
+        headers = {
+            "Nats-Schedule": f"@at {moment.strftime('%Y-%m-%dT%H:%M:%SZ')}",
+            "Nats-Schedule-Target": target,
+        }
+        await self.publish(event, subject=schedule_subject, msg_id=msg_id, headers=headers)
+
+    async def last(self, stream: str, subject: str) -> StoredMessage | None:
+        """The newest message of `subject` in `stream`, or None."""
+        try:
+            message = await self._js.get_msg(stream, subject=subject)
+        except nats.js.errors.NotFoundError:
+            return None
+        except Exception as error:
+            raise translated(error) from None
+        return StoredMessage(message.subject or subject, message.data or b"", message.seq or 0, message.headers or {})
+
+    # Questions
+
+    async def request(self, subject: str, message: BaseModel, reply: type[R], *, timeout: float = 5) -> R:
+        """Ask and wait for the answer. Raises RequestRefused(code) when the other side refuses, RequestFailed when it
+        broke, BusUnavailable when nobody answered in time or what it depends on is away."""
+        if not self.ready:
+            raise BusUnavailable("bus_disconnected")
+        try:
+            async with asyncio.timeout(timeout + 1):
+                return await self._questions.ask(subject, message, reply, timeout)
+        except _AWAY:
+            raise BusUnavailable("bus_no_answer") from None
+
+    async def serve(
+        self,
+        subject: str,
+        request: type[Q],
+        handler: Callable[[Q], Awaitable[BaseModel]],
+        *,
+        queue: str,
+    ) -> None:
+        """Answer questions on `subject` with `handler`, shared among all processes of the same `queue`. A
+        PermanentError of the handler is told to the asker by its text, which is a code; anything else is not told."""
+        await self._questions.answer(subject, request, handler, queue)
+
+    # Key-value buckets: see keyvalue.KeyValueVerbs for what each promises
+
+    async def kv_get(self, bucket: str, key: str) -> bytes | None:
+        entry = await self._kv.entry(bucket, key)
+        return None if entry is None else entry.value
+
+    async def kv_entry(self, bucket: str, key: str) -> KvEntry | None:
+        return await self._kv.entry(bucket, key)
+
+    async def kv_put(self, bucket: str, key: str, value: bytes) -> int:
+        return await self._kv.put(bucket, key, value)
+
+    async def kv_create(self, bucket: str, key: str, value: bytes) -> int:
+        return await self._kv.create(bucket, key, value)
+
+    async def kv_update(self, bucket: str, key: str, value: bytes, revision: int) -> int:
+        return await self._kv.update(bucket, key, value, revision)
+
+    async def kv_delete(self, bucket: str, key: str) -> None:
+        await self._kv.delete(bucket, key)
+
+    def kv_watch(self, bucket: str, *, stop: asyncio.Event | None = None) -> AsyncIterator[KvChange]:
+        return self._kv.watch(bucket, stop)
+
+    # End
+
+    async def drain(self) -> None:
+        """Finish what is under way (answers, buffered acknowledgements), then close."""
+        self._closing = True
+        await self._questions.finish(5)
+        try:
+            async with asyncio.timeout(10):
+                await self._client.drain()
+        except (nats.errors.Error, TimeoutError, OSError):
+            await self.close()
+
+    async def close(self) -> None:
+        """Close at once."""
+        self._closing = True
+        if not self._client.is_closed:
+            try:
+                async with asyncio.timeout(5):
+                    await self._client.close()
+            except (nats.errors.Error, TimeoutError, OSError):
+                log.warning("bus_close_failed")
+
+
+def translated(error: BaseException) -> Exception:
+    """What an error of the NATS client means for us."""
+    if isinstance(error, nats.js.errors.APIError):
+        if error.err_code in _WRONG_SEQUENCE:
+            return WrongRevision("wrong_revision")
+        if (error.code or 500) >= 500:
+            return BusUnavailable(f"bus_error_{error.err_code}")
+        return BusRefused(f"bus_refused_{error.err_code}")
+    if isinstance(error, nats.errors.MaxPayloadError):
+        return BusRefused("message_too_large")
+    if isinstance(error, nats.errors.BadSubjectError | nats.errors.BadHeaderError | nats.js.errors.InvalidKeyError):
+        return BusRefused("bad_subject_or_header")
+    if isinstance(error, _AWAY):
+        return BusUnavailable("bus_not_acknowledged")
+    if isinstance(error, nats.errors.Error):
+        return BusUnavailable(f"bus_{type(error).__name__}")
+    return error if isinstance(error, Exception) else BusUnavailable("bus_interrupted")

@@ -1,0 +1,98 @@
+"""Settings come from environment variables `RENRAKUMO_*` only, are checked once, and never change.
+
+A service subclasses ServiceSettings, adds what it needs and calls `load`. Whatever is missing or wrong is named,
+all at once, without ever showing a value (it may be a secret), and the process ends with exit code 78 (EX_CONFIG).
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, PlainValidator, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from runtime.keys import KeyRing, decode_key, parse_public_keys
+
+PREFIX = "RENRAKUMO_"
+EX_CONFIG = 78
+
+
+def _ring(value: Any) -> KeyRing:
+    return value if isinstance(value, KeyRing) else KeyRing.parse(str(value))
+
+
+def _ring_32(value: Any) -> KeyRing:
+    return value if isinstance(value, KeyRing) else KeyRing.parse(str(value), size=32)
+
+
+def _public(value: Any) -> Mapping[str, tuple[str, bytes]]:
+    return value if isinstance(value, Mapping) else parse_public_keys(str(value))
+
+
+class SecretKey:
+    """One secret key that does not show itself when printed."""
+
+    def __init__(self, value: bytes) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "SecretKey(...)"
+
+
+def _secret_key(value: Any) -> SecretKey:
+    return value if isinstance(value, SecretKey) else SecretKey(decode_key(str(value)))
+
+
+KeyRingSetting = Annotated[KeyRing, NoDecode, PlainValidator(_ring), Field(repr=False)]
+"""A variable of the form `id:base64,id:base64` (tokens)."""
+
+CipherKeysSetting = Annotated[KeyRing, NoDecode, PlainValidator(_ring_32), Field(repr=False)]
+"""The same, with keys of 32 bytes each (field ciphers, private keys for sealing)."""
+
+PublicKeysSetting = Annotated[Mapping[str, tuple[str, bytes]], NoDecode, PlainValidator(_public)]
+"""A variable of the form `service:id:base64,...`."""
+
+SecretKeySetting = Annotated[SecretKey, NoDecode, PlainValidator(_secret_key), Field(repr=False)]
+"""A variable that holds one base64 key of at least 16 bytes; `.value` gives the bytes."""
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs. Subclasses give `health_port` a default of their own."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+    nats_url: str
+    nats_user: str
+    nats_password: SecretStr
+    base_domain: str = Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$")
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(ge=0, le=65535)
+    log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load(cls: type[S]) -> S:
+    """Read the environment; on any problem print every variable concerned on stderr and raise SystemExit(78)."""
+    try:
+        return cls()
+    except ValidationError as error:
+        lines = sorted({_line(dict(problem)) for problem in error.errors(include_input=False, include_url=False)})
+    sys.stderr.write("\n  ".join(["Settings are not complete:", *lines]) + "\n")
+    raise SystemExit(EX_CONFIG)
+
+
+def _line(problem: Mapping[str, Any]) -> str:
+    where = problem["loc"][0] if problem["loc"] else ""
+    name = PREFIX + str(where).upper()
+    if problem["type"] == "missing":
+        return f"{name} is not set"
+    reason = str(problem["msg"]).removeprefix("Value error, ")
+    value = os.environ.get(name, "")
+    if value and value in reason:
+        reason = "is not valid"
+    return f"{name}: {reason}"
