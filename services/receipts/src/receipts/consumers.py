@@ -1,0 +1,47 @@
+"""From the bus to plain calls: which event goes to which handler."""
+
+from contracts.events import (
+    DeliveryPlanned,
+    DeliverySettled,
+    InboundBounce,
+    InboundReply,
+    InboundUnsubscribe,
+)
+from runtime.consumer import Delivery
+from runtime.errors import PermanentError
+
+from receipts.handlers import Receipts
+
+
+class InboundConsumer:
+    """Replies, bounces and one-click unsubscriptions."""
+
+    def __init__(self, receipts: Receipts) -> None:
+        self._receipts = receipts
+
+    async def __call__(self, delivery: Delivery) -> None:
+        match delivery.subject:
+            case InboundReply.name:
+                await self._receipts.reply(delivery.event(InboundReply))
+            case InboundBounce.name:
+                await self._receipts.bounce(delivery.event(InboundBounce))
+            case InboundUnsubscribe.name:
+                await self._receipts.unsubscribe(delivery.event(InboundUnsubscribe))
+            case _:
+                raise PermanentError("unexpected_subject")
+
+
+class OutcomesConsumer:
+    """Plans and outcomes of copies."""
+
+    def __init__(self, receipts: Receipts) -> None:
+        self._receipts = receipts
+
+    async def __call__(self, delivery: Delivery) -> None:
+        match delivery.subject:
+            case DeliveryPlanned.name:
+                await self._receipts.plan(delivery.event(DeliveryPlanned))
+            case DeliverySettled.name:
+                await self._receipts.settle(delivery.event(DeliverySettled))
+            case _:
+                raise PermanentError("unexpected_subject")

@@ -1,0 +1,83 @@
+"""The rules of the ledger, pure: how old a token may be, what an answer counts as, what a bounce makes of a copy."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from contracts.events import ConfirmationKind, Outcome
+from mail.answers import Choice
+from mail.tokens import Token, TokenKind, expired
+
+Asks = Literal["none", "receipt", "choice", "text"]
+
+CONFIRMATIONS: Final[dict[TokenKind, ConfirmationKind]] = {
+    TokenKind.REGISTRATION: "registration",
+    TokenKind.LEAVE: "leave",
+    TokenKind.POST: "post",
+    TokenKind.UNSUBSCRIBE: "unsubscribe",
+}
+"""Kinds of token whose reply confirms something."""
+
+_VERDICT_OUTCOMES: Final[dict[str, Outcome]] = {
+    "dead": "dead",
+    "full": "full",
+    "filtered": "filtered",
+    "policy": "policy",
+    "expired": "expired",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """How long a token is good for after it was issued."""
+
+    registration: timedelta
+    post: timedelta
+    answer: timedelta
+
+    def of(self, kind: TokenKind) -> timedelta:
+        if kind in (TokenKind.REGISTRATION, TokenKind.LEAVE):
+            return self.registration
+        return self.post if kind is TokenKind.POST else self.answer
+
+
+def is_expired(token: Token, lives: Lives, now: datetime) -> bool:
+    return expired(token, now, lives.of(token.kind))
+
+
+def issued_at(token: Token) -> datetime:
+    """The start of the hour in which a token was issued."""
+    return datetime.fromtimestamp(token.issued_hour * 3600, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """What the office says of a message that went out: enough to read an answer to it.
+
+    `text` and `subject` are those that were sent, placeholders still in them."""
+
+    asks: Asks
+    choices: tuple[str, ...]
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An answer as the ledger keeps it: the 1-based choice, or a wish that somebody looks, and why."""
+
+    choice: int | None
+    needs_look: bool
+    why: str
+
+
+def reading_of(asks: Asks, choice: Choice | None) -> Reading:
+    """What an answer counts as. Where no choices were offered, any words are an answer and nobody need look."""
+    if asks != "choice" or choice is None:
+        return Reading(None, False, "")
+    return Reading(choice.number, choice.needs_look, choice.why)
+
+
+def outcome_of_bounce(verdict: str) -> Outcome:
+    """The state of a copy that came back with this verdict."""
+    return _VERDICT_OUTCOMES.get(verdict, "failed")

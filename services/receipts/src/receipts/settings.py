@@ -1,0 +1,28 @@
+"""Settings of receipts: environment variables with the prefix `RENRAKUMO_`."""
+
+from datetime import timedelta
+
+from runtime.settings import (
+    CipherKeysSetting,
+    KeyRingSetting,
+    PublicKeysSetting,
+    ServiceSettings,
+)
+
+SERVICE = "receipts"
+SCHEMA = "ledger"
+
+
+class Settings(ServiceSettings):
+    """`general_database_url`: the role `renrakumo_receipts`. Token and content keys: rings, current first."""
+
+    health_port: int = 9105
+    general_database_url: str
+    token_keys: KeyRingSetting
+    content_keys: CipherKeysSetting
+    seal_private_keys: CipherKeysSetting
+    seal_public_keys: PublicKeysSetting
+
+    registration_token_life: timedelta = timedelta(days=7)
+    post_token_life: timedelta = timedelta(hours=24)
+    answer_token_life: timedelta = timedelta(days=400)

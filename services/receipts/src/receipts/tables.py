@@ -1,0 +1,89 @@
+"""The tables of the ledger (schema `ledger`), as the migrations make them."""
+
+from runtime.database import inbox_table, outbox_table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
+
+from receipts.settings import SCHEMA
+
+metadata = MetaData(schema=SCHEMA)
+
+outbox = outbox_table(metadata, SCHEMA)
+inbox = inbox_table(metadata, SCHEMA)
+
+sent_copies = Table(
+    "sent_copies",
+    metadata,
+    Column("copy_ref", BigInteger, primary_key=True, autoincrement=False),
+    Column("message", BigInteger, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("member", BigInteger),
+    Column("child", BigInteger),
+    Column("carrier", String),
+    Column("wave", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("stage", String),
+    Column("code", Integer),
+    Column("enhanced", String),
+    Column("host", String),
+    Column("attempt", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", DateTime(timezone=True)),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+"""One row a copy: where it stands. `wave` and `attempt` say which attempt the state is from."""
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("copy_ref", BigInteger, primary_key=True, autoincrement=False),
+    Column("wave", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("stage", String),
+    Column("code", Integer),
+    Column("enhanced", String),
+    Column("host", String),
+    Column("reason", String, nullable=False),
+)
+"""One row an attempt at a copy."""
+
+bounces = Table(
+    "bounces",
+    metadata,
+    Column("copy_ref", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_id", String, primary_key=True),
+    Column("message", BigInteger, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("hard", Boolean, nullable=False),
+    Column("status", String),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+"""What came back after a copy had been accepted. Kept apart, as it may arrive before the copy's own outcome."""
+
+recorded_answers = Table(
+    "recorded_answers",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("message", BigInteger, nullable=False),
+    Column("copy_ref", BigInteger, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    Column("choice", Integer),
+    Column("needs_look", Boolean, nullable=False),
+    Column("why", String, nullable=False),
+    Column("text_key_id", String, nullable=False),
+    Column("text_blob", LargeBinary, nullable=False),
+)
+"""Every answer ever given; the last one of a copy counts. The text is encrypted (context `ledger.answers.text`)."""

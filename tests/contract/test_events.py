@@ -1,0 +1,75 @@
+"""Every version of every event has a golden sample, and its schema is published."""
+
+import json
+from pathlib import Path
+
+import pytest
+from contracts.base import Event
+from contracts.events import ALL
+from contracts.export import export
+from contracts.permissions import RIGHTS, SERVICES
+from contracts.streams import BUCKETS, CARRIERS, DELIVERY, STREAMS, consumers
+
+GOLDEN = Path(__file__).parent / "golden"
+DOCS = Path(__file__).parents[2] / "docs" / "events"
+
+
+def golden(event: type[Event]) -> Path:
+    return GOLDEN / f"{event.name}.v{event.model_fields['version'].default}.json"
+
+
+@pytest.mark.parametrize("event", ALL, ids=lambda event: event.name)
+def test_an_event_written_by_an_earlier_release_is_still_read_the_same(event: type[Event]) -> None:
+    sample = json.loads(golden(event).read_text())
+    assert event.model_validate(sample).model_dump(mode="json") == sample
+
+
+@pytest.mark.parametrize("event", ALL, ids=lambda event: event.name)
+def test_a_field_of_a_later_release_is_ignored(event: type[Event]) -> None:
+    sample = json.loads(golden(event).read_text())
+    assert event.model_validate({**sample, "of_the_future": 1}) == event.model_validate(sample)
+
+
+def test_no_golden_sample_is_left_without_its_event() -> None:
+    assert {path.name for path in GOLDEN.iterdir()} == {golden(event).name for event in ALL}
+
+
+def test_published_schemas_are_those_of_the_code(tmp_path: Path) -> None:
+    export(tmp_path)
+    fresh = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert {path.name: path.read_text() for path in DOCS.glob("*.json")} == fresh
+
+
+def _covers(pattern: str, subject: str) -> bool:
+    wanted, given = pattern.split("."), subject.split(".")
+    for position, part in enumerate(wanted):
+        if part == ">":
+            return len(given) > position
+        if position >= len(given) or part not in ("*", given[position]):
+            return False
+    return len(wanted) == len(given)
+
+
+@pytest.mark.parametrize("event", ALL, ids=lambda event: event.name)
+def test_every_event_is_stored_by_exactly_one_stream(event: type[Event]) -> None:
+    subject = event.model_validate(json.loads(golden(event).read_text())).bus_subject()
+    owners = [stream.name for stream in STREAMS if any(_covers(pattern, subject) for pattern in stream.subjects)]
+    assert len(owners) == 1
+
+
+def test_every_consumer_reads_from_a_stream_that_holds_its_subjects() -> None:
+    streams = {stream.name: stream for stream in STREAMS}
+    for consumer in consumers():
+        for subject in consumer.filters:
+            assert any(_covers(pattern, subject) for pattern in streams[consumer.stream].subjects), consumer.name
+
+
+def test_every_carrier_has_a_queue_of_its_own_in_every_lane() -> None:
+    filters = [consumer.filters for consumer in consumers() if consumer.stream == DELIVERY.name]
+    assert len(filters) == len(set(filters)) == 3 * len(CARRIERS)
+
+
+def test_every_service_has_rights_and_every_bucket_known_users() -> None:
+    assert set(RIGHTS) == set(SERVICES)
+    for bucket in BUCKETS:
+        assert set(bucket.writers) | set(bucket.readers) <= set(SERVICES)
