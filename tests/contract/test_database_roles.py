@@ -1,0 +1,80 @@
+"""The wall between persons and the web: which role gets into which database, tried on a real server."""
+
+import asyncpg
+import pytest
+
+from renrakumo_cli.local.postgres import PostgresServer
+
+WEB_SIDE = ("admin_api", "receipts", "info_site", "responder")
+
+
+async def run(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("role", WEB_SIDE)
+async def test_no_web_side_role_gets_into_the_personal_database(postgres_server: PostgresServer, role: str) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for database"):
+        await run(postgres_server.personal_url(role), "SELECT 1")
+
+
+async def test_registry_gets_into_the_personal_database_and_not_into_the_general_one(
+    postgres_server: PostgresServer,
+) -> None:
+    await run(postgres_server.personal_url(), "SELECT 1")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for database"):
+        await run(postgres_server.general_url("registry"), "SELECT 1")
+
+
+@pytest.mark.parametrize("role", [*WEB_SIDE, "registry"])
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+async def test_no_role_gets_into_the_servers_own_databases(
+    postgres_server: PostgresServer, role: str, database: str
+) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await run(postgres_server.url(role, database), "SELECT 1")
+
+
+@pytest.mark.parametrize("role", WEB_SIDE)
+async def test_a_wrong_password_is_refused(postgres_server: PostgresServer, role: str) -> None:
+    host = postgres_server.general_url(role).rpartition("@")[2]
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await run(f"postgresql://renrakumo_{role}:wrong@{host}", "SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("role", "schema"), [("admin_api", "office"), ("receipts", "ledger")], ids=["admin_api", "receipts"]
+)
+async def test_an_owner_makes_tables_in_its_own_schema(postgres_server: PostgresServer, role: str, schema: str) -> None:
+    url = postgres_server.general_url(role)
+    await run(url, f"CREATE TABLE {schema}.tried_by_test (id bigint); DROP TABLE {schema}.tried_by_test")
+
+
+@pytest.mark.parametrize(
+    ("role", "schema"),
+    [
+        ("admin_api", "ledger"),
+        ("receipts", "office"),
+        *((role, schema) for role in ("info_site", "responder") for schema in ("office", "ledger")),
+        *((role, "public") for role in WEB_SIDE),
+    ],
+)
+async def test_nobody_makes_tables_elsewhere(postgres_server: PostgresServer, role: str, schema: str) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for schema"):
+        await run(postgres_server.general_url(role), f"CREATE TABLE {schema}.tried_by_test (id bigint)")
+
+
+@pytest.mark.parametrize("role", ["info_site", "responder", "receipts"])
+async def test_a_reader_sees_no_table_of_the_office_unless_it_is_granted(
+    postgres_server: PostgresServer, role: str
+) -> None:
+    await run(postgres_server.general_url("admin_api"), "CREATE TABLE office.private (id bigint)")
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for table"):
+            await run(postgres_server.general_url(role), "SELECT * FROM office.private")
+    finally:
+        await run(postgres_server.general_url("admin_api"), "DROP TABLE office.private")
