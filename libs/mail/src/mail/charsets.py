@@ -13,18 +13,14 @@ import re
 from collections.abc import Callable
 
 _ISO2022 = "iso-2022-jp"
-_ALIASES = {
-    **dict.fromkeys(
-        ("shiftjis", "sjis", "xsjis", "windows31j", "cswindows31j", "cp932", "ms932", "mskanji", "csshiftjis")
-        + ("shiftjismobile", "sjiswin", "ibm943", "cp943", "xmscp932"),
-        "cp932",
-    ),
-    **dict.fromkeys(("iso2022jp", "csiso2022jp", "iso2022jpms", "iso2022jp1", "iso2022jp2", "jis", "iso2022jpext")
-                    + ("cp50220", "cp50221", "cp50222", "xiso2022jp"), _ISO2022),
-    **dict.fromkeys(("eucjp", "xeucjp", "ujis", "eucjpms", "eucjpwin", "cp51932", "cseucpkdfmtjapanese"), "euc-jp"),
-    **dict.fromkeys(("utf8", "xutf8", "unicode11utf8", "utf8mb4", "utf8n"), "utf-8"),
-    **dict.fromkeys(("usascii", "ascii", "ansix34", "unknown8bit", "unknown", "default", "xunknown", "binary"), ""),
-}  # fmt: skip
+_LABELS = {
+    "cp932": "shiftjis sjis xsjis windows31j cswindows31j cp932 ms932 mskanji csshiftjis sjiswin ibm943 cp943 xmscp932",
+    _ISO2022: "iso2022jp csiso2022jp iso2022jpms iso2022jp1 iso2022jp2 iso2022jpext xiso2022jp jis cp50220 cp50221 cp50222",
+    "euc-jp": "eucjp xeucjp ujis eucjpms eucjpwin cp51932 cseucpkdfmtjapanese",
+    "utf-8": "utf8 xutf8 unicode11utf8 utf8mb4 utf8n",
+    "": "usascii ascii ansix34 ansix341968 unknown8bit unknown xunknown default binary",
+}
+_ALIASES = {label: charset for charset, labels in _LABELS.items() for label in labels.split()}
 # Text codecs of Python that are no charsets; punycode takes quadratic time besides.
 _NO_CHARSETS = {"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
 _NOT_ALNUM = re.compile(r"[^a-z0-9]")

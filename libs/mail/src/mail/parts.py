@@ -1,8 +1,8 @@
-"""The MIME tree of a mail, read in a bounded way: no mail makes this raise, recurse deeply, or take more than linear time.
+"""The MIME tree of a mail, read in a bounded way: no mail makes this raise, recurse deeply, or take long.
 
 `parse` gives the top `Part`; each knows its own header fields, its body as octets and its children. The reader of
-letters and the judge of bounces both walk it. Written here rather than taken from the `email` package because that raises
-on hostile mail and takes seconds over thousands of headers or parts.
+letters and the judge of bounces both walk it. Written here rather than taken from the `email` package because that
+raises on hostile mail and takes seconds over thousands of headers or parts.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mail import charsets, headers
+
+
+_UNSEEN = dict.fromkeys((0x00, 0xFEFF))  # NUL, and byte order marks that a client put in the middle
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Part:
     def text(self, limit: int | None = None) -> tuple[str, str]:
         """The body as text with LF line ends, and the charset that was really used."""
         text, charset = charsets.decode(self.payload(limit), self.parameters.get("charset"))
-        return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""), charset
+        return text.replace("\r\n", "\n").replace("\r", "\n").translate(_UNSEEN), charset
 
     def walk(self) -> Iterator[Part]:
         """This part and all below it, in the order of the mail."""

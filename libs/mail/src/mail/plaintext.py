@@ -1,7 +1,7 @@
 """HTML mail and flowed text to plain lines, as a reader would see them.
 
-Quotations (`blockquote`) come out with `> ` in front, so that they look like those of plain mail; what is hidden, styles
-and scripts are dropped. A small linear tokenizer, because `html.parser` takes quadratic time on hostile input.
+Quotations (`blockquote`) come out with `> ` in front, so that they look like those of plain mail; what is hidden,
+styles and scripts are dropped. A small linear tokenizer, because `html.parser` takes quadratic time on hostile input.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reading: the octets of a mail to a `Letter`, whatever they are. Total: never raises, never hangs.
 
-raw -> parts.parse (bounded MIME tree) -> the part that a person wrote -> charset and transfer encoding off -> text with LF
-line ends. The header From is only what the mail says about itself; who wrote is told by envelope and token.
+raw -> parts.parse (bounded MIME tree) -> the part that a person wrote -> charset and transfer encoding off -> text
+with LF line ends. The header From is only what the mail says about itself; who wrote is told by envelope and token.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _MAX_REFERENCES = 100
 class Letter:
     """A mail as far as we care about it.
 
-    `text` has LF line ends. `html_only` says that the text was made from HTML. `charset` is the one really used. `sender`
-    is the normalised address of the header From, or "". `message_id` and `references` keep their angle brackets;
+    `text` has LF line ends. `html_only` says that the text was made from HTML. `charset` is the one really used.
+    `sender` is the normalised address of the header From, or "". `message_id` and `references` keep their angle brackets;
     references stand nearest first (In-Reply-To, then References backwards). `headers` has lower-case names and decoded
     one-line values. `content_type` is that of the whole mail, `raw_size` its octets.
     """
