@@ -116,7 +116,7 @@ async def _stop_when(watcher: KeyValue.KeyWatcher, *events: asyncio.Event) -> No
         for wait in waits:
             wait.cancel()
     try:
-        await watcher.stop()  # type: ignore[no-untyped-call]
+        await watcher.stop()
     except nats.errors.Error:
         # The subscription is gone already; the watcher still has to be told, or its reader waits for ever.
         watcher._updates.put_nowait(KeyValue.KeyWatcher.STOP_ITER)

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from runtime.errors import RenrakumoError
 
 REDACTED = "[redacted]"
-_MARKS = ("@", "\uff20", "%40", "=40")
-_QUOTED_LOCAL = re.compile(r'"[^"\n]{0,128}"(?=[@\uff20])')
+_MARKS = ("@", "\uff20", "%40")
+_QUOTED_LOCAL = re.compile(r'"[^"\n]{0,128}"[@\uff20][^\s<>()\[\]{},;]*')
 _TOKEN = re.compile(r"[^\s<>()\[\]{},;]+")
 _DEPTH = 6
 _SPEAKING: tuple[type[BaseException], ...] = (
