@@ -145,6 +145,7 @@ class Session(asyncio.Protocol):
         reply = self._host.message(self, body)
         self._reset()
         if reply is None:
+            self._flush()  # what was answered before stays answered, however the client pipelines
             self.tear()
         else:
             self._answer(reply, close=reply.startswith("421"))
