@@ -52,8 +52,10 @@ _BROAD_HEADERS = (
 _NO_REPLY = re.compile(r"(?:mailer[-_.]?daemon|no[-_.]?reply|do[-_.]?not[-_.]?reply|bounces?)(?:[-+_.].*)?")
 _SUBJECT = re.compile(
     r"(?:out of (?:the )?office(?: auto ?reply)?\s*[:：]|auto(?:matic)?[- ]?(?:reply|response)\b|autoreply\b"
-    r"|vacation (?:reply|message)|away from (?:my|the) office|[\[【(（「]?\s*(?:自動返信|自動応答|自動送信|自動配信|不在通知)"
-    r"|(?:不在|休暇)(?:のお知らせ|中です)|お問い?合わ?せ(?:を受け付け|ありがとう|受付))",
+    r"|vacation (?:reply|message)|away from (?:my|the) office"
+    r"|[\[【(（「]?\s*(?:自動返信|自動応答|自動送信|自動配信|不在通知)"
+    r"|(?:不在|休暇)(?:のお知らせ|中です)"
+    r"|お問い?合わ?せ(?:を受け付け|ありがとう|受付))",
     re.IGNORECASE,
 )
 

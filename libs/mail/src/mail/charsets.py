@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Callable
 
 _ISO2022 = "iso-2022-jp"
 _LABELS = {
     "cp932": "shiftjis sjis xsjis windows31j cswindows31j cp932 ms932 mskanji csshiftjis sjiswin ibm943 cp943 xmscp932",
-    _ISO2022: "iso2022jp csiso2022jp iso2022jpms iso2022jp1 iso2022jp2 iso2022jpext xiso2022jp jis cp50220 cp50221 cp50222",
+    _ISO2022: "iso2022jp csiso2022jp iso2022jpms iso2022jp1 iso2022jp2 iso2022jpext xiso2022jp jis "
+    "cp50220 cp50221 cp50222",
     "euc-jp": "eucjp xeucjp ujis eucjpms eucjpwin cp51932 cseucpkdfmtjapanese",
     "utf-8": "utf8 xutf8 unicode11utf8 utf8mb4 utf8n",
     "": "usascii ascii ansix34 ansix341968 unknown8bit unknown xunknown default binary",
@@ -27,13 +29,25 @@ _NOT_ALNUM = re.compile(r"[^a-z0-9]")
 _ESCAPE = re.compile(rb"\x1b(\([BJIH]|\$[@B]|\$\([@BDOPQ]|\$[GEFOPQ](?=[\x21-\x7a]+\x0f)|&@)|[\x0e\x0f]|\n")
 _ESCAPED = re.compile(rb"\x1b[$(]")
 _CJK = re.compile("[\u3000-\u9fff\uff00-\uff9f]")
+_VOICED = re.compile("[\u3041-\u30ff][\u3099\u309a]")
 _ODD = re.compile("[\uff61-\uff9f\ue000-\uf8ff]")
 _WEBCODE_BASE = {b"G": 0xE001, b"E": 0xE101, b"F": 0xE201, b"O": 0xE301, b"P": 0xE401, b"Q": 0xE501}
 _SINGLE_BYTE_LABELS = ("iso8859", "latin", "windows125", "cp125", "koi8")
 
 
 def decode(raw: bytes, label: str | None = None) -> tuple[str, str]:
-    """Return the text and the name of the charset that was really used."""
+    """Return the text and the name of the charset that was really used.
+
+    Kana with a voicing mark apart (as macOS writes them) are composed; nothing else is normalised, because that would
+    change the characters of names.
+    """
+    text, used = _decode(raw, label)
+    if "\u3099" in text or "\u309a" in text:
+        text = _VOICED.sub(lambda found: unicodedata.normalize("NFC", found[0]), text)
+    return text, used
+
+
+def _decode(raw: bytes, label: str | None) -> tuple[str, str]:
     charset = _charset_of(label)
     if _ESCAPED.search(raw) and (charset in ("", _ISO2022, "cp932") or raw.isascii()) and charset[:5] != "utf-7":
         return _iso2022jp(raw), _ISO2022

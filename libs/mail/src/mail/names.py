@@ -12,12 +12,12 @@ import unicodedata
 from dataclasses import dataclass, field
 
 _RELATIONS = (
-    "おばあちゃん", "おじいちゃん", "おかあさん", "おとうさん", "お母さん", "お父さん", "お祖母さん", "お祖父さん",
-    "保護者", "祖父母", "祖父", "祖母", "曾祖父", "曾祖母", "父親", "母親", "両親", "父母", "父", "母", "本人", "兄", "姉", "弟", "妹",
-    "叔父", "叔母", "伯父", "伯母", "おじ", "おば", "養父", "養母", "継父", "継母", "後見人", "里親", "親", "ママ", "パパ", "はは", "ちち",
-    "そふ", "そぼ", "夫", "妻", "職員", "教員", "教諭", "先生", "役員",
-)  # fmt: skip
-_RELATION = "|".join(sorted(_RELATIONS, key=len, reverse=True))
+    "おばあちゃん おじいちゃん おかあさん おとうさん お母さん お父さん お祖母さん お祖父さん 保護者 "
+    "祖父母 曾祖父 曾祖母 祖父 祖母 父親 母親 両親 父母 父 母 本人 兄 姉 弟 妹 叔父 叔母 伯父 伯母 おじ "
+    "おば 養父 養母 継父 継母 後見人 里親 親 ママ パパ はは ちち そふ そぼ 夫 妻 職員 教員 教諭 先生 "
+    "役員"
+)
+_RELATION = "|".join(sorted(_RELATIONS.split(), key=len, reverse=True))
 _IS_RELATION = re.compile(rf"(?:続柄)?(?:の)?({_RELATION})(?:です|より)?")
 _GLUED_RELATION = re.compile(r"(.{2,})(?:の)?(母親|父親|祖母|祖父|保護者|母|父)")
 _OF_RELATION = re.compile(rf"(.+)の({_RELATION})(?:です|より)?")
@@ -29,11 +29,12 @@ _CLASS = re.compile(
 )
 _GLUED_NUMBER = re.compile(r"((?:\d{1,2}年)?(?:\w{1,3}組)?\d{1,3}番?)(?=[ぁ-んァ-ヶ一-龠々])(?!年|組|番|月|日|歳)(.+)")
 _LABEL = re.compile(
-    r"(?:児童|生徒|園児|子ども|子供|お子様|保護者|ご?本人)?(?:の)?(?:お?名前|氏名|しめい|なまえ)(?:は)?|(?:出席)?番号|続柄|関係|クラス|学年|組|児童名?|生徒名?|園児名?"
+    r"(?:児童|生徒|園児|子ども|子供|お子様|保護者|ご?本人)?(?:の)?(?:お?名前|氏名|しめい|なまえ)(?:は)?"
+    r"|(?:出席)?番号|続柄|関係|クラス|学年|組|児童名?|生徒名?|園児名?"
 )
 _NAME = re.compile(r"[A-Za-zぁ-んァ-ヶー一-龠々〆仝〇\u3400-\u4dbf\uf900-\ufaff\U00020000-\U0003ffff.'’-]{1,20}")
 _NOISE = re.compile(
-    r".*(?:ます|ました|ください|下さい|お願い|おねがい|宜しく|よろしく|登録|こんにちは|お世話|送信|初めまして|はじめまして)[。!]*"
+    r".*(?:ます|ました|ください|下さい|お願い|おねがい|宜しく|よろしく|登録|希望|こんにちは|お世話|送信|初めまして|はじめまして)[。!]*"
     r"|です|と申|(?:Sent|from|my|iPhone|test|テスト|なし)",
     re.IGNORECASE,
 )
@@ -118,9 +119,9 @@ def _parse_line(original: str) -> PersonName:
             return PersonName(None, None, None, original)
     # After the relation stands the parent's own name, unless the child's name comes last of all.
     words = before or after
-    if words and not relation and (glued := _GLUED_RELATION.fullmatch(words[-1])):
-        if len(words) > 1 or len(glued[1]) > 2:
-            words[-1], relation = glued[1], glued[2]
+    glued = _GLUED_RELATION.fullmatch(words[-1]) if words and not relation else None
+    if glued and (len(words) > 1 or len(glued[1]) > 2):
+        words[-1], relation = glued[1], glued[2]
     if len(words) > 4 or sum(map(len, words)) > 30:
         words = []
     child = " ".join(words) or None
@@ -146,6 +147,7 @@ def _tokens(line: str) -> list[str]:
 
 def _number(tokens: list[str]) -> str | None:
     joined = "".join(re.sub(r"^(?:出席番号|番号|No\.?|no\.?|№|#)\s*", "", token) for token in tokens)
+    joined = re.sub(r"(?<=\d)[‐ー−](?=\d)", "-", joined)
     if re.fullmatch(r"\d{1,3}番", joined):
         joined = joined[:-1]
     return joined or None

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from mail import charsets, headers
 
-
 _UNSEEN = dict.fromkeys((0x00, 0xFEFF))  # NUL, and byte order marks that a client put in the middle
 
 

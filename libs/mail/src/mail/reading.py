@@ -29,9 +29,9 @@ class Letter:
     """A mail as far as we care about it.
 
     `text` has LF line ends. `html_only` says that the text was made from HTML. `charset` is the one really used.
-    `sender` is the normalised address of the header From, or "". `message_id` and `references` keep their angle brackets;
-    references stand nearest first (In-Reply-To, then References backwards). `headers` has lower-case names and decoded
-    one-line values. `content_type` is that of the whole mail, `raw_size` its octets.
+    `sender` is the normalised address of the header From, or "". `message_id` and `references` keep their angle
+    brackets; references stand nearest first (In-Reply-To, then References backwards). `headers` has lower-case names
+    and decoded one-line values. `content_type` is that of the whole mail, `raw_size` its octets.
     """
 
     subject: str = field(repr=False)
