@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from renrakumo_cli import bus
 from renrakumo_cli.bus.accounts import OPERATOR, USERS
 from renrakumo_cli.local.nats import NatsServer
-from renrakumo_cli.local.postgres import ROLES, PostgresServer
+from renrakumo_cli.local.postgres import PostgresServer
+from renrakumo_cli.secret_store import DATABASE_ROLES
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class Databases:
 
 def start_postgres(folder: Path) -> PostgresServer:
     """A running PostgreSQL with both databases, unsafe settings and new passwords. The caller stops it."""
-    passwords = {role: new_password() for role in ("postgres", *ROLES)}
+    passwords = {role: new_password() for role in ("postgres", *DATABASE_ROLES)}
     server = PostgresServer(folder, passwords=passwords, durable=False)
     server.start()
     return server

@@ -30,11 +30,11 @@ class NatsServer:
         for user in USERS:
             if not _SAFE_PASSWORD.match(self.passwords.get(user, "")):
                 raise LocalError(f"{password_variable(user)} must be 16 or more letters and digits, a letter first.")
-        self._process = ChildProcess(
+        self.process = ChildProcess(
             "nats",
             [str(paths.nats_server()), "-c", str(paths.deploy_folder() / "nats" / "server.conf")],
             environment=self._environment(),
-            log_path=self.log_path,
+            log_path=folder / "nats.log",
         )
 
     @property
@@ -42,29 +42,27 @@ class NatsServer:
         """nats:// URL without credentials."""
         return f"nats://127.0.0.1:{self.port}"
 
-    @property
-    def log_path(self) -> Path:
-        """The server's log file."""
-        return self.folder / "nats.log"
-
-    @property
-    def running(self) -> bool:
-        """True while the server lives."""
-        return self._process.running
-
     def start(self) -> None:
         """Start and wait until clients are served. Raises LocalError. Blocks."""
+        self.spawn()
+        self.wait_ready()
+
+    def spawn(self) -> None:
+        """Start without waiting. The system stops the server with the thread that called this."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._process.start()
-        self._process.await_condition(lambda: ports.accepts(self.port), within=60)
+        self.process.start()
+
+    def wait_ready(self) -> None:
+        """Wait until clients are served. Raises LocalError. Blocks."""
+        self.process.await_condition(lambda: ports.accepts(self.port), within=60)
 
     def stop(self) -> None:
         """Stop in good order. Blocks until it is gone."""
-        self._process.stop(within=20)
+        self.process.stop(within=20)
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal."""
-        self._process.send(number)
+        self.process.send(number)
 
     def _environment(self) -> dict[str, str]:
         return {

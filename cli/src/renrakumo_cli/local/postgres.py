@@ -19,28 +19,14 @@ from urllib.parse import quote
 from renrakumo_cli.local import paths, ports
 from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.local.process import ChildProcess
+from renrakumo_cli.secret_store import DATABASE_ROLES
 
 PERSONAL_DATABASE = "renrakumo_personal"
 GENERAL_DATABASE = "renrakumo_general"
 
-# role of a service -> name of the environment variable in which roles.sql finds its password
-ROLES: Mapping[str, str] = {
-    "registry": "RENRAKUMO_REGISTRY_DATABASE_PASSWORD",
-    "admin_api": "RENRAKUMO_ADMIN_API_DATABASE_PASSWORD",
-    "receipts": "RENRAKUMO_RECEIPTS_DATABASE_PASSWORD",
-    "info_site": "RENRAKUMO_INFO_SITE_DATABASE_PASSWORD",
-    "responder": "RENRAKUMO_RESPONDER_DATABASE_PASSWORD",
-}
-
 _SAFE = {"shared_buffers": "64MB", "max_connections": "150", "log_min_messages": "warning"}
-_FAST = {
-    **_SAFE,
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "max_wal_size": "256MB",
-    "autovacuum_naptime": "30s",
-}
+# Without fsync a kill of the server still loses nothing (the system has the pages), only a power cut does.
+_FAST = {**_SAFE, "fsync": "off", "max_wal_size": "256MB"}
 
 
 @dataclass(frozen=True)
@@ -55,61 +41,49 @@ class PostgresServer:
     """The embedded server. `durable=False` trades safety for speed (tests)."""
 
     def __init__(self, folder: Path, *, port: int = 0, passwords: Mapping[str, str], durable: bool = True) -> None:
-        """`passwords`: of the superuser `postgres` and of each service in ROLES. Port 0 takes a free one."""
+        """`passwords`: of the superuser `postgres` and of each role in DATABASE_ROLES. Port 0 takes a free one."""
         self.folder = folder
         self.port = port or ports.free_port()
         self._passwords = dict(passwords)
         self._durable = durable
-        self._process: ChildProcess | None = None
+        self._identity = _identity()
+        self.process = ChildProcess(
+            "postgres",
+            self._command(),
+            environment=_environment(),
+            log_path=folder / "postgres.log",
+            prefix=self._identity.prefix,
+            user=self._identity.user,
+            death_signal=signal.SIGINT,
+            folder=folder,
+        )
 
     def start(self) -> None:
         """Make the cluster if there is none, start the server and apply roles. Raises LocalError. Blocks."""
-        identity = _identity()
-        data = self.folder / "data"
-        if not (data / "PG_VERSION").is_file():
-            self._initialise(data, identity)
-        settings = {
-            "listen_addresses": "127.0.0.1",
-            "port": str(self.port),
-            "unix_socket_directories": "",
-            **(_SAFE if self._durable else _FAST),
-        }
-        command = [str(paths.postgres_program("postgres")), "-D", str(data)]
-        for name, value in settings.items():
-            command += ["-c", f"{name}={value}"]
-        self._process = ChildProcess(
-            "postgres",
-            command,
-            environment=_environment(),
-            log_path=self.folder / "postgres.log",
-            prefix=identity.prefix,
-            user=identity.user,
-            death_signal=signal.SIGINT,
-            folder=self.folder,
-        )
-        self._process.start()
-        self._process.await_condition(self._accepts_queries, within=60)
+        self.spawn()
+        self.wait_ready()
+
+    def spawn(self) -> None:
+        """Make the cluster if there is none and start the server, without waiting for it. Raises LocalError.
+
+        Call it from a thread that lives as long as the server shall: the system stops the server with that thread.
+        """
+        if not (self._data / "PG_VERSION").is_file():
+            self._initialise()
+        self.process.start()
+
+    def wait_ready(self) -> None:
+        """Wait until queries are answered, then apply roles. Raises LocalError. Blocks."""
+        self.process.await_condition(self._accepts_queries, within=60)
         self.apply_roles()
 
     def stop(self) -> None:
         """Stop with PostgreSQL's fast shutdown. Blocks until it is gone."""
-        if self._process is not None:
-            self._process.stop(first=signal.SIGINT, within=30)
+        self.process.stop(first=signal.SIGINT, within=30)
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to the postmaster only."""
-        if self._process is not None:
-            self._process.send(number)
-
-    @property
-    def running(self) -> bool:
-        """True while the server lives."""
-        return self._process is not None and self._process.running
-
-    @property
-    def log_path(self) -> Path:
-        """The server's log file."""
-        return self.folder / "postgres.log"
+        self.process.send(number)
 
     def url(self, role: str, database: str) -> str:
         """postgresql:// URL of a service's role (or `postgres`) in a database."""
@@ -126,7 +100,7 @@ class PostgresServer:
 
     def apply_roles(self, *, personal: str = PERSONAL_DATABASE, general: str = GENERAL_DATABASE) -> None:
         """Run deploy/postgres/roles.sql for this pair of databases. Idempotent. Raises LocalError."""
-        environment = {variable: self._passwords[role] for role, variable in ROLES.items()}
+        environment = {variable: self._passwords[role] for role, variable in DATABASE_ROLES.items()}
         script = paths.deploy_folder() / "postgres" / "roles.sql"
         self._psql("-v", f"personal={personal}", "-v", f"general={general}", "-f", str(script), extra=environment)
 
@@ -134,6 +108,20 @@ class PostgresServer:
         """Drop databases, cutting the connections to them."""
         for database in databases:
             self._psql("-c", f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def _command(self) -> list[str]:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            **(_SAFE if self._durable else _FAST),
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return [str(paths.postgres_program("postgres")), "-D", str(self._data), *options]
 
     def _psql(self, *arguments: str, extra: Mapping[str, str] | None = None) -> None:
         command = [str(paths.postgres_program("psql")), "-X", "-q", "-v", "ON_ERROR_STOP=1", *arguments]
@@ -165,7 +153,8 @@ class PostgresServer:
             "PGOPTIONS": "--client-min-messages=warning",
         }
 
-    def _initialise(self, data: Path, identity: _Identity) -> None:
+    def _initialise(self) -> None:
+        data, identity = self._data, self._identity
         if data.exists() and any(data.iterdir()):
             shutil.rmtree(data)  # a first start that was cut short: no PG_VERSION, so nothing was ever stored
         self.folder.mkdir(parents=True, exist_ok=True)

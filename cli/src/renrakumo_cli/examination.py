@@ -1,0 +1,135 @@
+"""What `renrakumo doctor` looks at: each finding says what was looked at, whether it is well, and what to do if not."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import asyncpg
+import nats
+import nats.errors
+
+from contracts.streams import BUCKETS, STREAMS, consumers
+from renrakumo_cli import context
+from renrakumo_cli.local import paths, probe
+from renrakumo_cli.local.configuration import Configuration
+from renrakumo_cli.local.services import SERVICES, Database
+from renrakumo_cli.secret_store import DATABASE_ROLES, SecretsMissing
+
+_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    well: bool
+    detail: str
+
+
+async def examine() -> list[Finding]:
+    """Look at programs, secrets, bus, databases and services. Never raises for what it finds."""
+    configuration = context.running(os.environ)
+    looks: list[Callable[[Configuration], Awaitable[list[Finding]]]] = [
+        _programs,
+        _secrets,
+        _bus,
+        _databases,
+        _services,
+    ]
+    findings: list[Finding] = []
+    for look in looks:
+        findings += await look(configuration)
+    return findings
+
+
+async def _programs(configuration: Configuration) -> list[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    findings = [Finding("python", sys.version_info >= (3, 11), version)]
+    try:
+        found = [paths.nats_server(), paths.postgres_program("postgres")]
+        findings.append(Finding("server programs", True, ", ".join(path.name for path in found)))
+    except paths.LocalError as error:
+        findings.append(Finding("server programs", False, str(error)))
+    return findings
+
+
+async def _secrets(configuration: Configuration) -> list[Finding]:
+    folder = configuration.state / "secrets"
+    if not context.secret_store().exists:
+        return [Finding("secrets", False, "none yet: run `renrakumo keys init`")]
+    open_files = [file.name for file in folder.iterdir() if file.stat().st_mode & 0o077]
+    if open_files:
+        return [Finding("secrets", False, f"readable by others, chmod 600: {', '.join(sorted(open_files))}")]
+    return [Finding("secrets", True, "only their owner can read them")]
+
+
+async def _bus(configuration: Configuration) -> list[Finding]:
+    try:
+        login = context.operator_bus()
+        client = await nats.connect(
+            login.url, user=login.user, password=login.password, allow_reconnect=False, connect_timeout=3
+        )
+    except (OSError, nats.errors.Error, SecretsMissing) as error:
+        return [Finding("bus", False, f"cannot be reached: {type(error).__name__}")]
+    try:
+        js = client.jetstream(timeout=_SECONDS)
+        names = {info.config.name for info in await js.streams_info()}
+        wanted = {spec.name for spec in STREAMS} | {f"KV_{bucket.name}" for bucket in BUCKETS}
+        if missing := sorted(wanted - names):
+            return [Finding("bus", False, f"missing: {', '.join(missing)}; run `renrakumo bus apply`")]
+        held = {(stream, info.name) for stream in names if stream for info in await js.consumers_info(stream)}
+        if lost := sorted(spec.name for spec in consumers() if (spec.stream, spec.name) not in held):
+            return [Finding("bus", False, f"missing consumers: {', '.join(lost)}; run `renrakumo bus apply`")]
+        dead = (await js.stream_info("DEADLETTERS")).state.messages
+        return [
+            Finding("bus", True, f"{len(wanted)} streams and buckets, all consumers"),
+            Finding("dead letters", dead == 0, f"{dead} messages nobody could handle"),
+        ]
+    except (OSError, nats.errors.Error) as error:
+        return [Finding("bus", False, f"does not answer: {type(error).__name__}")]
+    finally:
+        await client.close()
+
+
+async def _databases(configuration: Configuration) -> list[Finding]:
+    try:
+        passwords = context.secret_store().database_passwords()
+    except SecretsMissing:
+        return []
+    findings: list[Finding] = []
+    for role in DATABASE_ROLES:
+        own, other = _databases_of(role)
+        outcome = await _enter(configuration.database_url(own, role, passwords[role]))
+        findings.append(Finding(f"database role {role}", outcome == "", outcome or "enters its own database"))
+        wall = await _enter(configuration.database_url(other, role, passwords[role]))
+        if wall == "":
+            findings.append(Finding(f"wall before {role}", False, f"it enters the {other} database: run roles.sql"))
+    return findings
+
+
+def _databases_of(role: str) -> tuple[Database, Database]:
+    """The database that the role lives in, and the one that it must not enter."""
+    return ("personal", "general") if role == "registry" else ("general", "personal")
+
+
+async def _enter(url: str) -> str:
+    """Empty when the role gets in, else the kind of refusal (never the URL: it holds a password)."""
+    try:
+        connection = await asyncpg.connect(url, timeout=_SECONDS)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        return f"cannot enter: {type(error).__name__}"
+    await connection.close()
+    return ""
+
+
+async def _services(configuration: Configuration) -> list[Finding]:
+    answers = await asyncio.gather(
+        *(probe.ask(configuration.ports[spec.health_variable], "/readyz") for spec in SERVICES)
+    )
+    return [
+        Finding(f"service {spec.name}", status == 200, "ready" if status == 200 else body.strip() or "does not answer")
+        for spec, (status, body) in zip(SERVICES, answers, strict=True)
+    ]

@@ -1,0 +1,151 @@
+"""What the local stack is told: state folder, ports, external servers, and which variable each child receives.
+
+Pure: it reads a mapping of variables and answers with values. Nothing is started here.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from renrakumo_cli.local import paths, ports
+from renrakumo_cli.local.paths import LocalError
+from renrakumo_cli.local.services import (
+    LOCAL_HOST,
+    NATS_PORT,
+    POSTGRES_PORT,
+    SERVICES,
+    Database,
+    ServiceSpec,
+    default_ports,
+)
+from renrakumo_cli.secret_store import SECRET_VARIABLES
+
+NATS_URL = "RENRAKUMO_NATS_URL"
+DATABASE_URLS: Mapping[Database, str] = {
+    "personal": "RENRAKUMO_PERSONAL_DATABASE_URL",
+    "general": "RENRAKUMO_GENERAL_DATABASE_URL",
+}
+_STACK_ONLY = frozenset({NATS_URL, *DATABASE_URLS.values(), *default_ports(), "RENRAKUMO_STATE_DIR"})
+
+
+def state_folder(variables: Mapping[str, str] | None = None) -> Path:
+    """Folder of everything that the local stack keeps: RENRAKUMO_STATE_DIR, or `var/` of the checkout."""
+    chosen = (os.environ if variables is None else variables).get("RENRAKUMO_STATE_DIR")
+    return Path(chosen).resolve() if chosen else paths.repository_root() / "var"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything that was decided before the first process starts. `ports`: by variable name."""
+
+    state: Path
+    ports: Mapping[str, int]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    external_nats: str | None = None
+    external_databases: Mapping[Database, str] = field(default_factory=dict)
+    durable: bool = True
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> "Configuration":
+        """As `make up` runs it. Raises LocalError for a port that is no number or half an external database."""
+        external = {kind: variables[name] for kind, name in DATABASE_URLS.items() if variables.get(name)}
+        if len(external) == 1:
+            raise LocalError(f"Set both {' and '.join(DATABASE_URLS.values())}, or neither.")
+        for kind, url in external.items():
+            if urlsplit(url).username:
+                raise LocalError(
+                    f"{DATABASE_URLS[kind]} must name no user here: each service enters with a role of its own "
+                    "(passwords: secrets/postgres.env, rights: deploy/postgres/roles.sql)."
+                )
+        return cls(
+            state=state_folder(variables),
+            ports=_resolved({name: _port(variables, name, default) for name, default in default_ports().items()}),
+            settings={name: value for name, value in variables.items() if _passes(name)},
+            external_nats=variables.get(NATS_URL) or None,
+            external_databases=external,
+        )
+
+    @classmethod
+    def for_trial(cls, state: Path, settings: Mapping[str, str] | None = None) -> "Configuration":
+        """For tests and the demo: free ports everywhere, quick servers, nothing from the environment."""
+        return cls(state, _resolved(dict.fromkeys(default_ports(), 0)), dict(settings or {}), durable=False)
+
+    @property
+    def base_domain(self) -> str:
+        """Domain below which every unit has its own."""
+        return self.settings.get("RENRAKUMO_BASE_DOMAIN", "renrakumo.example")
+
+    @property
+    def nats_url(self) -> str:
+        """Where services reach the bus."""
+        return self.external_nats or f"nats://{LOCAL_HOST}:{self.ports[NATS_PORT[0]]}"
+
+    def database_url(self, database: Database, role: str, password: str) -> str:
+        """postgresql:// URL with which a role reaches a database."""
+        external = self.external_databases.get(database)
+        base = external or f"postgresql://{LOCAL_HOST}:{self.ports[POSTGRES_PORT[0]]}/renrakumo_{database}"
+        parts = urlsplit(base)
+        place = f"renrakumo_{role}:{quote(password, safe='')}@{parts.netloc}"
+        return urlunsplit(parts._replace(netloc=place))
+
+    def service_variables(self, spec: ServiceSpec) -> dict[str, str]:
+        """What one service is told, secrets and database aside."""
+        variables = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            "RENRAKUMO_ROUTES": "*=127.0.0.1:2526",  # a trial never writes to strangers
+            "RENRAKUMO_PUBLIC_URL": f"http://{LOCAL_HOST}:{self.ports['RENRAKUMO_INFO_PORT']}",
+            "RENRAKUMO_HELO_NAME": self.base_domain,
+            "RENRAKUMO_OPERATOR_ADDRESS": f"operator@{self.base_domain}",
+            **self.settings,
+            "RENRAKUMO_BASE_DOMAIN": self.base_domain,
+            "RENRAKUMO_NATS_URL": self.nats_url,
+            "RENRAKUMO_HEALTH_HOST": LOCAL_HOST,
+            "RENRAKUMO_HEALTH_PORT": str(self.ports[spec.health_variable]),
+        }
+        if spec.listens:
+            host, port, _ = spec.listens
+            variables[host] = self.settings.get(host, LOCAL_HOST)
+            variables[port] = str(self.ports[port])
+        return variables
+
+    def wanted_ports(self) -> dict[str, tuple[str, int]]:
+        """Variable -> (host, port) of everything that will listen on this machine."""
+        hosts = {spec.listens[1]: spec.listens[0] for spec in SERVICES if spec.listens}
+        unused = {
+            *([NATS_PORT[0]] if self.external_nats else []),
+            *([POSTGRES_PORT[0]] if self.external_databases else []),
+        }
+        return {
+            name: (self.settings.get(hosts.get(name, ""), LOCAL_HOST), port)
+            for name, port in self.ports.items()
+            if name not in unused
+        }
+
+
+def _passes(name: str) -> bool:
+    """Does an operator's variable go on to the services? Secrets never: each service gets only its own."""
+    return name.startswith("RENRAKUMO_") and name not in SECRET_VARIABLES and name not in _STACK_ONLY
+
+
+def _port(variables: Mapping[str, str], name: str, default: int) -> int:
+    text = variables.get(name, "") or str(default)
+    if not text.isdigit() or int(text) > 65535:
+        raise LocalError(f"{name} must be a port number")
+    return int(text)
+
+
+def _resolved(wanted: Mapping[str, int]) -> dict[str, int]:
+    """Each 0 replaced by a free port of its own."""
+    taken = {port for port in wanted.values() if port}
+    resolved: dict[str, int] = {}
+    for name, port in wanted.items():
+        chosen = port
+        while not chosen or (not port and chosen in taken):
+            chosen = ports.free_port()
+        taken.add(chosen)
+        resolved[name] = chosen
+    return resolved

@@ -1,0 +1,77 @@
+"""The seven services as the local stack sees them: module, database, ports and the variables that name them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Database = Literal["personal", "general"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """One service. `listens`: host variable, port variable and default port of what it serves to the world."""
+
+    name: str
+    health_port: int
+    stage: int
+    database: Database | None = None
+    listens: tuple[str, str, int] | None = None
+    module: str = ""
+
+    @property
+    def package(self) -> str:
+        """Import name."""
+        return self.name.replace("-", "_")
+
+    @property
+    def main(self) -> str:
+        """Module that is run."""
+        return self.module or f"{self.package}.main"
+
+    @property
+    def health_variable(self) -> str:
+        """Variable that moves its health port when all services run together."""
+        return f"RENRAKUMO_{self.package.upper()}_HEALTH_PORT"
+
+
+# `stage` is the order of stopping: first who takes work in, then who does it.
+SERVICES: tuple[ServiceSpec, ...] = (
+    ServiceSpec("ingress-smtp", 9101, 1, listens=("RENRAKUMO_SMTP_HOST", "RENRAKUMO_SMTP_PORT", 2525)),
+    ServiceSpec("registry", 9102, 2, "personal"),
+    ServiceSpec("dispatcher", 9103, 3),
+    ServiceSpec("responder", 9104, 2, "general"),
+    ServiceSpec("receipts", 9105, 3, "general"),
+    ServiceSpec("info-site", 9106, 1, "general", ("RENRAKUMO_INFO_HOST", "RENRAKUMO_INFO_PORT", 8081)),
+    ServiceSpec("admin-api", 9107, 1, "general", ("RENRAKUMO_WEB_HOST", "RENRAKUMO_WEB_PORT", 8080)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A package that owns tables: in which database and schema (None: the database is all its own)."""
+
+    package: str
+    database: Database
+    schema: str | None
+
+
+OWNERS: tuple[Owner, ...] = (
+    Owner("admin_api", "general", "office"),
+    Owner("receipts", "general", "ledger"),
+    Owner("registry", "personal", None),
+)
+"""In the order in which their tables are brought up to date: the ledger refers to the office's views."""
+
+LOCAL_HOST = "127.0.0.1"
+NATS_PORT: tuple[str, int] = ("RENRAKUMO_NATS_PORT", 14222)
+POSTGRES_PORT: tuple[str, int] = ("RENRAKUMO_POSTGRES_PORT", 15432)
+
+
+def default_ports() -> Mapping[str, int]:
+    """Variable -> default port, of everything that listens."""
+    ports = {NATS_PORT[0]: NATS_PORT[1], POSTGRES_PORT[0]: POSTGRES_PORT[1]}
+    for spec in SERVICES:
+        if spec.listens:
+            ports[spec.listens[1]] = spec.listens[2]
+        ports[spec.health_variable] = spec.health_port
+    return ports
