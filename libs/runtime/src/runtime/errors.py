@@ -18,6 +18,14 @@ class TransientError(RenrakumoError):
     """Something that we depend on is away; trying again later can help."""
 
 
+class Postponed(TransientError):
+    """Not now: the message shall come again after `delay` seconds, which the handler knows better than the bus loop."""
+
+    def __init__(self, code: str, delay: float) -> None:
+        super().__init__(code)
+        self.delay = delay
+
+
 class SealError(PermanentError):
     """A sealed box that is not for us, was made with an unknown key, or was altered."""
 
