@@ -1,0 +1,71 @@
+"""The directory in memory: every unit and group, as the bus tells it and goes on telling it.
+
+Nothing is looked up elsewhere to answer a RCPT. Until everything has been told once, nobody is called unknown.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from pydantic import ValidationError
+
+from contracts import directory as contract
+from contracts.directory import UnitEntry
+from runtime.bus import KV_READY, KvChange
+from runtime.errors import TransientError
+from runtime.logs import get_logger
+
+log = get_logger(__name__)
+_PREFIX = contract.key("")
+
+
+class Directory:
+    """Units by code. `loaded` once the bucket has been read to its end."""
+
+    def __init__(self) -> None:
+        self._units: dict[str, UnitEntry] = {}
+        self._loaded = False
+
+    @property
+    def loaded(self) -> bool:
+        return self._loaded
+
+    def active_unit(self, code: str) -> UnitEntry | None:
+        """The unit, when there is one and it is active."""
+        unit = self._units.get(code)
+        return unit if unit is not None and unit.active else None
+
+    def apply(self, change: KvChange) -> None:
+        """One change, or the mark that all has been told. An entry that is not understood leaves the old one."""
+        if change == KV_READY:
+            if not self._loaded:
+                log.info("directory_loaded", units=len(self._units))
+            self._loaded = True
+            return
+        key, value = change
+        if not key.startswith(_PREFIX):
+            return
+        code = key.removeprefix(_PREFIX)
+        if value is None:
+            self._units.pop(code, None)
+            return
+        try:
+            unit = UnitEntry.model_validate_json(value)
+        except ValidationError:
+            log.error("directory_entry_not_understood", unit=code)
+            return
+        if unit.unit != code:
+            log.error("directory_entry_under_wrong_key", unit=code)
+            return
+        self._units[code] = unit
+
+    async def follow(self, changes: AsyncIterator[KvChange], stop: asyncio.Event) -> None:
+        """Apply all changes, until told to stop."""
+        async for change in changes:
+            if stop.is_set():
+                return
+            self.apply(change)
+
+    async def check(self) -> None:
+        """Health check: not yet told everything."""
+        if not self._loaded:
+            raise TransientError("directory_not_loaded_yet")

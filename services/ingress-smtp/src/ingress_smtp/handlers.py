@@ -1,0 +1,128 @@
+"""What the front door does with a sender, a recipient and a whole mail. Plain calls, no SMTP and no NATS types.
+
+    sender, recipient   answered from memory
+    accept              read once -> one event a recipient -> all published together -> 250 only when the bus has
+                        acknowledged every one; else 451, and the sender's server tries again
+
+The ids of the events are made from the mail and its envelope, so that trying again stores nothing twice.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Protocol
+
+from contracts import directory as contract
+from contracts.events.inbound import Inbound
+from ingress_smtp import metrics, model
+from ingress_smtp.directory import Directory
+from ingress_smtp.model import Recipient, Reply, Sender
+from ingress_smtp.scribe import Scribe
+from runtime import tracing
+from runtime.bus import Outgoing
+from runtime.ciphers import KeyedHash
+from runtime.errors import BusRefused
+from runtime.logs import get_logger
+from runtime.sealing import Sealer
+
+_IN_A_THREAD = 100_000
+log = get_logger(__name__)
+
+
+class Publisher(Protocol):
+    """The part of the bus that the front door needs."""
+
+    @property
+    def ready(self) -> bool: ...
+
+    async def publish_many(self, messages: Sequence[Outgoing], *, timeout: float = 10) -> list[Exception | None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is set from outside. `operator_address` is normalised; `publish_timeout` in seconds."""
+
+    base_domain: str
+    operator_address: str | None = None
+    publish_timeout: float = 5.0
+
+
+class Intake:
+    """Takes mail in."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        *,
+        directory: Directory,
+        publisher: Publisher,
+        sealer: Sealer,
+        sender_hash: KeyedHash,
+        secret_hash: KeyedHash,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._rules = rules
+        self._directory = directory
+        self._publisher = publisher
+        self._sealer = sealer
+        self._sender_hash = sender_hash
+        self._secret_hash = secret_hash
+        self._clock = clock
+
+    def sender(self, given: str) -> Sender | Reply:
+        """Who writes? `given` is "" for the null sender. While the bus is away nobody needs to send a whole mail."""
+        if not self._publisher.ready:
+            return model.NOT_STORED
+        return model.read_sender(given)
+
+    def recipient(self, address: str, sender: Sender) -> Recipient | Reply:
+        """For whom is it? From memory; while the directory has never been read nobody is refused for good."""
+        found = model.resolve(address, sender, self._rules.base_domain, self._directory.active_unit, self._secret_fits)
+        return model.NOT_READY if found == model.UNKNOWN and not self._directory.loaded else found
+
+    async def accept(self, sender: Sender, recipients: Sequence[Recipient], raw: bytes) -> Reply:
+        """Store the mail for all its recipients, or, as far as its sender is told, for none."""
+        started = monotonic()
+        with tracing.accept(None):
+            wanted = tuple(dict.fromkeys(recipients))
+            if len(raw) > _IN_A_THREAD:
+                events, messages = await asyncio.to_thread(self._write_down, sender, wanted, raw)
+            else:
+                events, messages = self._write_down(sender, wanted, raw)
+            results = await self._publisher.publish_many(messages, timeout=self._rules.publish_timeout)
+            metrics.STORING.observe(monotonic() - started)
+            failed = [problem for problem in results if problem is not None]
+            if failed:
+                refused = any(isinstance(problem, BusRefused) for problem in failed)
+                log.warning("mail_not_stored", events=len(events), failed=len(failed), refused=refused, size=len(raw))
+                return model.TOO_LARGE if refused else model.NOT_STORED
+            for event in events:
+                kind = event.name.removeprefix("inbound.")
+                metrics.ACCEPTED.labels(kind).inc()
+                log.info("mail_accepted", id=event.id, kind=kind, unit=event.unit, size=event.size)
+            return model.STORED
+
+    def _write_down(
+        self, sender: Sender, recipients: Sequence[Recipient], raw: bytes
+    ) -> tuple[list[Inbound], list[Outgoing]]:
+        scribe = Scribe(
+            sender,
+            raw,
+            now=self._clock(),
+            sealer=self._sealer,
+            sender_hash=self._sender_hash,
+            operator_address=self._rules.operator_address,
+        )
+        events = [scribe.event(recipient) for recipient in recipients]
+        messages = [Outgoing(event.bus_subject(), event.model_dump_json().encode(), event.id) for event in events]
+        return events, messages
+
+    def _secret_fits(self, unit: str, group: str, secret: str, hashes: tuple[str, ...]) -> bool:
+        given = self._secret_hash.hexdigest(contract.secret_text(unit, group, secret))
+        fits = False
+        for wanted in hashes:  # all of them, so that the time taken says nothing
+            fits |= hmac.compare_digest(given, wanted)
+        return fits

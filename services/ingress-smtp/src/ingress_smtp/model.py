@@ -1,0 +1,179 @@
+"""The rules of the front door, without I/O: what a path on the wire is, whom it is for, which reply it earns.
+
+RCPT TO argument -> split_path -> resolve(directory) -> Recipient, or the Reply that refuses it
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contracts.directory import UnitEntry
+from mail.addresses import AddressError, Kind, UnknownAddress, normalise, parse_local
+
+OPERATOR_UNIT = "operator"
+"""Stands for the unit in mail to the postmaster of the base domain itself."""
+
+_NEEDS_SENDER = frozenset({Kind.ENTRY, Kind.LEAVE, Kind.POST, Kind.INFO})
+_WITH_GROUP = frozenset({Kind.ENTRY, Kind.LEAVE, Kind.POST, Kind.INFO})
+_MAX_PATH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An SMTP reply with its enhanced status code (RFC 3463). The text never holds an address."""
+
+    code: int
+    status: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.status} {self.text}"
+
+    @property
+    def accepted(self) -> bool:
+        return self.code < 400
+
+
+RECIPIENT_OK = Reply(250, "2.1.5", "Recipient OK")
+SENDER_OK = Reply(250, "2.1.0", "Sender OK")
+STORED = Reply(250, "2.0.0", "Accepted and stored")
+UNKNOWN = Reply(550, "5.1.1", "No such address here")
+MALFORMED = Reply(553, "5.1.3", "The address is not in a form that we understand")
+UNUSABLE_SENDER = Reply(550, "5.1.7", "We cannot write back to the sender address, so this mail would have no effect")
+NOT_READY = Reply(451, "4.3.2", "Starting up, please try again shortly")
+NOT_STORED = Reply(451, "4.3.0", "The mail could not be stored just now, please try again later")
+TOO_LARGE = Reply(552, "5.3.4", "The mail is too large")
+TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients in one mail")
+TOO_FAST = Reply(451, "4.7.1", "Too many mails from your server in a short time, please try again later")
+TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections, please try again later")
+TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients")
+SESSION_TOO_LONG = Reply(421, "4.4.2", "This session has lasted long enough, please connect anew")
+LEAVING = Reply(421, "4.3.2", "Going down for a moment, please try again shortly")
+BROKEN = Reply(451, "4.3.0", "Something went wrong here, please try again later")
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The envelope sender. `address` is normalised, "" when it is empty or unusable; `given` is what stood on the wire,
+    "" for the null sender."""
+
+    address: str
+    given: str
+
+    @property
+    def unusable(self) -> bool:
+        """There is a sender, but not one that we could write to."""
+        return bool(self.given) and not self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Whom a mail is for, understood. `token` (with its prefix) and `mailbox` (postmaster or abuse) are "" where the kind
+    has none."""
+
+    kind: Kind
+    unit: str
+    group: str | None = None
+    token: str = ""
+    mailbox: str = ""
+
+    @property
+    def key(self) -> str:
+        """The same for every spelling of the same recipient."""
+        return "/".join((self.kind, self.unit, self.group or "", self.token, self.mailbox))
+
+
+def split_path(argument: str) -> tuple[str, str] | None:
+    """Take `<path> parameters` apart (RFC 5321 4.1.2): the path without angle brackets and source route, as it was
+    spelled, and what follows. None when it is no path. Dots are free, because carriers gave out such addresses; an
+    unquoted blank ends nothing but a path without brackets. Linear in the length of the argument."""
+    argument = argument.strip()
+    if not argument.startswith("<"):
+        path, _, rest = argument.partition(" ")
+        return (path, rest.strip()) if path and ">" not in path else None
+    quoted = escaped = False
+    for position, char in enumerate(argument):
+        if escaped:
+            escaped = False
+        elif quoted and char == "\\":
+            escaped = True
+        elif char == '"':
+            quoted = not quoted
+        elif char == ">" and not quoted:
+            path = argument[1:position]
+            rest = argument[position + 1 :]
+            if rest and not rest.startswith(" "):
+                return None
+            if path.startswith("@"):
+                _, colon, path = path.partition(":")
+                if not colon:
+                    return None
+            return (path, rest.strip()) if len(path) <= _MAX_PATH else None
+    return None
+
+
+def read_sender(given: str) -> Sender:
+    """What the envelope sender is good for."""
+    if not given:
+        return Sender("", "")
+    try:
+        return Sender(normalise(given), given)
+    except AddressError:
+        return Sender("", given)
+
+
+def resolve(
+    address: str,
+    sender: Sender,
+    base_domain: str,
+    unit_of: Callable[[str], UnitEntry | None],
+    secret_fits: Callable[[str, str, str, tuple[str, ...]], bool],
+) -> Recipient | Reply:
+    """Who is this recipient? `unit_of` gives an active unit by code; `secret_fits(unit, group, secret, hashes)`
+    compares a post secret in constant time. What is not ASCII, lone surrogates too, is refused."""
+    if not address.isascii() or any(char < " " or char == "\x7f" for char in address):
+        return MALFORMED
+    local, at, domain = address.rpartition("@")
+    if not at:
+        local, domain = address, base_domain  # RCPT TO:<Postmaster> (RFC 5321 4.1.1.3)
+    if len(local) > 1 and local.startswith('"') and local.endswith('"'):
+        local = local[1:-1]
+    domain = domain.lower().removesuffix(".")
+    try:
+        part = parse_local(local)
+    except UnknownAddress:
+        return UNKNOWN
+    if domain == base_domain:
+        return Recipient(part.kind, OPERATOR_UNIT, mailbox=local.lower()) if part.kind is Kind.OPERATOR else UNKNOWN
+    code, dot, rest = domain.partition(".")
+    unit = unit_of(code) if dot and rest == base_domain else None
+    if unit is None:
+        return UNKNOWN
+    if part.kind in _WITH_GROUP and part.group is not None:
+        group = unit.groups.get(part.group)
+        hashes = group.post_secrets if group else ()
+        if part.secret is not None and not secret_fits(unit.unit, part.group, part.secret, hashes):
+            return UNKNOWN
+        if group is None:
+            return UNKNOWN
+    if part.kind in _NEEDS_SENDER and sender.unusable:
+        return UNUSABLE_SENDER
+    mailbox = local.lower() if part.kind is Kind.OPERATOR else ""
+    return Recipient(part.kind, unit.unit, part.group, part.token or "", mailbox)
+
+
+def digest(raw: bytes, sender: Sender, recipient: Recipient) -> bytes:
+    """32 octets that are the same whenever the same mail is handed in again for the same recipient, so that a sender's
+    second try after a 451 does not double what was stored."""
+    content = hashlib.sha256(raw).digest()
+    envelope = f"{sender.address or sender.given}\0{recipient.key}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(content + envelope).digest()
+
+
+def event_id(fingerprint: bytes) -> str:
+    return f"in-{fingerprint.hex()}"
+
+
+def reference(fingerprint: bytes) -> int:
+    """A positive 63-bit number made from the same fingerprint."""
+    return (int.from_bytes(fingerprint[:8], "big") >> 1) or 1

@@ -1,0 +1,144 @@
+"""Writes one mail down as events: read once, judged once, and what several recipients share is sealed once. No I/O."""
+
+import base64
+from datetime import datetime
+from typing import Any
+
+from contracts.events import (
+    Automatic,
+    InboundBounce,
+    InboundEntry,
+    InboundInfo,
+    InboundLeave,
+    InboundOperator,
+    InboundPost,
+    InboundReply,
+)
+from contracts.events.inbound import Inbound
+from contracts.sealed import EntryLetter, PostLetter, RawLetter, RecipientCard, RecipientCards, Sealed
+from ingress_smtp import model
+from ingress_smtp.model import Recipient, Sender
+from mail import automatic, reading, tokens
+from mail.addresses import Kind, carrier_of
+from runtime.ciphers import KeyedHash
+from runtime.sealing import Sealer
+
+_SUBJECT = 1_000
+_ENTRY_TEXT = 5_000
+_OPERATOR_TEXT = 50_000
+
+
+class Scribe:
+    """One mail. `operator_address` is the normalised address of the operator's own mailbox, None without one."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        raw: bytes,
+        *,
+        now: datetime,
+        sealer: Sealer,
+        sender_hash: KeyedHash,
+        operator_address: str | None,
+    ) -> None:
+        self._sender = sender
+        self._raw = raw
+        self._now = now
+        self._sealer = sealer
+        self._operator_address = operator_address
+        self._sender_key = sender_hash.hexdigest(sender.address or sender.given.lower())
+        self._letter = reading.read(raw)
+        self._boxes: dict[str, Sealed] = {}
+        verdict = automatic.judge(self._letter, sender.given)
+        # Whom we cannot write to we do not answer, whatever the mail looks like.
+        self._automatic = Automatic(
+            reply_allowed=verdict.reply_allowed and bool(sender.address),
+            count_answer=verdict.count_answer,
+            why=verdict.why or ("" if sender.address else "no sender address to write to"),
+        )
+
+    def event(self, recipient: Recipient) -> Inbound:
+        """What this mail is for one recipient."""
+        fingerprint = model.digest(self._raw, self._sender, recipient)
+        common: dict[str, Any] = {
+            "id": model.event_id(fingerprint),
+            "occurred_at": self._now,
+            "unit": recipient.unit,
+            "size": len(self._raw),
+        }
+        number = model.reference(fingerprint)
+        group: dict[str, Any] = {"group": recipient.group}
+        who: dict[str, Any] = {"sender_key": self._sender_key, "automatic": self._automatic}
+        match recipient.kind:
+            case Kind.ENTRY:
+                return InboundEntry(**common, **who, **group, letter=self._entry_letter())
+            case Kind.LEAVE:
+                return InboundLeave(**common, **who, **group, letter=self._entry_letter())
+            case Kind.POST:
+                return InboundPost(**common, **who, **group, letter=self._post_letter())
+            case Kind.REPLY:
+                return InboundReply(**common, **who, token=recipient.token, letter=self._raw_letter())
+            case Kind.BOUNCE:
+                return InboundBounce(**common, token=recipient.token, letter=self._raw_letter())
+            case Kind.OPERATOR:
+                return self._for_operator(common, recipient, number)
+            case Kind.INFO:
+                # A reply whose program ignored Reply-To comes to our From address: the id of the mail that it
+                # answers holds the token.
+                token = tokens.find(self._letter.references)
+                if token is not None:
+                    return InboundReply(**common, **who, token=token, letter=self._raw_letter())
+                return InboundInfo(**common, **who, **group, ref=number, **self._asker(number))
+
+    def _asker(self, number: int) -> dict[str, Any]:
+        address = self._sender.address
+        if not address:
+            return {"carrier": "other", "recipient": None}
+        return {"carrier": _carrier(address), "recipient": self._card(number, address, {})}
+
+    def _for_operator(self, common: dict[str, Any], recipient: Recipient, number: int) -> InboundOperator:
+        address = self._operator_address
+        fields = {
+            "from": self._letter.sender or self._sender.address,
+            "subject": self._letter.subject[:_SUBJECT],
+            "text": self._letter.text[:_OPERATOR_TEXT],
+        }
+        return InboundOperator(
+            **common,
+            ref=number,
+            mailbox=recipient.mailbox,
+            carrier=_carrier(address) if address else "other",
+            recipient=self._card(number, address, fields) if address else None,
+        )
+
+    def _card(self, number: int, address: str, fields: dict[str, str]) -> Sealed:
+        card = RecipientCard(copy_ref=number, address=address, fields=fields)
+        return self._sealer.seal(RecipientCards(cards=(card,)), "dispatcher")
+
+    def _entry_letter(self) -> Sealed:
+        if "entry" not in self._boxes:
+            letter = EntryLetter(
+                sender=self._sender.address,
+                subject=self._letter.subject[:_SUBJECT],
+                text=self._letter.text[:_ENTRY_TEXT],
+            )
+            self._boxes["entry"] = self._sealer.seal(letter, "registry")
+        return self._boxes["entry"]
+
+    def _post_letter(self) -> Sealed:
+        if "post" not in self._boxes:
+            letter = PostLetter(
+                sender=self._sender.address, subject=self._letter.subject[:_SUBJECT], text=self._letter.text
+            )
+            self._boxes["post"] = self._sealer.seal(letter, "registry")
+        return self._boxes["post"]
+
+    def _raw_letter(self) -> Sealed:
+        if "raw" not in self._boxes:
+            letter = RawLetter(sender=self._sender.address, raw=base64.b64encode(self._raw).decode())
+            self._boxes["raw"] = self._sealer.seal(letter, "receipts")
+        return self._boxes["raw"]
+
+
+def _carrier(address: str) -> str:
+    return carrier_of(address.rpartition("@")[2])
