@@ -50,11 +50,10 @@ class ChildProcess:
         if self.running:
             raise RuntimeError(f"{self.name} already runs")
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        launch = [sys.executable, "-I", "-S", str(_LAUNCHER), str(int(self._death_signal)), str(os.getpid())]
         with self.log_path.open("ab") as log:
             try:
                 self._process = subprocess.Popen(
-                    [*self._prefix, *launch, *self._command],
+                    [*self._prefix, *self._launcher(), *self._command],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -67,6 +66,12 @@ class ChildProcess:
                 )
             except OSError as error:
                 raise LocalError(f"{self.name} could not be started: {error.strerror}") from error
+
+    def _launcher(self) -> list[str]:
+        """Words that tie the child's life to ours; not for another user, who may not even reach our Python."""
+        if self._user is not None:
+            return []
+        return [sys.executable, "-I", "-S", str(_LAUNCHER), str(int(self._death_signal)), str(os.getpid())]
 
     @property
     def pid(self) -> int:
