@@ -48,6 +48,7 @@ _LOOSE = re.compile(rf"{_NOT_BEFORE}\d{{1,4}}(?!\d|[.:/~〜-]\d)")
 _MEASURE = re.compile(
     r"\s?(?:年|月|日|時|分(?!で)|秒|度|℃|°|c\b|人|名|才|歳|回|枚|個|円|%|kg|g\b|cm|m\b|組|学期|週|泊|号|階|丁目|番地|番線|ヶ月|か月|カ月|ページ|年生|さい|じ|ふん|ぷん|にん)"
 )
+_LISTED_MEASURE = re.compile(rf"(?:\s?[,、・~〜-]\s?\d{{1,4}})+(?:{_MEASURE.pattern})")  # "2,3日"
 _DENIAL = re.compile(
     r"^.{0,3}?(?:は|が|も|では|じゃ|には)?(?:し|でき|あり|行き|行け|い|され|出来|なり|いたし|致し)?(?:ません|ない|なく|無い|無し|なし|なかっ)|^(?:は|が|も)?(?:無|ナシ|しま?せ|ではな|じゃな)"
 )
@@ -166,7 +167,7 @@ def _by_numbers(text: str, count: int) -> tuple[set[int], bool]:
     outside = False
     text = re.sub(r"\bno\.?\s?(?=\d)", "番号", text)
     for found in _NUMBER.finditer(text):
-        if _MEASURE.match(text, found.end()):
+        if _MEASURE.match(text, found.end()) or _LISTED_MEASURE.match(text, found.end()):
             continue
         number = int(found[1] or found[2])
         if 1 <= number <= count:
