@@ -1,0 +1,76 @@
+# `make` alone lists what there is. Only python3 (3.11 or newer), make and git are needed; nothing is installed outside
+# this folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+PACKAGES := \
+	libs/contracts libs/mail libs/runtime \
+	services/admin-api services/dispatcher services/info-site services/ingress-smtp \
+	services/receipts services/registry services/responder \
+	cli
+PYPROJECTS := $(addsuffix /pyproject.toml,$(PACKAGES))
+OURS := $(addprefix renrakumo-,$(notdir $(PACKAGES)))
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test lint format bench soak docs lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## install everything into .venv (nothing happens when it is up to date)
+
+$(STAMP): requirements.lock $(PYPROJECTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Renrakumo needs Python 3.11 or newer. Name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo "This Python has no venv module: install your system's package for it (often python3-venv)." >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing $$(grep -c '==' requirements.lock) packages from requirements.lock"
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	@echo "Installing our own $(words $(PACKAGES)) packages"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps \
+	  $(addprefix -e ./,$(PACKAGES))
+	@touch $@
+
+demo: $(STAMP) ## run the whole story with simulated carriers and parents (KEEP=1 leaves it running)
+	@KEEP=$(KEEP) $(BIN)/python -m tests.demo $(ARGS)
+
+up: $(STAMP) ## run everything on this machine in the foreground until Ctrl-C
+	@$(BIN)/renrakumo up
+
+test: $(STAMP) ## run every test (ARGS="-k name" for some)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: $(STAMP) ## style, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## put the code into its form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP) ## measure speed, side by side with the peers found on this machine
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(STAMP) ## run under load for a long time
+	@$(BIN)/python -m tests.soak $(ARGS)
+
+docs: $(STAMP) ## write the JSON schemas of all events to docs/events and the NATS accounts to deploy/nats
+	@$(BIN)/python -m contracts.export docs/events
+	@$(BIN)/renrakumo bus accounts > deploy/nats/accounts.conf
+
+lock: ## pin all dependencies anew (needs an installed .venv)
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --upgrade --python-version 3.11 \
+	  --custom-compile-command "make lock" --group dev $(addprefix --no-emit-package ,$(OURS)) \
+	  $(PYPROJECTS) --output-file requirements.lock
+	@! grep -nE 'https?://|file:|--(extra-)?index-url|--find-links| @ ' requirements.lock
+
+clean: ## remove the environment and caches; data in var/ stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
