@@ -27,7 +27,7 @@ _TEXT = 20_000
 _MAX_RECIPIENTS = 50
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _DAEMON = re.compile(
-    r"mailer[-_.]?daemon|post-?master|mail[-_.]?(?:deliver|system|admin|er)|daemon|mdaemon|bounce", re.IGNORECASE
+    r"mailer[-_.]?daemon|post[-_]?master|mail[-_.]?(?:deliver|system|admin|er)|daemon|mdaemon|bounce", re.IGNORECASE
 )
 _SUBJECT = re.compile(
     r"fail|undeliver|un-?delivered|return(?:ed|ing)? (?:mail|to sender|message)|delivery (?:status|error"
@@ -45,6 +45,14 @@ _ORIGINAL = re.compile(
     r"|The (?:following|original) message (?:text|header)|Return-Path:|--- Original)",
     re.IGNORECASE | re.MULTILINE,
 )
+_SURE_SUBJECT = re.compile(
+    r"failure notice|mail(?: system)? error|メールエラー|undeliver|delivery (?:status )?notif", re.IGNORECASE
+)
+_REPLY = re.compile(r"re:", re.IGNORECASE)
+_DATA_REFUSED = re.compile(
+    r"in reply to end of data|>>> DATA\s+<<< 5\d\d|^-+SMTP command\s+DATA\b", re.IGNORECASE | re.MULTILINE
+)
+_REPLY_CODE = re.compile(r"(?<![\d.])5[0-5]\d(?![\d.])")
 _IN_TEXT = re.compile(r"[<(\s:\"]([^\s<>()\"@:;,]{1,64}@[A-Za-z0-9.-]{3,190}\.[A-Za-z]{2,24})(?=[>)\s:\",;.]|$)")
 
 
@@ -91,7 +99,7 @@ def judge(raw: bytes) -> Bounce:
     if not reports and (status_parts or _looks_like_report(top)):
         reports = _reports(text.encode("utf-8", "replace"))
     if reports and (status_parts or top.content_type == "multipart/report" or _looks_like_report(top)):
-        return _from_reports(reports, text)
+        return _from_reports(top, reports, text)
     if _looks_like_report(top):
         return _from_text(raw, top, text)
     return _NONE
@@ -108,7 +116,9 @@ def _own_parts(part: Part) -> Iterable[Part]:
 def _own_text(own: Iterable[Part]) -> str:
     pieces: list[str] = []
     for part in own:
-        if part.content_type.startswith("text/") and part.content_type != "text/rfc822-headers" and not part.children:
+        # A multipart whose boundary is nowhere to be found is read as the text that it is.
+        readable = part.content_type.startswith(("text/", "multipart/")) and not part.children
+        if readable and part.content_type != "text/rfc822-headers":
             text = part.text(_TEXT * 2)[0]
             if part.content_type == "text/html":
                 text = re.sub(r"<[^<>]{0,500}>", " ", text)
@@ -118,27 +128,27 @@ def _own_text(own: Iterable[Part]) -> str:
 
 
 def _looks_like_report(top: Part) -> bool:
-    if headers.decode_words(top.raw("auto-submitted")).lower().startswith("auto-replied"):
-        return False
+    """Whether a mail without delivery status fields comes from a mail system and says that something failed."""
+    if top.raw("x-failed-recipients"):
+        return True
     sender = headers.decode_words(top.raw("from"))[:300]
-    return_path = top.raw("return-path").strip()
     subject = headers.decode_words(top.raw("subject"))[:300]
-    daemon = bool(_DAEMON.search(sender)) or return_path == b"<>" or bool(_DAEMON.search(return_path.decode("latin-1")))
-    return (
-        (daemon and bool(_SUBJECT.search(subject) or top.raw("x-failed-recipients")))
-        or (bool(_DAEMON.search(sender)) and not subject)
-        or (daemon and return_path == b"<>")
-        or bool(top.raw("x-failed-recipients"))
-        or (
-            bool(
-                re.match(
-                    r"(?:failure notice|mail(?: system)? error|メールエラー|undeliver|delivery (?:status )?notif)",
-                    subject,
-                    re.I,
-                )
-            )
-        )
-    )
+    return_path = headers.decode_words(top.raw("return-path"))[:300]
+    from_daemon = bool(_DAEMON.search(sender))
+    if top.raw("auto-submitted").lower().startswith(b"auto-replied") and not from_daemon:
+        return False  # a vacation note; some mail systems mark their reports so too
+    if from_daemon and (not subject or return_path == "<>" or _REPLY.match(subject)):
+        return True
+    if return_path == "<>" and any(child.content_type == "message/rfc822" for child in top.children):
+        return True
+    daemon = from_daemon or return_path == "<>" or bool(_DAEMON.search(return_path))
+    return bool(_SUBJECT.search(subject) if daemon else _SURE_SUBJECT.match(subject))
+
+
+def _from_filter(top: Part) -> bool:
+    """Whether a content filter reports: it took the mail first, so its "no such user" may be its own verdict."""
+    mailer = top.raw("x-mailer").lower()
+    return b"filter" in mailer or bool(top.raw("x-ahmailid"))
 
 
 def _reports(payload: bytes) -> list[_Report]:
@@ -187,7 +197,7 @@ def _address(text: str) -> str:
         return ""
 
 
-def _from_reports(reports: list[_Report], text: str) -> Bounce:
+def _from_reports(top: Part, reports: list[_Report], text: str) -> Bounce:
     recipients = tuple(dict.fromkeys(report.recipient for report in reports if report.recipient))
     failed = [report for report in reports if report.action not in ("delivered", "relayed", "expanded", "delayed")]
     if not failed:
@@ -198,8 +208,18 @@ def _from_reports(reports: list[_Report], text: str) -> Bounce:
     judged = [_judge_one(report, text) for report in failed]
     # With several recipients the kindest verdict counts: nobody loses an address for what another's server said.
     verdict, why, status = next((each for each in judged if each[0] is not Verdict.DEAD), judged[0])
-    if verdict is Verdict.DELIVERED:
+    return _result(top, text, recipients, status, verdict, why)
+
+
+def _result(
+    top: Part, text: str, recipients: tuple[str, ...], status: str | None, verdict: Verdict, why: str
+) -> Bounce:
+    if verdict is Verdict.DELIVERED or (verdict is Verdict.UNKNOWN and not recipients):
         return Bounce(False, False, verdict, recipients, status, why)
+    if verdict is Verdict.DEAD and _from_filter(top):
+        verdict, why = Verdict.FILTERED, "said by a content filter"
+    if verdict is Verdict.DEAD and status not in verdicts.DEAD_STATUS and _DATA_REFUSED.search(text):
+        verdict, why = Verdict.FILTERED, "refused only after the content was sent"
     return Bounce(True, verdict is Verdict.DEAD, verdict, recipients, status, why)
 
 
@@ -209,18 +229,11 @@ def _judge_one(report: _Report, text: str) -> tuple[Verdict, str, str | None]:
     # A gateway often writes 5.0.0 above and the true code into the diagnostic text.
     status = inner if inner and (not report.status or report.status.endswith(".0.0")) else report.status
     verdict, why = verdicts.judge(report.words, status, domain)
-    if (
-        verdict is Verdict.UNKNOWN
-        or (verdict is Verdict.DEAD and not report.words)
-        or (verdict is Verdict.DEAD and _denied(text))
-    ):
+    if verdict is Verdict.UNKNOWN or (verdict is Verdict.DEAD and not report.words):
         verdict, why = verdicts.judge(f"{report.words}\n{text}", status, domain)
+    elif verdict is Verdict.DEAD and not (status or "").startswith("5.1.") and not _REPLY_CODE.search(report.words):
+        verdict, why = Verdict.UNKNOWN, "words of death without a code"
     return verdict, why, status or report.status
-
-
-def _denied(text: str) -> bool:
-    """Whether the report's prose says that the content was refused, whatever the code."""
-    return bool(re.search(r"in reply to end of data", text, re.IGNORECASE))
 
 
 def _from_text(raw: bytes, top: Part, text: str) -> Bounce:
@@ -228,9 +241,7 @@ def _from_text(raw: bytes, top: Part, text: str) -> Bounce:
     status = verdicts.status_in(text)
     domain = recipients[0].rpartition("@")[2] if recipients else ""
     verdict, why = verdicts.judge(text, status, domain)
-    if verdict is Verdict.DELIVERED or (verdict is Verdict.UNKNOWN and not recipients):
-        return Bounce(False, False, verdict, recipients, status, why)
-    return Bounce(True, verdict is Verdict.DEAD, verdict, recipients, status, why)
+    return _result(top, text, recipients, status, verdict, why)
 
 
 def _recipients(raw: bytes, top: Part, text: str) -> tuple[str, ...]:

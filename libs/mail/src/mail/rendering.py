@@ -40,7 +40,7 @@ class Rendering:
     """What all copies of a message share.
 
     `text` has LF line ends; `date` is aware; `from_address` and the addresses given to `copy` are normalised ones;
-    `list_id` is the bare identifier (RFC 2919); `auto_submitted` is the RFC 3834 value where one is due;
+    `list_id` is the bare identifier (RFC 2919), `list_name` what people call the list; `auto_submitted` is the RFC 3834 value where one is due;
     `extra_headers` are (name, value) pairs.
     """
 
@@ -52,6 +52,7 @@ class Rendering:
     list_id: str | None = None
     auto_submitted: str | None = None
     extra_headers: tuple[tuple[str, str], ...] = ()
+    list_name: str | None = None
     _shared: bytes = field(init=False, repr=False, compare=False)
     _subject: bytes | None = field(init=False, repr=False, compare=False)
     _content: bytes | None = field(init=False, repr=False, compare=False)
@@ -62,7 +63,7 @@ class Rendering:
             b"Date: " + format_datetime(self.date).encode("ascii"),
         ]
         if self.list_id:
-            lines.append(b"List-Id: <" + _exact("List-Id", self.list_id.strip("<>")) + b">")
+            lines.append(_mailbox("List-Id", self.list_name or "", self.list_id.strip("<>")))
         if self.auto_submitted:
             lines.append(b"Auto-Submitted: " + _exact("Auto-Submitted", self.auto_submitted))
         lines.extend(_unstructured(name, value) for name, value in self.extra_headers)

@@ -49,8 +49,9 @@ _SUSPENDED = re.compile(
 )
 _FILTERED = re.compile(
     r"rejected by (?:a |the )?(?:remote mail server|user|recipient|filter|domain filter)|user (?:refused|reject)|"
-    r"(?:recipient|user|member|subscriber)\b[^.\n]{0,40}(?:refused|rejects?|reject(?:ed|ing)|not accept"
-    r"|blocked|is not receiving)"
+    r"(?:recipient(?! address rejected)|user|member|subscriber)\b[^.\n]{0,40}"
+    r"(?:refused|rejects?|reject(?:ed|ing)|not accept|blocked|is not receiving)"
+    r"|refused due to"
     r"|does not (?:want|accept) (?:mail|messages?) from|sender (?:is )?(?:not|rejected)"
     r"|you are not (?:allowed|permitted)"
     r"|not (?:allowed|permitted|authorized|authorised) to (?:send|post|receive)|refused by"
@@ -99,7 +100,7 @@ _NO_USER = re.compile(
     r"|no (?:mailbox|account) (?:here )?(?:by|with|for)|recipnotfound|recipientnotfound|resolver\.adr\.[\w.]*notfound"
     r"|doesn't have an? \S+ account|not our customer|email address could not be found|not listed in (?:the )?"
     r"(?:directory|domino|public)|user[_ ]?unknown|has moved|user not found|no such mail ?box|there is no one"
-    r"|宛先(?:不明|が見つ)|存在し(?:ない|ません)|見つかりません",
+    r"|宛先(?:不明|が見つ)|存在(?:しません|しないため|しないアドレス)|見つかりません",
     re.IGNORECASE,
 )
 _NO_HOST = re.compile(
@@ -107,7 +108,8 @@ _NO_HOST = re.compile(
     r"|domain (?:name )?not found"
     r"|name or service not known|unrouteable mail domain|nxdomain|does not accept (?:e?mail|any mail)|null ?mx"
     r"|domain does(?:n't| not) exist|couldn't find any host named|name service error[^.\n]{0,80}not found"
-    r"|all relevant mx records point to non-existent|domain (?:is )?invalid",
+    r"|all relevant mx records point to non-existent|domain (?:is )?invalid|invalid domain"
+    r"|couldn.?t find a mail exchanger|bad destination system",
     re.IGNORECASE,
 )
 _AFTER_DATA = re.compile(
@@ -115,7 +117,8 @@ _AFTER_DATA = re.compile(
 )
 _AT_RCPT = re.compile(r"rcpt to", re.IGNORECASE)
 _TEMPORARY_CODE = re.compile(r"(?<![\d.])4[0-5]\d[ -](?:#?4\.\d|\D)")
-_DEAD_STATUS = ("5.1.1", "5.1.10", "5.1.6", "5.1.3")
+DEAD_STATUS = ("5.1.1", "5.1.10", "5.1.6")
+"""No such mailbox, no such recipient, moved away (RFC 3463 3.2, RFC 7505)."""
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _AU_WITH_ADDRESS = re.compile(r"550[ -](?:\d\.\d\.\d )?<[^<>\s]+>: user unknown", re.IGNORECASE)
 
@@ -145,12 +148,14 @@ def judge(words: str, status: str | None, domain: str) -> tuple[Verdict, str]:
         return Verdict.FILTERED, "au names no address: the recipient's own filter"
     if unknown_user and carrier == "docomo" and not _AT_RCPT.search(words):
         return Verdict.FILTERED, "docomo: not certain that it was said at RCPT"
+    if unknown_user and status.startswith("5.2."):
+        return Verdict.FILTERED, "the words say unknown, the status says that the mailbox exists"
     if _SUSPENDED.search(words):
         return Verdict.SUSPENDED, "account suspended"
     temporary = status.startswith("4.") or bool(_TEMPORARY_CODE.search(words))
     if temporary:
         return Verdict.DEFERRED, "temporary refusal"
-    if status.startswith("5.7") or (_POLICY.search(words) and not (unknown_user and status in _DEAD_STATUS)):
+    if status.startswith("5.7") or (_POLICY.search(words) and not (unknown_user and status in DEAD_STATUS)):
         return (Verdict.FILTERED, "recipient's filter") if _FILTERED.search(words) else (Verdict.POLICY, "policy")
     if _FILTERED.search(words) and not unknown_user:
         return Verdict.FILTERED, "recipient's filter"
@@ -158,7 +163,7 @@ def judge(words: str, status: str | None, domain: str) -> tuple[Verdict, str]:
         return Verdict.DEAD, "no such user"
     if _NO_HOST.search(words) and not _DEFERRED.search(words):
         return Verdict.DEAD, "no such domain"
-    if status in _DEAD_STATUS[:3] and not _DEFERRED.search(words) and not _FILTERED.search(words):
+    if status in DEAD_STATUS and not _DEFERRED.search(words) and not _FILTERED.search(words):
         return Verdict.DEAD, "status says no such user"
     if _DEFERRED.search(words):
         return Verdict.DEFERRED, "trouble on the way"
