@@ -48,6 +48,7 @@ TOO_FAST = Reply(451, "4.7.1", "Too many mails from your server in a short time,
 TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections, please try again later")
 TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients")
 SESSION_TOO_LONG = Reply(421, "4.4.2", "This session has lasted long enough, please connect anew")
+TOO_SLOW = Reply(421, "4.4.2", "Nothing came for too long, please connect anew")
 LEAVING = Reply(421, "4.3.2", "Going down for a moment, please try again shortly")
 BROKEN = Reply(451, "4.3.0", "Something went wrong here, please try again later")
 
@@ -68,7 +69,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Whom a mail is for, understood. `token` (with its prefix) and `mailbox` (postmaster or abuse) are "" where the kind
+    """Whom a mail is for, understood. `token` (with its prefix) and `mailbox` (postmaster or abuse): "" where the kind
     has none."""
 
     kind: Kind

@@ -185,6 +185,10 @@ class Session(SMTP):
         if self.transport is not None:
             cast(asyncio.Transport, self.transport).abort()
 
+    def _timeout_cb(self) -> None:
+        self._farewell = model.TOO_SLOW
+        self._say_farewell()
+
     def _say_farewell(self) -> None:
         if self._farewell is not None and self.transport is not None and not self.transport.is_closing():
             metrics.REFUSED.labels(str(self._farewell.code)).inc()

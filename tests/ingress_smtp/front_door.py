@@ -1,0 +1,138 @@
+"""A front door for tests: keys of its own, a directory of two units, a bus made of a list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from nacl.public import PrivateKey
+from pydantic import BaseModel, SecretStr
+
+from contracts import directory as contract
+from contracts.base import Event
+from contracts.directory import GroupEntry, UnitEntry
+from contracts.events import ALL
+from contracts.sealed import Sealed
+from ingress_smtp.app import build_door
+from ingress_smtp.directory import Directory
+from ingress_smtp.handlers import Publisher
+from ingress_smtp.settings import Settings
+from ingress_smtp.smtp import Door
+from runtime.bus import KV_READY, KvChange, Outgoing
+from runtime.ciphers import KeyedHash
+from runtime.errors import BusUnavailable
+from runtime.keys import KeyRing
+from runtime.sealing import Opener
+from runtime.settings import SecretKey
+
+BASE = "mail.example"
+SECRET = "k7mq2x9w"
+SENDER_HASH = KeyedHash(b"s" * 32)
+SECRET_HASH = KeyedHash(b"p" * 32)
+NOW = datetime(2026, 4, 8, 0, 0, tzinfo=UTC)
+TOKEN = "r-" + "a2" * 24
+BOUNCE_TOKEN = "b-" + "c3" * 24
+PRIVATE = {service: PrivateKey.generate() for service in ("registry", "receipts", "dispatcher")}
+
+M = TypeVar("M", bound=BaseModel)
+E = TypeVar("E", bound=Event)
+
+SCHOOL = UnitEntry(
+    unit="minami",
+    name="みなみ小学校",
+    receipts=True,
+    groups={
+        "1nen": GroupEntry(
+            name="1年", post_secrets=(SECRET_HASH.hexdigest(contract.secret_text("minami", "1nen", SECRET)),)
+        ),
+        "2nen": GroupEntry(name="2年"),
+    },
+)
+CLOSED = UnitEntry(unit="kita", name="きた小学校", active=False, groups={"1nen": GroupEntry(name="1年")})
+
+
+class ListPublisher:
+    """A bus that keeps what it is given; `failures` go first."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Outgoing] = {}
+        self.failures: list[Exception | None] = []
+        self.ready = True
+        self.gate: asyncio.Event | None = None
+        self.waiting = asyncio.Event()
+
+    async def publish_many(self, messages: Sequence[Outgoing], *, timeout: float = 10) -> list[Exception | None]:
+        self.waiting.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        results: list[Exception | None] = []
+        for message in messages:
+            problem = self.failures.pop(0) if self.failures else None
+            if problem is None:
+                assert message.msg_id is not None
+                self.stored.setdefault(message.msg_id, message)
+            results.append(problem)
+        return results
+
+    def events(self, kind: type[E]) -> list[E]:
+        return [kind.model_validate_json(each.payload) for each in self.stored.values() if each.subject == kind.name]
+
+    @property
+    def subjects(self) -> list[str]:
+        assert {each.subject for each in self.stored.values()} <= {event.name for event in ALL}
+        return sorted(each.subject for each in self.stored.values())
+
+
+def away() -> BusUnavailable:
+    return BusUnavailable("bus_not_acknowledged")
+
+
+def full_directory() -> Directory:
+    directory = Directory()
+    for unit in (SCHOOL, CLOSED):
+        directory.apply(KvChange(contract.key(unit.unit), unit.model_dump_json().encode()))
+    directory.apply(KV_READY)
+    return directory
+
+
+def settings(**changes: object) -> Settings:
+    values: dict[str, object] = {
+        "nats_url": "nats://127.0.0.1:1",
+        "nats_user": "ingress-smtp",
+        "nats_password": SecretStr("x"),
+        "base_domain": BASE,
+        "smtp_port": 0,
+        "seal_public_keys": {service: ("k1", bytes(key.public_key)) for service, key in PRIVATE.items()},
+        "sender_key": SecretKey(b"s" * 32),
+        "post_secret_key": SecretKey(b"p" * 32),
+        "operator_address": "ops@operator.example",
+    }
+    return Settings.model_validate(values | changes)
+
+
+def opened(sealed: Sealed | None, model: type[M]) -> M:
+    """The content of a sealed box, opened by the service that it is for."""
+    assert sealed is not None
+    key = KeyRing({"k1": bytes(PRIVATE[sealed.recipient])})
+    return Opener(sealed.recipient, key).open(sealed, model)
+
+
+@asynccontextmanager
+async def open_door(publisher: Publisher, directory: Directory | None = None, **changes: object) -> AsyncIterator[Door]:
+    """A door on a free port of 127.0.0.1."""
+    door = build_door(settings(**changes), directory or full_directory(), publisher)
+    await door.open("127.0.0.1", 0)
+    try:
+        yield door
+    finally:
+        await door.close(within=0.2)
+
+
+def mail(text: str = "", *, subject: str = "", sender: str = "parent@docomo.ne.jp", more: str = "") -> bytes:
+    """A small UTF-8 mail with CRLF line ends; `more` are further header lines, each with CRLF."""
+    head = f"From: <{sender}>\r\nSubject: {subject}\r\nMessage-ID: <1@phone.example>\r\n{more}"
+    kind = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit\r\n"
+    return f"{head}{kind}\r\n{text}\r\n".encode()
