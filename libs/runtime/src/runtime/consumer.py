@@ -26,7 +26,7 @@ from contracts.events.dead import DeadLetter
 from contracts.streams import ConsumerSpec
 from runtime import metrics, tracing
 from runtime.bus import Bus
-from runtime.errors import BusRefused, PermanentError
+from runtime.errors import BusRefused, PermanentError, Postponed
 from runtime.faults import is_outage
 from runtime.logs import get_logger
 from runtime.puller import Puller
@@ -70,7 +70,7 @@ class _InHand:
 
 class ConsumerLoop:
     """Reads one consumer. `concurrency` bounds what is in hand, `batch` what is asked for at once; `backoff` holds the
-    delays in seconds before each further attempt (the last one repeats)."""
+    delays in seconds before each further attempt (the last one repeats), `finish_seconds` how long a stop waits."""
 
     def __init__(
         self,
@@ -82,12 +82,14 @@ class ConsumerLoop:
         batch: int = 100,
         max_attempts: int = 8,
         backoff: Sequence[float] = (0.2, 1, 5, 15, 60),
+        finish_seconds: float = FINISH_SECONDS,
     ) -> None:
         self._bus = bus
         self._spec = spec
         self._handler = handler
         self._max_attempts = max_attempts
         self._backoff = tuple(backoff)
+        self._finish_seconds = finish_seconds
         self._puller = Puller(bus, spec.stream, spec.name, room=concurrency, batch=batch)
         self._in_hand: dict[int, _InHand] = {}
         self._mistakes: OrderedDict[int, int] = OrderedDict()
@@ -162,7 +164,8 @@ class ConsumerLoop:
 
     async def _again(self, entry: _InHand, delivery: Delivery, error: Exception) -> None:
         if is_outage(error):
-            delay = min(self._delay(delivery.attempt), OUTAGE_DELAY)
+            usual = min(self._delay(delivery.attempt), OUTAGE_DELAY)
+            delay = error.delay if isinstance(error, Postponed) else usual
             log.warning("message_delayed", **self._fields(delivery), delay=delay, reason=reason_of(error))
         else:
             mistakes = self._mistakes.pop(delivery.sequence, 0) + 1
@@ -222,7 +225,7 @@ class ConsumerLoop:
         tasks = [entry.task for entry in self._in_hand.values() if entry.task is not None]
         if not tasks:
             return
-        _, late = await asyncio.wait(tasks, timeout=FINISH_SECONDS)
+        _, late = await asyncio.wait(tasks, timeout=self._finish_seconds)
         back = [entry for entry in self._in_hand.values() if entry.task in late]
         for task in late:
             task.cancel()

@@ -106,7 +106,7 @@ class Inbox:
             f"INSERT INTO {quoted(table)} (source, event_id) VALUES (:source, :event_id) "  # noqa: S608
             "ON CONFLICT DO NOTHING"
         )
-        self._forget = text(f"DELETE FROM {quoted(table)} WHERE handled_at < now() - :age")  # noqa: S608
+        self._forget = text(f"DELETE FROM {quoted(table)} WHERE handled_at < now() - CAST(:age AS interval)")  # noqa: S608
 
     async def first_time(self, conn: AsyncConnection, source: str, event_id: str) -> bool:
         """True for the first transaction that commits with this (source, event id); a second one at the same time

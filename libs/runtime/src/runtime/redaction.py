@@ -39,7 +39,7 @@ def redact(text: str) -> str:
 def _replace(match: "re.Match[str]") -> str:
     token = match.group()
     # A decorator in a line of source (`@property`) has nothing before its sign.
-    found = any(mark in token[1:] and not token.endswith(mark) for mark in _MARKS)
+    found = any(mark in token[1:] for mark in _MARKS)
     return REDACTED if found else token
 
 

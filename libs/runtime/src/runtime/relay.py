@@ -40,7 +40,9 @@ class OutboxRelay:
         self._name = f"{table.schema or 'public'}.{table.name}"
         self._lock = int.from_bytes(hashlib.blake2b(self._name.encode(), digest_size=8).digest(), signed=True)
         self._window = window
-        self._select = f"SELECT id, subject, payload, headers, msg_id FROM {quoted(table)} ORDER BY id LIMIT $1"  # noqa: S608
+        self._select = (
+            f"SELECT id, subject, payload, headers::text AS headers, msg_id FROM {quoted(table)} ORDER BY id LIMIT $1"  # noqa: S608
+        )
         self._delete = f"DELETE FROM {quoted(table)} WHERE id = ANY($1::bigint[])"  # noqa: S608
         self._count = f"SELECT count(*) FROM {quoted(table)}"  # noqa: S608
         self._wake = asyncio.Event()
