@@ -40,8 +40,8 @@ class Rendering:
     """What all copies of a message share.
 
     `text` has LF line ends; `date` is aware; `from_address` and the addresses given to `copy` are normalised ones;
-    `list_id` is the bare identifier (RFC 2919), `list_name` what people call the list; `auto_submitted` is the RFC 3834 value where one is due;
-    `extra_headers` are (name, value) pairs.
+    `list_id` is the bare identifier (RFC 2919), `list_name` what people call the list; `auto_submitted` is the
+    RFC 3834 value where one is due; `extra_headers` are (name, value) pairs.
     """
 
     subject: str = field(repr=False)
