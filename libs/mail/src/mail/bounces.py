@@ -146,9 +146,13 @@ def _looks_like_report(top: Part) -> bool:
 
 
 def _from_filter(top: Part) -> bool:
-    """Whether a content filter reports: it took the mail first, so its "no such user" may be its own verdict."""
+    """Whether a content filter or a gateway to something else reports.
+
+    It took the mail first, so its "no such user" may be its own verdict.
+    """
     mailer = top.raw("x-mailer").lower()
-    return b"filter" in mailer or bool(top.raw("x-ahmailid"))
+    in_the_guise_of_an_answer = _REPLY.match(headers.decode_words(top.raw("subject"))[:10])
+    return b"filter" in mailer or bool(top.raw("x-ahmailid") or in_the_guise_of_an_answer)
 
 
 def _reports(payload: bytes) -> list[_Report]:
@@ -217,7 +221,7 @@ def _result(
     if verdict is Verdict.DELIVERED or (verdict is Verdict.UNKNOWN and not recipients):
         return Bounce(False, False, verdict, recipients, status, why)
     if verdict is Verdict.DEAD and _from_filter(top):
-        verdict, why = Verdict.FILTERED, "said by a content filter"
+        verdict, why = Verdict.FILTERED, "said by a content filter or gateway"
     if verdict is Verdict.DEAD and status not in verdicts.DEAD_STATUS and _DATA_REFUSED.search(text):
         verdict, why = Verdict.FILTERED, "refused only after the content was sent"
     return Bounce(True, verdict is Verdict.DEAD, verdict, recipients, status, why)
