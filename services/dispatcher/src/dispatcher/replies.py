@@ -1,0 +1,76 @@
+"""What a server said, where in the talk it said it, and the errors of a talk that broke off.
+
+A `Reply` is an answer, good or bad, that belongs to one copy. The errors are for when there is no such answer: the
+next hop would not talk to us at all (HopUnavailable), or the connection broke in the middle (ConnectionLost), when
+nobody can know what became of the copy. A server's words may hold the address: they are judged, never logged.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from runtime.errors import RenrakumoError, TransientError
+
+Stage = Literal["connect", "ehlo", "starttls", "mail", "rcpt", "data", "body", "plan"]
+"""The SMTP command that was answered; `plan` when nothing was sent."""
+
+TOO_BUSY = 421
+"""The server ends the session and wants to be left alone for a while (RFC 5321 3.8)."""
+
+_ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer. `enhanced` is the status of RFC 3463 when the text begins with one; `text` is without it."""
+
+    stage: Stage
+    code: int
+    text: str = field(repr=False)
+    enhanced: str | None = None
+    host: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return 200 <= self.code < 300
+
+    @property
+    def permanent(self) -> bool:
+        return 500 <= self.code < 600
+
+
+def read_reply(stage: Stage, code: int, text: str, host: str | None = None) -> Reply:
+    """A Reply from code and text as they stood on the wire (lines joined by LF)."""
+    found = _ENHANCED.match(text.lstrip())
+    if found is None:
+        return Reply(stage, code, text, None, host)
+    lines = [line.lstrip().removeprefix(found[1]).lstrip() for line in text.split("\n")]
+    return Reply(stage, code, "\n".join(lines), found[1], host)
+
+
+class SmtpError(RenrakumoError):
+    """Root of what can go wrong in a talk. `stage` and `host` say where, `reply` is what the server said, if anything.
+    The text is a static code."""
+
+    def __init__(self, code: str, *, stage: Stage, host: str | None = None, reply: Reply | None = None) -> None:
+        super().__init__(code)
+        self.stage: Stage = stage
+        self.host = host
+        self.reply = reply
+
+
+class HopUnavailable(SmtpError, TransientError):
+    """No server of the next hop would start a session."""
+
+    @property
+    def busy(self) -> bool:
+        """It answered, but has no room for us right now: a moment later it may have."""
+        return self.reply is not None and self.reply.code == TOO_BUSY
+
+
+class TlsFailed(SmtpError, TransientError):
+    """STARTTLS was offered or required and did not come about."""
+
+
+class ConnectionLost(SmtpError, TransientError):
+    """Reset, closed, silent for too long, or out of step, after the session had begun."""

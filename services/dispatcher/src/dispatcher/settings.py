@@ -1,0 +1,64 @@
+"""Settings of the dispatcher: environment variables RENRAKUMO_*, checked at start."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, PlainValidator, field_validator
+from pydantic_settings import NoDecode
+
+from dispatcher.handlers import ITSELF
+from dispatcher.routes import RouteTable, parse_routes
+from runtime.settings import CipherKeysSetting, KeyRingSetting, PublicKeysSetting, ServiceSettings
+
+_MOST_SECONDS = 7 * 86_400
+
+
+def _routes(value: Any) -> RouteTable:
+    return value if isinstance(value, RouteTable) else parse_routes(str(value))
+
+
+def _plan(value: Any) -> tuple[float, ...] | None:
+    if value is None or isinstance(value, tuple):
+        return value
+    try:
+        steps = tuple(float(part) for part in str(value).split(",") if part.strip())
+    except ValueError:
+        raise ValueError("must be seconds separated by commas, for example 60,300,900") from None
+    if not all(0 < step <= _MOST_SECONDS for step in steps):
+        raise ValueError("each step must be more than 0 and at most 7 days, in seconds")
+    return steps or None
+
+
+class Settings(ServiceSettings):
+    """`routes` has no default, so that no mail leaves the house before somebody said where to. `retry_plan` replaces
+    the carriers' plans; `helo_name` is this machine's name in EHLO (default: the base domain)."""
+
+    health_port: int = Field(default=9103, ge=0, le=65535)
+    routes: Annotated[RouteTable, NoDecode, PlainValidator(_routes), Field(repr=False)]
+    retry_plan: Annotated[tuple[float, ...] | None, NoDecode, PlainValidator(_plan)] = None
+    public_url: str | None = None
+    helo_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$")
+    token_keys: KeyRingSetting
+    seal_private_keys: CipherKeysSetting
+    seal_public_keys: PublicKeysSetting
+
+    @field_validator("public_url")
+    @classmethod
+    def _a_url(cls, value: str | None) -> str | None:
+        value = (value or "").rstrip("/")
+        if value and not re.fullmatch(r"https?://[!-;=?-~]{1,200}", value):
+            raise ValueError("must be an http or https URL")
+        return value or None
+
+    @field_validator("helo_name", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: Any) -> Any:
+        return value or None
+
+    @field_validator("seal_public_keys")
+    @classmethod
+    def _own_key(cls, value: Mapping[str, tuple[str, bytes]]) -> Mapping[str, tuple[str, bytes]]:
+        if ITSELF not in value:
+            raise ValueError("needs an entry for dispatcher")
+        return value
