@@ -143,9 +143,16 @@ async def _consumer(js: JetStreamContext, spec: ConsumerSpec) -> Change:
 def _covers(current: StreamConfig | ConsumerConfig, wanted: StreamConfig | ConsumerConfig) -> bool:
     """Does the server hold every value that we state? What we leave open is the server's own choice."""
     held = current.as_dict()
-    return all(
-        held.get(key) == value for key, value in wanted.as_dict().items() if value not in (None, False, 0, "", [], -1)
-    )
+    return all(_same(held.get(key), value) for key, value in wanted.as_dict().items())
+
+
+def _same(held: object, stated: object) -> bool:
+    """The server says "none" and "no limit" in several ways: they are one."""
+    return held == stated or (_is_none(held) and _is_none(stated))
+
+
+def _is_none(value: object) -> bool:
+    return value in (None, False, 0, "", [], -1)
 
 
 async def _unknown(js: JetStreamContext, foreign_streams: set[str | None]) -> list[Change]:

@@ -1,0 +1,63 @@
+"""Applying streams: everything declared is there, a second time changes nothing, a changed one is brought back."""
+
+import nats
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, StreamConfig
+
+from contracts.streams import BUCKETS, STREAMS, consumers
+from renrakumo_cli import bus
+from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.local.nats import NatsServer
+
+
+async def apply(server: NatsServer) -> dict[tuple[str, str], str]:
+    changes = await bus.apply(server.url, OPERATOR, server.passwords[OPERATOR])
+    return {(change.kind, change.name): change.outcome for change in changes}
+
+
+async def as_operator(server: NatsServer) -> tuple[Client, JetStreamContext]:
+    client = await nats.connect(server.url, user=OPERATOR, password=server.passwords[OPERATOR])
+    return client, client.jetstream()
+
+
+async def test_everything_declared_is_there_and_a_second_time_changes_nothing(fresh_nats: NatsServer) -> None:
+    outcomes = await apply(fresh_nats)
+    assert set(outcomes.values()) == {"unchanged"}
+    assert len(outcomes) == len(STREAMS) + len(BUCKETS) + len(consumers())
+
+
+async def test_what_was_changed_by_hand_is_brought_back_and_what_is_unknown_is_left(fresh_nats: NatsServer) -> None:
+    client, js = await as_operator(fresh_nats)
+    kept = await js.publish("inbound.entry", b"a mail")
+    inbound = (await js.stream_info("INBOUND")).config
+    await js.update_stream(inbound.evolve(max_age=3600.0))
+    directory = (await js.stream_info("KV_directory")).config
+    await js.update_stream(directory.evolve(max_age=3600.0))
+    await js.delete_consumer("EVENTS", "responder-events")
+    await js.add_stream(StreamConfig(name="FOREIGN", subjects=["foreign"]))
+    await js.add_consumer("EVENTS", ConsumerConfig(durable_name="foreign", filter_subject="leave.opened"))
+
+    outcomes = await apply(fresh_nats)
+
+    assert {name: outcome for name, outcome in outcomes.items() if outcome != "unchanged"} == {
+        ("stream", "INBOUND"): "updated",
+        ("bucket", "directory"): "updated",
+        ("consumer", "EVENTS/responder-events"): "created",
+        ("stream", "FOREIGN"): "unknown",
+        ("consumer", "EVENTS/foreign"): "unknown",
+    }
+    assert (await js.get_msg("INBOUND", kept.seq)).data == b"a mail"
+    await client.close()
+
+
+async def test_a_message_survives_a_kill_of_the_server(fresh_nats: NatsServer) -> None:
+    client, js = await as_operator(fresh_nats)
+    kept = await js.publish("inbound.entry", b"a mail")
+    await client.close()
+    fresh_nats.kill()
+    fresh_nats.stop()
+    fresh_nats.start()
+    client, js = await as_operator(fresh_nats)
+    assert (await js.get_msg("INBOUND", kept.seq)).data == b"a mail"
+    await client.close()

@@ -1,0 +1,96 @@
+"""What an operator's variables do to the local stack."""
+
+from pathlib import Path
+
+import pytest
+
+from renrakumo_cli.local import ports
+from renrakumo_cli.local.configuration import Configuration
+from renrakumo_cli.local.paths import LocalError
+from renrakumo_cli.local.services import SERVICES, default_ports
+
+INGRESS = next(spec for spec in SERVICES if spec.name == "ingress-smtp")
+RESPONDER = next(spec for spec in SERVICES if spec.name == "responder")
+
+
+def configured(tmp_path: Path, **variables: str) -> Configuration:
+    return Configuration.from_environment({"RENRAKUMO_STATE_DIR": str(tmp_path), **variables})
+
+
+def test_the_default_ports_are_the_documented_ones(tmp_path: Path) -> None:
+    told = configured(tmp_path).ports
+    assert told["RENRAKUMO_SMTP_PORT"] == 2525
+    assert told["RENRAKUMO_WEB_PORT"] == 8080
+    assert told["RENRAKUMO_INFO_PORT"] == 8081
+    assert [told[spec.health_variable] for spec in SERVICES] == list(range(9101, 9108))
+
+
+@pytest.mark.parametrize("variable", sorted(default_ports()))
+def test_every_port_can_be_moved(tmp_path: Path, variable: str) -> None:
+    assert configured(tmp_path, **{variable: "23456"}).ports[variable] == 23456
+
+
+def test_a_port_that_is_no_number_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="RENRAKUMO_SMTP_PORT must be a port number"):
+        configured(tmp_path, RENRAKUMO_SMTP_PORT="smtp")
+
+
+def test_two_wishes_for_one_port_are_both_named(tmp_path: Path) -> None:
+    wanted = configured(tmp_path, RENRAKUMO_WEB_PORT="23456", RENRAKUMO_INFO_PORT="23456").wanted_ports()
+    with pytest.raises(LocalError, match="23456 is wanted twice, by RENRAKUMO_INFO_PORT and RENRAKUMO_WEB_PORT"):
+        ports.check(
+            {name: wanted[name] for name in sorted(wanted) if name in ("RENRAKUMO_WEB_PORT", "RENRAKUMO_INFO_PORT")}
+        )
+
+
+def test_settings_go_on_to_services_and_foreign_variables_do_not(tmp_path: Path) -> None:
+    told = configured(tmp_path, RENRAKUMO_BASE_DOMAIN="xx.example", RENRAKUMO_SMTP_HOST="0.0.0.0", HOME="/root")
+    variables = told.service_variables(INGRESS)
+    assert variables["RENRAKUMO_BASE_DOMAIN"] == "xx.example"
+    assert variables["RENRAKUMO_SMTP_HOST"] == "0.0.0.0"
+    assert "HOME" not in variables
+
+
+def test_a_secret_in_the_operators_environment_reaches_no_service(tmp_path: Path) -> None:
+    told = configured(tmp_path, RENRAKUMO_ADDRESS_KEYS="k1:secret", RENRAKUMO_NATS_PASSWORD_REGISTRY="secret")
+    assert all("secret" not in value for spec in SERVICES for value in told.service_variables(spec).values())
+
+
+def test_a_trial_writes_to_no_stranger_unless_told(tmp_path: Path) -> None:
+    assert configured(tmp_path).service_variables(RESPONDER)["RENRAKUMO_ROUTES"] == "*=127.0.0.1:2526"
+    assert configured(tmp_path, RENRAKUMO_ROUTES="*=mx").service_variables(RESPONDER)["RENRAKUMO_ROUTES"] == "*=mx"
+
+
+def test_external_servers_take_the_place_of_our_own(tmp_path: Path) -> None:
+    told = configured(
+        tmp_path,
+        RENRAKUMO_NATS_URL="nats://bus.example:4222",
+        RENRAKUMO_PERSONAL_DATABASE_URL="postgresql://vault.example:5432/persons?sslmode=require",
+        RENRAKUMO_GENERAL_DATABASE_URL="postgresql://db.example/general",
+    )
+    assert told.nats_url == "nats://bus.example:4222"
+    assert (
+        told.database_url("personal", "registry", "p/w")
+        == "postgresql://renrakumo_registry:p%2Fw@vault.example:5432/persons?sslmode=require"
+    )
+    assert not {"RENRAKUMO_NATS_PORT", "RENRAKUMO_POSTGRES_PORT"} & set(told.wanted_ports())
+
+
+def test_half_of_an_external_pair_of_databases_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="Set both"):
+        configured(tmp_path, RENRAKUMO_GENERAL_DATABASE_URL="postgresql://db.example/general")
+
+
+def test_an_external_database_with_one_user_for_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="must name no user"):
+        configured(
+            tmp_path,
+            RENRAKUMO_PERSONAL_DATABASE_URL="postgresql://me:pw@db.example/p",
+            RENRAKUMO_GENERAL_DATABASE_URL="postgresql://db.example/g",
+        )
+
+
+def test_a_trial_has_free_ports_of_its_own_everywhere(tmp_path: Path) -> None:
+    chosen = Configuration.for_trial(tmp_path).ports
+    assert set(chosen) == set(default_ports())
+    assert len(set(chosen.values())) == len(chosen)
