@@ -100,13 +100,15 @@ ADMIN_API_EVENTS = ConsumerSpec(
 
 
 def delivery_consumer(lane: str, carrier: str) -> ConsumerSpec:
-    """The queue of one carrier in one lane, so that a slow carrier's backlog waits on the bus and delays no other."""
+    """The queue of one carrier in one lane, so that a slow carrier's backlog waits on the bus and delays no other.
+
+    What a killed dispatcher had in hand waits for `ack_wait`, so it is short; progress is fenced, so it may be."""
     return ConsumerSpec(
         "DELIVERY",
         f"dispatcher-{lane}-{carrier}",
         "dispatcher",
         (f"delivery.{lane}.{carrier}",),
-        ack_wait=60.0,
+        ack_wait=20.0,
         max_ack_pending=256,
     )
 
