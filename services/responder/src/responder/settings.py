@@ -1,0 +1,25 @@
+"""Settings of responder: environment variables with the prefix `RENRAKUMO_`."""
+
+from pydantic import Field, field_validator
+
+from runtime.settings import PublicKeysSetting, ServiceSettings
+
+SERVICE = "responder"
+
+
+class Settings(ServiceSettings):
+    """`general_database_url`: the role `renrakumo_responder`. `answers_per_hour`: guides, refusals and news that one
+    address gets at most. `news_refresh` in seconds."""
+
+    health_port: int = 9104
+    general_database_url: str = Field(repr=False)
+    seal_public_keys: PublicKeysSetting
+    answers_per_hour: int = Field(default=6, ge=1, le=1000)
+    news_refresh: float = Field(default=5.0, gt=0)
+
+    @field_validator("seal_public_keys")
+    @classmethod
+    def _complete(cls, value: PublicKeysSetting) -> PublicKeysSetting:
+        if "dispatcher" not in value:
+            raise ValueError("no public key of dispatcher")
+        return value
