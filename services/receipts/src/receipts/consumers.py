@@ -7,10 +7,9 @@ from contracts.events import (
     InboundReply,
     InboundUnsubscribe,
 )
+from receipts.handlers import Receipts
 from runtime.consumer import Delivery
 from runtime.errors import PermanentError
-
-from receipts.handlers import Receipts
 
 
 class InboundConsumer:

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from contracts.events import ConfirmationKind, Outcome
 from mail.answers import Choice
+from mail.bounces import Verdict
 from mail.tokens import Token, TokenKind, expired
 
 Asks = Literal["none", "receipt", "choice", "text"]
@@ -19,11 +20,11 @@ CONFIRMATIONS: Final[dict[TokenKind, ConfirmationKind]] = {
 """Kinds of token whose reply confirms something."""
 
 _VERDICT_OUTCOMES: Final[dict[str, Outcome]] = {
-    "dead": "dead",
-    "full": "full",
-    "filtered": "filtered",
-    "policy": "policy",
-    "expired": "expired",
+    Verdict.DEAD: "dead",
+    Verdict.FULL: "full",
+    Verdict.FILTERED: "filtered",
+    Verdict.POLICY: "policy",
+    Verdict.DEFERRED: "expired",  # a passing trouble that outlasted the carrier's own attempts
 }
 
 
@@ -71,8 +72,17 @@ class Reading:
     why: str
 
 
-def reading_of(asks: Asks, choice: Choice | None) -> Reading:
-    """What an answer counts as. Where no choices were offered, any words are an answer and nobody need look."""
+def reading_of(asks: Asks, written: str, choice: Choice | None, doubt: str = "") -> Reading:
+    """What an answer counts as. `written` are the person's own words, `doubt` a mark that a machine may have written
+    them after all: then nothing is read out of them unseen.
+
+    To a message that only wants to know whether it was read, an empty reply is an answer like any other."""
+    if doubt:
+        return Reading(None, True, doubt)
+    if asks in ("none", "receipt"):
+        return Reading(None, False, "")
+    if not written.strip():
+        return Reading(None, True, "empty")
     if asks != "choice" or choice is None:
         return Reading(None, False, "")
     return Reading(choice.number, choice.needs_look, choice.why)

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from pydantic import Field
+
 from runtime.settings import (
     CipherKeysSetting,
     KeyRingSetting,
@@ -10,14 +12,13 @@ from runtime.settings import (
 )
 
 SERVICE = "receipts"
-SCHEMA = "ledger"
 
 
 class Settings(ServiceSettings):
     """`general_database_url`: the role `renrakumo_receipts`. Token and content keys: rings, current first."""
 
     health_port: int = 9105
-    general_database_url: str
+    general_database_url: str = Field(repr=False)
     token_keys: KeyRingSetting
     content_keys: CipherKeysSetting
     seal_private_keys: CipherKeysSetting

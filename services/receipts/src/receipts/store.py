@@ -1,76 +1,71 @@
 """All SQL of the ledger.
 
-Planned copies, outcomes and bounces of one copy may arrive in any order; each statement leaves the row as if they had
-come in the right one.
+Plan, outcomes and bounces of one copy may arrive in any order and more than once; each statement leaves the row as if
+they had come in the right one, once.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from contracts.events import DeliveryPlanned, DeliverySettled
-from runtime.ciphers import FieldCipher
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.events import CopyBounced, DeliveryPlanned, DeliverySettled
 from receipts.model import Asks, Reading, SentMessage
 from receipts.tables import bounces, recorded_answers
+from runtime.ciphers import FieldCipher
 
 ANSWER_CONTEXT = "ledger.answers.text"
+SUBJECT_CONTEXT = "office.messages.subject"
+SENT_TEXT_CONTEXT = "office.messages.sent_text"
+"""What the field ciphers of ledger and office are bound to; admin-api uses the same."""
 
 _PLAN = text("""
     INSERT INTO ledger.sent_copies AS known
-        (copy_ref, message, unit, member, child, carrier, wave, state, attempt, attempts, updated_at)
-    SELECT copy_ref, :message, :unit, member, nullif(child, 0), :carrier, :wave, 'planned', 0, 0, :at
+        (copy_ref, message, unit, member, child, carrier, wave, attempt, state, updated_at)
+    SELECT copy_ref, :message, :unit, member, child, :carrier, :wave, 0, 'planned', :at
     FROM unnest(CAST(:copies AS bigint[]), CAST(:members AS bigint[]), CAST(:children AS bigint[]))
         AS planned(copy_ref, member, child)
-    ON CONFLICT (copy_ref) DO UPDATE SET
-        member = excluded.member,
-        child = excluded.child,
-        carrier = excluded.carrier,
-        state = CASE WHEN excluded.wave > known.wave THEN 'planned' ELSE known.state END,
-        attempt = CASE WHEN excluded.wave > known.wave THEN 0 ELSE known.attempt END,
-        updated_at = CASE WHEN excluded.wave > known.wave THEN excluded.updated_at ELSE known.updated_at END,
-        wave = greatest(excluded.wave, known.wave)
+    ORDER BY copy_ref
+    ON CONFLICT (copy_ref) DO UPDATE SET member = excluded.member, child = excluded.child
+    WHERE (known.member, known.child) IS DISTINCT FROM (excluded.member, excluded.child)
+""")
+
+_NEW_WAVE = text("""
+    UPDATE ledger.sent_copies
+    SET wave = :wave, attempt = 0, carrier = :carrier, state = 'planned', stage = NULL, code = NULL, enhanced = NULL,
+        host = NULL, next_attempt_at = NULL, updated_at = :at
+    WHERE copy_ref = ANY(CAST(:copies AS bigint[])) AND wave < :wave
 """)
 
 _SETTLED = """
-    unnest(CAST(:copies AS bigint[]), CAST(:outcomes AS text[]), CAST(:ats AS timestamptz[]), CAST(:tries AS int[]),
-           CAST(:stages AS text[]), CAST(:codes AS int[]), CAST(:enhanced AS text[]), CAST(:hosts AS text[]),
-           CAST(:reasons AS text[]), CAST(:nexts AS timestamptz[]))
+    SELECT DISTINCT ON (copy_ref) *
+    FROM unnest(CAST(:copies AS bigint[]), CAST(:outcomes AS text[]), CAST(:ats AS timestamptz[]),
+                CAST(:tries AS int[]), CAST(:stages AS text[]), CAST(:codes AS int[]), CAST(:enhanced AS text[]),
+                CAST(:hosts AS text[]), CAST(:reasons AS text[]), CAST(:nexts AS timestamptz[]))
         AS settled(copy_ref, outcome, at, attempt, stage, code, enhanced, host, reason, next_at)
+    ORDER BY copy_ref, attempt DESC
 """
+# In the order of their numbers, so that two transactions about the same copies wait for each other but never lock up.
 
 _ATTEMPTS = text(f"""
     INSERT INTO ledger.attempts (copy_ref, wave, attempt, at, outcome, stage, code, enhanced, host, reason)
-    SELECT copy_ref, :wave, attempt, at, outcome, stage, code, enhanced, host, reason FROM {_SETTLED}
+    SELECT copy_ref, :wave, attempt, at, outcome, stage, code, enhanced, host, reason FROM ({_SETTLED}) AS settled
     ON CONFLICT DO NOTHING
-""")
+""")  # noqa: S608
 
 _SETTLE = text(f"""
     INSERT INTO ledger.sent_copies AS known
-        (copy_ref, message, unit, carrier, wave, state, stage, code, enhanced, host, attempt, attempts,
-         next_attempt_at, updated_at)
-    SELECT copy_ref, :message, :unit, :carrier, :wave, outcome, stage, code, enhanced, host, attempt, 1, next_at, at
-    FROM {_SETTLED}
+        (copy_ref, message, unit, carrier, wave, attempt, state, stage, code, enhanced, host, next_attempt_at,
+         updated_at)
+    SELECT copy_ref, :message, :unit, :carrier, :wave, attempt, outcome, stage, code, enhanced, host, next_at, at
+    FROM ({_SETTLED}) AS settled
     ON CONFLICT (copy_ref) DO UPDATE SET
-        attempts = known.attempts + 1,
-        wave = excluded.wave, state = excluded.state, stage = excluded.stage, code = excluded.code,
-        enhanced = excluded.enhanced, host = excluded.host, attempt = excluded.attempt,
+        carrier = excluded.carrier, wave = excluded.wave, attempt = excluded.attempt, state = excluded.state,
+        stage = excluded.stage, code = excluded.code, enhanced = excluded.enhanced, host = excluded.host,
         next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at
     WHERE (excluded.wave, excluded.attempt) > (known.wave, known.attempt)
-""")
-
-_APPLY_BOUNCES = text("""
-    UPDATE ledger.sent_copies AS known
-    SET state = bounced.state, stage = 'dsn', enhanced = bounced.status, code = NULL, next_attempt_at = NULL,
-        updated_at = greatest(known.updated_at, bounced.at)
-    FROM ledger.bounces AS bounced
-    WHERE bounced.copy_ref = known.copy_ref AND known.copy_ref = ANY(CAST(:copies AS bigint[]))
-      AND known.state = 'delivered'
-      -- A bounce of an earlier wave says nothing of a later one; a minute allows for two machines' clocks.
-      AND bounced.at >= known.updated_at - interval '1 minute'
-""")
+""")  # noqa: S608
 
 _COPY = text("SELECT member, child FROM ledger.sent_copies WHERE copy_ref = :copy AND message = :message")
 
@@ -81,20 +76,22 @@ _SENT_MESSAGE = text("""
 
 
 async def plan(connection: AsyncConnection, event: DeliveryPlanned) -> None:
-    """Write down that these copies will go out."""
-    await connection.execute(
-        _PLAN,
-        {
-            "message": event.message,
-            "unit": event.unit,
-            "carrier": event.carrier,
-            "wave": event.wave,
-            "at": event.occurred_at,
-            "copies": [copy.copy_ref for copy in event.copies],
-            "members": [copy.member for copy in event.copies],
-            "children": [copy.child or 0 for copy in event.copies],
-        },
-    )
+    """Write down that these copies will go out, in the first wave or in a later one."""
+    wave = {
+        "carrier": event.carrier,
+        "wave": event.wave,
+        "at": event.occurred_at,
+        "copies": [copy.copy_ref for copy in event.copies],
+    }
+    owners = {
+        "message": event.message,
+        "unit": event.unit,
+        "members": [copy.member for copy in event.copies],
+        "children": [copy.child for copy in event.copies],
+    }
+    await connection.execute(_PLAN, wave | owners)
+    if event.wave > 1:
+        await connection.execute(_NEW_WAVE, wave)
 
 
 async def settle(connection: AsyncConnection, event: DeliverySettled) -> None:
@@ -117,42 +114,26 @@ async def settle(connection: AsyncConnection, event: DeliverySettled) -> None:
         _SETTLE,
         {"message": event.message, "unit": event.unit, "carrier": event.carrier, "wave": event.wave, **lists},
     )
-    await apply_bounces(connection, lists["copies"])
 
 
-async def apply_bounces(connection: AsyncConnection, copies: Sequence[object]) -> None:
-    """Let bounces that are already known have the last word on copies that count as delivered."""
-    await connection.execute(_APPLY_BOUNCES, {"copies": list(copies)})
-
-
-async def bounce(
-    connection: AsyncConnection,
-    *,
-    event_id: str,
-    message: int,
-    copy_ref: int,
-    verdict: str,
-    state: str,
-    hard: bool,
-    status: str | None,
-    at: datetime,
+async def add_bounce(
+    connection: AsyncConnection, *, event_id: str, bounced: CopyBounced, state: str, at: datetime
 ) -> None:
-    """Write down that a copy came back."""
+    """Write down that a copy came back. `at`: when its report arrived."""
     await connection.execute(
         insert(bounces)
         .values(
-            copy_ref=copy_ref,
+            copy_ref=bounced.copy_ref,
             event_id=event_id,
-            message=message,
-            verdict=verdict,
+            message=bounced.message,
+            verdict=bounced.verdict,
             state=state,
-            hard=hard,
-            status=status,
+            hard=bounced.hard,
+            status=bounced.status,
             at=at,
         )
         .on_conflict_do_nothing()
     )
-    await apply_bounces(connection, [copy_ref])
 
 
 async def copy_owner(connection: AsyncConnection, message: int, copy_ref: int) -> tuple[int | None, int | None]:
@@ -201,6 +182,6 @@ async def sent_message(
     return SentMessage(
         asks=asks,
         choices=tuple(row.choices or ()),
-        subject=cipher.decrypt(row.subject_key_id, row.subject_blob, context="office.messages.subject"),
-        text=cipher.decrypt(row.sent_key_id, row.sent_text, context="office.messages.sent_text"),
+        subject=cipher.decrypt(row.subject_key_id, row.subject_blob, context=SUBJECT_CONTEXT),
+        text=cipher.decrypt(row.sent_key_id, row.sent_text, context=SENT_TEXT_CONTEXT),
     )

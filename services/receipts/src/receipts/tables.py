@@ -1,6 +1,10 @@
-"""The tables of the ledger (schema `ledger`), as the migrations make them."""
+"""The tables of the ledger (schema `ledger`), as the migrations make them.
 
-from runtime.database import inbox_table, outbox_table
+They hold facts as they were told; what follows from several of them (whether a copy that was delivered came back, how
+often it was tried, which answer is the last) the views in the migrations work out, so that the order in which the
+facts arrive doesn't matter.
+"""
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -13,7 +17,9 @@ from sqlalchemy import (
     Table,
 )
 
-from receipts.settings import SCHEMA
+from runtime.outbox import inbox_table, outbox_table
+
+SCHEMA = "ledger"
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -28,19 +34,19 @@ sent_copies = Table(
     Column("unit", String, nullable=False),
     Column("member", BigInteger),
     Column("child", BigInteger),
-    Column("carrier", String),
+    Column("carrier", String, nullable=False),
     Column("wave", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
     Column("state", String, nullable=False),
     Column("stage", String),
     Column("code", Integer),
     Column("enhanced", String),
     Column("host", String),
-    Column("attempt", Integer, nullable=False),
-    Column("attempts", Integer, nullable=False),
     Column("next_attempt_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
-"""One row a copy: where it stands. `wave` and `attempt` say which attempt the state is from."""
+"""One row a copy: what its last attempt made of it. `wave` and `attempt` say which attempt that was (0: only planned);
+`member` is unknown while an outcome has overtaken its plan."""
 
 attempts = Table(
     "attempts",
@@ -50,7 +56,7 @@ attempts = Table(
     Column("attempt", Integer, primary_key=True, autoincrement=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("outcome", String, nullable=False),
-    Column("stage", String),
+    Column("stage", String, nullable=False),
     Column("code", Integer),
     Column("enhanced", String),
     Column("host", String),
@@ -70,7 +76,7 @@ bounces = Table(
     Column("status", String),
     Column("at", DateTime(timezone=True), nullable=False),
 )
-"""What came back after a copy had been accepted. Kept apart, as it may arrive before the copy's own outcome."""
+"""What came back after a copy had been accepted; it may arrive before the copy's own outcome."""
 
 recorded_answers = Table(
     "recorded_answers",

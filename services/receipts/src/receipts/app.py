@@ -1,0 +1,72 @@
+"""Where the ledger is put together: database, bus, both consumers, the outbox's relay."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts.streams import RECEIPTS_INBOUND, RECEIPTS_OUTCOMES
+from receipts import tables
+from receipts.consumers import InboundConsumer, OutcomesConsumer
+from receipts.handlers import Receipts
+from receipts.model import Lives
+from receipts.settings import SERVICE, Settings
+from runtime import database
+from runtime.ciphers import FieldCipher
+from runtime.lifecycle import Service
+from runtime.logs import get_logger
+from runtime.outbox import Inbox, Outbox
+from runtime.redaction import reason_of
+from runtime.relay import OutboxRelay
+from runtime.sealing import Opener, Sealer
+
+CONCURRENCY = 12
+"""Events in hand of each consumer; with the relay they need no more connections than the pool may open."""
+POOL = 13
+FORGET_EVERY = 6 * 3600.0
+
+log = get_logger(__name__)
+
+
+async def set_up(service: Service, settings: Settings) -> None:
+    """Wire everything; consumers start once bus and database are there."""
+    engine = database.create_engine(settings.general_database_url, service=SERVICE, pool_size=POOL)
+    service.on_close(engine.dispose)
+    service.health.add("database", lambda: database.check(engine))
+    bus = await service.connect_bus()
+    await database.wait_until_up(engine)
+    receipts = build(settings, engine)
+
+    async def forget(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await receipts.forget_old_events()
+            except Exception as error:  # mere tidying: it can wait for the next time
+                log.warning("old_events_not_forgotten", reason=reason_of(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), FORGET_EVERY)
+
+    service.consume(bus, RECEIPTS_INBOUND, InboundConsumer(receipts), concurrency=CONCURRENCY)
+    service.consume(bus, RECEIPTS_OUTCOMES, OutcomesConsumer(receipts), concurrency=CONCURRENCY)
+    service.task("outbox relay", OutboxRelay(engine, tables.outbox, bus).run)
+    service.task("forget", forget)
+
+
+def build(settings: Settings, engine: AsyncEngine) -> Receipts:
+    """The ledger's work on this database, with the keys of these settings."""
+    return Receipts(
+        engine=engine,
+        inbox=Inbox(tables.inbox),
+        outbox=Outbox(tables.outbox),
+        token_keys=settings.token_keys,
+        lives=Lives(
+            registration=settings.registration_token_life,
+            post=settings.post_token_life,
+            answer=settings.answer_token_life,
+        ),
+        cipher=FieldCipher(settings.content_keys),
+        opener=Opener(SERVICE, settings.seal_private_keys),
+        sealer=Sealer(settings.seal_public_keys),
+        clock=lambda: datetime.now(UTC),
+    )
