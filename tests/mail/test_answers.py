@@ -1,0 +1,182 @@
+"""Answers: the words that a parent wrote, and the choice only where it is certain."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mail.answers import answer_text, recognise, redact
+from mail.reading import Letter, read
+
+SENT = """緑小学校です。
+本日の体調をお知らせください。
+
+1 良好
+2 せきあり
+3 発熱あり
+
+※番号を1つ書いて返信してください。
+"""
+QUOTED = "".join(f"> {line}\n" for line in SENT.splitlines())
+CHOICES = ("良好", "せきあり", "発熱あり")
+SUBJECT = "【緑小学校】健康調査"
+
+
+def letter(text: str, subject: str = f"Re: {SUBJECT}") -> Letter:
+    return read(f"Subject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}".encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"3です\n\n{QUOTED}",
+        f"3です\n\n2026年4月8日(水) 9:00 緑小学校 <info@midori.example.jp>:\n\n{QUOTED}",
+        f"3です\n\n2026年4月8日(水) 9:00 緑小学校\n<info@midori.example.jp>:\n\n{QUOTED}",
+        f"3です\n\n2026/04/08 9:00、緑小学校 <info@midori.example.jp>のメール:\n\n{QUOTED}",
+        f"3です\n\niPhoneから送信\n\n2026/04/08 9:00、緑小学校 <info@midori.example.jp>のメール:\n\n{QUOTED}",
+        f"3です\n\nOn Wed, Apr 8, 2026 at 9:00 AM Midori <info@midori.example.jp> wrote:\n\n{QUOTED}",
+        f"3です\n\nOn Wed, 8 Apr 2026 09:00:00 +0900\n緑小学校 <info@midori.example.jp> wrote:\n\n{QUOTED}\n-- \n山田\n03-1234-5678\n",
+        f"3です\n\n-----Original Message-----\nFrom: 緑小学校\nSent: Wednesday\nSubject: x\n\n{SENT}",
+        f"3です\n\n－－－－－　元のメッセージ　－－－－－\n差出人：緑小学校\n件名：健康調査\n\n{SENT}",
+        f"3です\n\n差出人: 緑小学校 <info@midori.example.jp>\n送信日時: 2026年4月8日 9:00\n件名: 健康調査\n\n{SENT}",
+        f"3です\n________________________________\nFrom: 緑小学校\nSent: x\nSubject: y\n\n{SENT}",
+        f"3です\n\n{SENT}",
+        f"2026年4月8日(水) 9:00 緑小学校 <info@midori.example.jp>:\n\n{QUOTED}\n3です\n",
+        f"{QUOTED}\n3です\n",
+        "> 本日の体調をお知らせください。\n3です\n> ※番号を1つ書いて返信してください。\n",
+        "3です\n\n＞本日の体調をお知らせください。\n＞1 良好\n",
+        "3です\n\n----------\n山田太郎\nTEL 090-1234-5678\n",
+        "3です\nSent from my iPhone\n",
+    ],
+)
+def test_only_the_persons_own_words_remain(text: str) -> None:
+    assert answer_text(letter(text), SENT) == "3です"
+    assert answer_text(letter(text.replace("\n", "\r\n")), SENT) == "3です"
+
+
+def test_without_the_sent_text_marks_and_attributions_are_enough() -> None:
+    assert (
+        answer_text(letter(f"3です\n\n2026年4月8日(水) 9:00 緑小学校 <info@midori.example.jp>:\n\n{QUOTED}"), None)
+        == "3です"
+    )
+    assert answer_text(letter(f"3です\n\n-----Original Message-----\nFrom: a\nSubject: x\n\n{SENT}"), None) == "3です"
+
+
+def test_copying_one_of_our_lines_is_an_answer() -> None:
+    assert answer_text(letter(f"1 良好\n\n{QUOTED}"), SENT) == "1 良好"
+    assert answer_text(letter("良好"), SENT) == "良好"
+    assert answer_text(letter("1 良好\n2 せきあり\n"), SENT) == "1 良好\n2 せきあり"
+
+
+def test_what_looks_like_a_quotation_but_is_not_stays() -> None:
+    assert answer_text(letter("2 > 3 > 1 の順です\n"), SENT) == "2 > 3 > 1 の順です"
+    assert answer_text(letter(">_< 3です\n"), SENT) == ">_< 3です"
+    text = "2でお願いします。\nFrom: 10時\nTo: 11時"
+    assert answer_text(letter(text), SENT) == text
+
+
+def test_an_answer_in_the_subject_only() -> None:
+    assert answer_text(letter("", "3"), SENT) == "3"
+    assert answer_text(letter("", f"Re: {SUBJECT} 3"), SENT, sent_subject=SUBJECT) == "3"
+    assert answer_text(letter(QUOTED, "Re: 3です"), SENT, sent_subject=SUBJECT) == "3です"
+    assert answer_text(letter(QUOTED), SENT, sent_subject=SUBJECT) == ""
+    assert answer_text(letter(QUOTED), SENT) == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [
+        ("３", 3), ("③", 3), ("❸", 3), ("3️⃣", 3), ("3です", 3), ("3番", 3), ("３、よろしくお願いします", 3), ("さんばん", 3), ("サンバンです", 3),
+        ("三番でお願いします", 3), ("【3】", 3), ("No.3", 3), ("回答：3", 3), ("午前中でしたら 3 で お願いします。", 3), ("やっぱり3に変更してください。", 3),
+        ("良好です", 1), ("1 良好", 1), ("せきありです。熱は37.5度", 2), ("3年2組 山田太郎 良好です", 1), ("2\n\n山田太郎 090-1234-5678", 2),
+        ("1です。3日から休みます", 1), ("ｾｷあり", 2), ("2人とも良好", 1), ("\ue6e3でお願いします", 2),
+    ],
+)  # fmt: skip
+def test_a_certain_choice_is_recognised(answer: str, number: int) -> None:
+    choice = recognise(answer, CHOICES)
+    assert (choice.number, choice.needs_look) == (number, False)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["", "了解しました", "🙆", "12", "4", "0", "1 2", "2 > 3 > 1", "1,2", "3か2", "2から3に変更", "たぶん1です", "1かも", "38.5", "38.5度あります",
+     "3.5です", "4月8日から", "9:00に行きます", "2時に行きます", "2,3日休みます", "2〜3日休みます", "1年2組の山田です", "2名で参加します", "良好ではありません",
+     "せきも発熱もありません", "発熱なし", "せきあり、発熱あり", "3 良好", "わかりません"],
+)  # fmt: skip
+def test_what_is_in_doubt_is_for_a_human(answer: str) -> None:
+    choice = recognise(answer, CHOICES)
+    assert choice.number is None
+    assert choice.needs_look
+    assert choice.why
+
+
+@pytest.mark.parametrize(
+    ("answer", "choices", "number"),
+    [
+        ("出席します", ("出席", "欠席"), 1),
+        ("出席しません", ("出席", "欠席"), None),
+        ("出席できません", ("出席", "欠席"), None),
+        ("不参加です", ("参加", "欠席"), None),
+        ("不参加です", ("参加", "不参加"), 2),
+        ("参加しない", ("参加する", "参加しない"), 2),
+        ("けっせき", ("せき", "ねつ"), None),
+        ("ﾘｮｳｺｳです", ("リョウコウ", "せき"), 1),
+        ("12月4日でお願いします", ("12月3日（火）", "12月4日（水）"), 2),
+        ("はい、いきます", ("はい", "いいえ"), 1),
+        ("はいりょありがとう", ("はい", "いいえ"), None),
+        ("1 欠席", ("出席", "欠席"), None),
+        ("出席", ("1 出席", "2 欠席"), 1),
+        ("保護者同判", ("保護者同伴", "児童のみ"), 1),
+        ("3", ("2", "3"), None),
+        ("Yes", ("yes", "no"), 1),
+    ],
+)
+def test_words_of_a_choice(answer: str, choices: tuple[str, ...], number: int | None) -> None:
+    choice = recognise(answer, choices)
+    assert choice.number == number
+    assert choice.needs_look == (number is None)
+
+
+def test_without_choices_there_is_nothing_to_look_at() -> None:
+    assert not recognise("ありがとうございます", ()).needs_look
+
+
+@given(st.text(max_size=300), st.lists(st.text(min_size=1, max_size=10), max_size=5))
+def test_any_text_may_be_an_answer(text: str, choices: list[str]) -> None:
+    choice = recognise(text, choices)
+    assert choice.number is None or 1 <= choice.number <= len(choices)
+    assert choice.number is None or not choice.needs_look
+
+
+@given(st.text(alphabet="> \n-_|:aあ@0<１＞", max_size=400), st.text(alphabet="\naあ0:", max_size=100))
+def test_any_reply_may_come(text: str, sent: str) -> None:
+    answer_text(letter(text), sent)
+
+
+def test_addresses_are_taken_out_before_anything_is_stored() -> None:
+    text = "連絡は taro@docomo.ne.jp か ｔａｒｏ＠ｄｏｃｏｍｏ．ｎｅ．ｊｐ、または da.me..@ezweb.ne.jp、taro[at]example.jp へ。3です"
+    assert redact(text).count("〔アドレス省略〕") == 4
+    assert "@" not in redact(text)
+    assert "＠" not in redact(text)
+    assert redact(text).endswith("へ。3です")
+    assert redact("3 @ 教室") == "3 @ 教室"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        ">" * 300_000,
+        "-" * 300_000,
+        "a@" * 150_000,
+        "On " * 100_000,
+        "2026/4/8 9:00 \n" * 20_000,
+        "From: x\n" * 40_000,
+        "1 " * 150_000,
+    ],
+)
+def test_hostile_replies_are_read_all_the_same(hostile: str) -> None:
+    text = answer_text(letter(hostile), SENT * 20)
+    recognise(hostile, CHOICES)
+    redact(hostile)
+    assert len(text) <= len(hostile)
