@@ -1,0 +1,189 @@
+"""The tables of the office (schema `office`), as the migrations make them.
+
+Members stand here as numbers only. Subjects and texts of messages are encrypted (a key id beside each blob); notices
+and events are public and stand in clear.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Time,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from admin_api.settings import SCHEMA
+from runtime.outbox import inbox_table, outbox_table
+
+metadata = MetaData(schema=SCHEMA)
+
+outbox = outbox_table(metadata, SCHEMA)
+inbox = inbox_table(metadata, SCHEMA)
+
+
+def _now(name: str) -> "Column[object]":
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def _number() -> "Column[int]":
+    return Column("id", BigInteger, primary_key=True, autoincrement=False)
+
+
+def _unit(*, nullable: bool = False) -> "Column[str]":
+    return Column("unit", Text, ForeignKey("office.units.code"), nullable=nullable)
+
+
+units = Table(
+    "units",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("receipts", Boolean, nullable=False),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    _now("created_at"),
+)
+"""The tenants. `receipts`: the option of names and answers."""
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("unit", Text, ForeignKey("office.units.code"), primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("post_secret_hash", Text),
+    _now("created_at"),
+)
+"""Small groups of a unit. The secret of the post address is known as a keyed hash only."""
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _number(),
+    Column("login", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    _unit(nullable=True),
+    Column("groups", ARRAY(Text)),
+    Column("password_hash", Text, nullable=False),
+    Column("totp_key_id", Text, nullable=False),
+    Column("totp_secret", LargeBinary, nullable=False),
+    Column("totp_last_step", BigInteger, nullable=False, server_default=text("0")),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("failed_count", Integer, nullable=False, server_default=text("0")),
+    Column("locked_until", DateTime(timezone=True)),
+    _now("created_at"),
+)
+"""Who may sign in. `totp_last_step` is the last one-time password that was used: each opens the door once."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("account", BigInteger, ForeignKey("office.accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    _now("created_at"),
+    _now("last_seen_at"),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+"""Signed-in sessions, by the SHA-256 of their token."""
+
+messages = Table(
+    "messages",
+    metadata,
+    _number(),
+    _unit(),
+    Column("groups", ARRAY(Text)),
+    Column("members", ARRAY(BigInteger)),
+    Column("lane", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject_key_id", Text, nullable=False),
+    Column("subject_blob", LargeBinary, nullable=False),
+    Column("body_key_id", Text, nullable=False),
+    Column("body_blob", LargeBinary, nullable=False),
+    Column("sent_key_id", Text, nullable=False),
+    Column("sent_text", LargeBinary, nullable=False),
+    Column("asks", Text, nullable=False),
+    Column("choices", ARRAY(Text), nullable=False),
+    Column("about_child", Boolean, nullable=False),
+    Column("publish", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_by", BigInteger, ForeignKey("office.accounts.id")),
+    Column("posted_by", BigInteger),
+    Column("addressee", JSONB),
+    Column("post", BigInteger, unique=True),
+    _now("created_at"),
+    Column("approved_at", DateTime(timezone=True)),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("waves", Integer, nullable=False, server_default=text("0")),
+)
+"""Messages. `groups` null: everybody; `members` set: these only. `sent_text` is the text exactly as it goes out, which
+is needed to take quotations out of answers. `addressee`: a sealed box with the phone poster's address."""
+
+notices = Table(
+    "notices",
+    metadata,
+    _number(),
+    _unit(),
+    Column("group_code", Text),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("published_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("message", BigInteger, ForeignKey("office.messages.id"), unique=True),
+    ForeignKeyConstraint(["unit", "group_code"], ["office.groups.unit", "office.groups.code"], ondelete="CASCADE"),
+)
+"""What the public may read. `message`: the broadcast that it came from."""
+
+events = Table(
+    "events",
+    metadata,
+    _number(),
+    _unit(),
+    Column("group_code", Text),
+    Column("starts_on", Date, nullable=False),
+    Column("ends_on", Date),
+    Column("starts_at", Time),
+    Column("title", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    _now("created_at"),
+    ForeignKeyConstraint(["unit", "group_code"], ["office.groups.unit", "office.groups.code"], ondelete="CASCADE"),
+)
+"""The calendar, public too. Dates and times are Japan's."""
+
+post_attempts = Table(
+    "post_attempts",
+    metadata,
+    _number(),
+    _unit(),
+    Column("group_code", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+"""Mails to a group's secret post address that were refused. Who wrote them is not known here."""
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("unit", Text),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("detail", JSONB, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+"""Who did what, without personal data. Each row's hash covers the row before it; rows cannot be changed or deleted."""
