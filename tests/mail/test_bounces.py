@@ -114,10 +114,14 @@ def test_a_forwarded_bounce_is_a_persons_letter() -> None:
     [
         b"From: taro@example.jp\r\nSubject: Re: survey\r\n\r\n3",
         b"Return-Path: <>\r\nFrom: taro@example.jp\r\nSubject: Automatic reply: away\r\nAuto-Submitted: auto-replied\r\n\r\nuser unknown",
-        b"Content-Type: multipart/report; report-type=disposition-notification; boundary=x\r\n\r\n--x\r\n\r\nread\r\n--x\r\n"
-        b"Content-Type: message/disposition-notification\r\n\r\nDisposition: displayed\r\n\r\n--x--",
-        b"Content-Type: multipart/report; report-type=feedback-report; boundary=x\r\n\r\n--x\r\n\r\nspam\r\n--x\r\n"
-        b"Content-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\n\r\n--x--",
+        (
+            b"Content-Type: multipart/report; report-type=disposition-notification; boundary=x\r\n\r\n--x\r\n\r\nread\r\n--x\r\n"
+            b"Content-Type: message/disposition-notification\r\n\r\nDisposition: displayed\r\n\r\n--x--"
+        ),
+        (
+            b"Content-Type: multipart/report; report-type=feedback-report; boundary=x\r\n\r\n--x\r\n\r\nspam\r\n--x\r\n"
+            b"Content-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\n\r\n--x--"
+        ),
         b"",
     ],
 )

@@ -143,6 +143,10 @@ def test_references_stand_nearest_first() -> None:
     assert letter.references == ("<2@x>", "<1@x>")
 
 
+def test_a_folded_header_is_one_value() -> None:
+    assert read(mail(b"", "Subject: a\r\n b\r\n\tc", "X-Next: d")).subject == "a b c"
+
+
 def test_headers_are_lower_case_and_complete() -> None:
     letter = read(mail(b"", "X-A: 1", "x-a: 2"))
     assert letter.headers["x-a"] == ("1", "2")
@@ -180,6 +184,10 @@ def test_any_heap_of_pieces_is_a_letter(pieces: list[bytes]) -> None:
         mail(b"<!--" * 100_000, "Content-Type: text/html"),
         mail(b"<b " * 200_000, "Content-Type: text/html"),
         mail(b"<div>" * 100_000, "Content-Type: text/html"),
+        mail(b"a<b>" * 200_000, "Content-Type: text/html"),
+        mail(b"<pre>" + b"\n" * 300_000, "Content-Type: text/html"),
+        mail(b"a \n" * 300_000, "Content-Type: text/plain; format=flowed"),
+        mail(b"x", "X-A: y" + "\r\n z" * 60_000),
         mail(b"x", *(f"X-{n}: y" for n in range(30_000))),
         mail(b"--x\r\n\r\ny\r\n" * 50_000, "Content-Type: multipart/mixed; boundary=x"),
         mail(b"", "Content-Type: text/plain" + "; a=b" * 50_000),
@@ -189,7 +197,7 @@ def test_any_heap_of_pieces_is_a_letter(pieces: list[bytes]) -> None:
         mail(b"", "References: " + "<a@b> " * 50_000),
         b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(500)),
     ],
-    ids=range(12),
+    ids=range(16),
 )
 def test_hostile_mail_is_read_all_the_same(raw: bytes) -> None:
     assert read(raw).raw_size == len(raw)

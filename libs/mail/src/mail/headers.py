@@ -31,7 +31,8 @@ def split(raw: bytes, max_octets: int, max_fields: int) -> tuple[Fields, int]:
     Fields beyond `max_fields` are passed over. A line that can't be a field ends the block, as it does for most
     programs, except an mbox "From " line at the top.
     """
-    fields: Fields = []
+    found: list[tuple[str, list[bytes]]] = []
+    continued: list[bytes] | None = None  # the field that a line starting with a blank belongs to
     position = 0
     limit = min(len(raw), max_octets)
     while position < limit:
@@ -39,17 +40,21 @@ def split(raw: bytes, max_octets: int, max_fields: int) -> tuple[Fields, int]:
         stop, following = (end.start(), end.end()) if end else (len(raw), len(raw))
         line = raw[position:stop]
         if not line:
-            return fields, following
-        if line[:1] in b" \t" and fields:
-            name, value = fields[-1]
-            fields[-1] = (name, value + b"\n" + line) if len(value) < max_octets // 4 else fields[-1]
-        elif found := _FIELD.match(line):
-            if len(fields) < max_fields:
-                fields.append((found[1].decode("ascii").lower(), line[found.end() :]))
+            return _joined(found), following
+        if line[:1] in b" \t" and continued is not None:
+            continued.append(line)
+        elif field := _FIELD.match(line):
+            continued = [line[field.end() :]]
+            if len(found) < max_fields:
+                found.append((field[1].decode("ascii").lower(), continued))
         elif not (position == 0 and line.startswith((b"From ", b">From "))) and line.strip():
-            return fields, position
+            return _joined(found), position
         position = following
-    return fields, _after_blank_line(raw, position)
+    return _joined(found), _after_blank_line(raw, position)
+
+
+def _joined(found: list[tuple[str, list[bytes]]]) -> Fields:
+    return [(name, b"\n".join(lines)) for name, lines in found]
 
 
 def _after_blank_line(raw: bytes, position: int) -> int:

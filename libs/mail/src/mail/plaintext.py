@@ -31,7 +31,8 @@ class _Page:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.line = ""
+        self.pieces: list[str] = []  # of the line being written; joined once, a string would grow in quadratic time
+        self.written = False  # whether the line holds more than blanks
         self.open: list[tuple[str, bool]] = []
         self.hidden = 0
         self.quotes = 0
@@ -43,22 +44,27 @@ class _Page:
         text = html.unescape(text)
         if self.pre:
             first, *others = text.replace("\r\n", "\n").split("\n")
-            self.line += first
+            self._write(first)
             for other in others:
                 self.break_line()
-                self.line = other
+                self._write(other)
             return
         text = _SPACE.sub(" ", text)
-        self.line += text.lstrip(" ") if not self.line else text
+        self._write(text if self.pieces else text.lstrip(" "))
+
+    def _write(self, text: str) -> None:
+        if text:
+            self.pieces.append(text)
+            self.written = self.written or bool(text.strip())
 
     def break_line(self) -> None:
-        self.lines.append("> " * min(self.quotes, 8) + self.line.rstrip())
-        self.line = ""
+        self.lines.append("> " * min(self.quotes, 8) + "".join(self.pieces).rstrip())
+        self.pieces, self.written = [], False
 
     def block(self) -> None:
-        if self.line.strip():
+        if self.written:
             self.break_line()
-        self.line = ""
+        self.pieces = []
 
     def start(self, name: str, tag: str) -> None:
         if name in _BLOCK:
@@ -69,8 +75,8 @@ class _Page:
             if not self.hidden:
                 self.break_line()
             return
-        if name in ("td", "th") and self.line.strip():
-            self.line += " "
+        if name in ("td", "th") and self.written:
+            self.pieces.append(" ")
         if name in _VOID or tag.endswith("/") or len(self.open) >= _MAX_OPEN:
             return
         hidden = bool(_HIDDEN.search(tag[:2000]))
@@ -136,17 +142,16 @@ def from_html(source: str) -> str:
 
 def unflow(text: str, delete_space: bool) -> str:
     """Join the soft line breaks of format=flowed (RFC 3676); quoted lines keep their marks."""
-    lines: list[str] = []
+    lines: list[list[str]] = []
     depth_before: int | None = None  # of the line before, where that ended softly
     for line in text.split("\n"):
         depth = len(line) - len(line.lstrip(">"))
-        content = line[depth:]
-        content = content.removeprefix(" ")
+        content = line[depth:].removeprefix(" ")
         soft = content.endswith(" ") and content != "-- "
         body = content[:-1] if soft and delete_space else content
-        if depth_before == depth and lines and content != "-- ":
-            lines[-1] += body
+        if depth_before == depth and content != "-- ":
+            lines[-1].append(body)
         else:
-            lines.append((">" * depth + " " if depth else "") + body)
+            lines.append([(">" * depth + " " if depth else "") + body])
         depth_before = depth if soft else None
-    return "\n".join(lines)
+    return "\n".join("".join(pieces) for pieces in lines)
