@@ -1,0 +1,66 @@
+"""Wiring: who is who in registry. Nothing else knows."""
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts import directory as bucket
+from contracts import streams
+from registry import consumers, directory, housekeeping, requests, tables
+from registry.context import Context, Lives, Units
+from registry.settings import SERVICE, Settings
+from registry.store.vault import Vault
+from runtime import database, migrations
+from runtime.ciphers import FieldCipher, KeyedHash
+from runtime.lifecycle import Service
+from runtime.outbox import Inbox, Outbox
+from runtime.relay import OutboxRelay
+from runtime.sealing import Opener, Sealer
+
+AT_ONCE = 8
+
+
+def build_context(settings: Settings, engine: AsyncEngine, units: Units) -> Context:
+    """What the handlers work with."""
+    return Context(
+        engine=engine,
+        inbox=Inbox(tables.inbox),
+        outbox=Outbox(tables.outbox),
+        vault=Vault(
+            FieldCipher(settings.address_keys),
+            KeyedHash(settings.lookup_key.value),
+            KeyedHash(settings.sender_key.value),
+        ),
+        opener=Opener(SERVICE, settings.seal_private_keys),
+        sealer=Sealer(settings.seal_public_keys),
+        units=units,
+        lives=Lives(settings.confirmation_life, settings.pending_life, settings.done_leave_life, settings.post_life),
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+async def setup(service: Service, settings: Settings) -> None:
+    """Connect to the database and the bus, and name the tasks of this process."""
+    engine = database.create_engine(settings.personal_database_url, service=SERVICE, pool_size=2 * AT_ONCE)
+    service.on_close(engine.dispose)
+    service.health.add("database", partial(database.check, engine))
+    await database.wait_until_up(engine)
+    await asyncio.to_thread(migrations.upgrade, settings.personal_database_url, "registry")
+
+    bus = await service.connect_bus()
+    known = directory.Directory(partial(bus.kv_get, bucket.BUCKET))
+    service.health.add("directory", known.check)
+    context = build_context(settings, engine, known)
+
+    service.task("directory", partial(directory.follow, known, lambda stop: bus.kv_watch(bucket.BUCKET, stop=stop)))
+    service.task("outbox", OutboxRelay(engine, tables.outbox, bus).run)
+    service.task("housekeeping", partial(housekeeping.run, context))
+    for spec, consumer in (
+        (streams.REGISTRY_INBOUND, consumers.InboundConsumer(context)),
+        (streams.REGISTRY_EVENTS, consumers.EventsConsumer(context)),
+        (streams.REGISTRY_OUTCOMES, consumers.OutcomesConsumer(context)),
+    ):
+        service.consume(bus, spec, consumer, concurrency=AT_ONCE)
+    await requests.serve(bus, context)

@@ -1,0 +1,76 @@
+"""From the bus to plain calls: which event goes to which handler."""
+
+from contracts.events import (
+    ConfirmationGiven,
+    CopyBounced,
+    DeliverySettled,
+    InboundEntry,
+    InboundLeave,
+    InboundPost,
+    MessageApproved,
+)
+from registry import handlers_broadcast, handlers_leaving, handlers_outcomes, handlers_posts, handlers_registration
+from registry.context import Context
+from runtime.consumer import Delivery
+from runtime.errors import PermanentError
+
+
+class InboundConsumer:
+    """Mails to entry, leave and post addresses."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, delivery: Delivery) -> None:
+        match delivery.subject:
+            case InboundEntry.name:
+                await handlers_registration.entry(self._context, delivery.event(InboundEntry))
+            case InboundLeave.name:
+                await handlers_leaving.leave(self._context, delivery.event(InboundLeave))
+            case InboundPost.name:
+                await handlers_posts.post(self._context, delivery.event(InboundPost))
+            case _:
+                raise PermanentError("unexpected_subject")
+
+
+class EventsConsumer:
+    """Confirmations, approved messages, bounces."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, delivery: Delivery) -> None:
+        match delivery.subject:
+            case ConfirmationGiven.name:
+                await self._confirmed(delivery.event(ConfirmationGiven))
+            case MessageApproved.name:
+                await handlers_broadcast.approve(self._context, delivery.event(MessageApproved))
+            case CopyBounced.name:
+                await handlers_outcomes.bounce(self._context, delivery.event(CopyBounced))
+            case _:
+                raise PermanentError("unexpected_subject")
+
+    async def _confirmed(self, event: ConfirmationGiven) -> None:
+        match event.kind:
+            case "registration":
+                await handlers_registration.confirm(self._context, event)
+            case "leave":
+                await handlers_leaving.confirm(self._context, event)
+            case "unsubscribe":
+                await handlers_leaving.unsubscribe(self._context, event)
+            case "post":
+                await handlers_posts.confirm(self._context, event)
+
+
+class OutcomesConsumer:
+    """Outcomes of copies."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, delivery: Delivery) -> None:
+        match delivery.subject:
+            case DeliverySettled.name:
+                await handlers_outcomes.settle(self._context, delivery.event(DeliverySettled))
+            case _:
+                raise PermanentError("unexpected_subject")

@@ -1,0 +1,69 @@
+"""What the handlers work with, wired in once, and how they seal a person for the postmen."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from prometheus_client import Counter
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts.directory import UnitEntry
+from contracts.events import Addressee
+from contracts.sealed import RecipientCard, RecipientCards
+from mail.addresses import carrier_of
+from registry.store.vault import Vault
+from runtime.outbox import Inbox, Outbox
+from runtime.sealing import Opener, Sealer
+
+MAILS = Counter("renrakumo_registry_mails", "Mails and confirmations by what became of them", ["kind", "effect"])
+
+
+class Units(Protocol):
+    """What is known of a unit; None when there is no such unit. TransientError while it isn't known yet."""
+
+    async def unit(self, code: str) -> UnitEntry | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """How long things wait: a confirmation for its reply; then, until erased, what is pending, a done leave request
+    and a post."""
+
+    confirmation: timedelta
+    pending: timedelta
+    done_leave: timedelta
+    post: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`clock` gives the present as an aware UTC time."""
+
+    engine: AsyncEngine
+    inbox: Inbox
+    outbox: Outbox
+    vault: Vault
+    opener: Opener
+    sealer: Sealer
+    units: Units
+    lives: Lives
+    clock: Callable[[], datetime]
+
+    async def group_exists(self, unit: str, group: str) -> bool:
+        entry = await self.units.unit(unit)
+        return entry is not None and entry.active and group in entry.groups
+
+    async def has_receipts(self, unit: str) -> bool:
+        """Does the unit have the option of names and answers?"""
+        entry = await self.units.unit(unit)
+        return entry is not None and entry.receipts
+
+    def addressee(self, address: str, copy_ref: int, fields: Mapping[str, str] | None = None) -> Addressee:
+        """One person to write to, by his normalised address. `copy_ref` is what the reply token will name."""
+        card = RecipientCard(copy_ref=copy_ref, address=address, fields=dict(fields or {}))
+        return Addressee(
+            recipient=self.sealer.seal(RecipientCards(cards=(card,)), "dispatcher"),
+            carrier=carrier_of(address.rpartition("@")[2]),
+            sender_key=self.vault.sender_key(address),
+        )

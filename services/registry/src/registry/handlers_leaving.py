@@ -1,0 +1,187 @@
+"""Leaving: by mail and reply, by one click on List-Unsubscribe, or taken off by an administrator.
+
+    leave mail -> not_member -> leave.refused
+               -> leave.opened -> reply -> leave.completed | leave.refused(expired, already_done)
+    unsubscribe -> leaves the whole unit at once -> leave.completed
+Whoever leaves a unit's last group leaves the unit, and his address is erased unless another unit writes to it.
+"""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.events import (
+    ConfirmationGiven,
+    InboundLeave,
+    LeaveCompleted,
+    LeaveOpened,
+    LeaveRefused,
+)
+from contracts.requests import RemoveAsk
+from contracts.sealed import EntryLetter
+from mail.addresses import AddressError, normalise
+from registry import model
+from registry.context import MAILS, Context
+from registry.store import addresses, audiences, members, pending, views
+from registry.store.addresses import Address
+from registry.store.members import Member
+from runtime.errors import PermanentError
+from runtime.ids import new_id
+from runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+
+async def leave(context: Context, event: InboundLeave) -> None:
+    """Somebody wrote to a leave address."""
+    if not event.automatic.reply_allowed:
+        MAILS.labels("leave", "automatic").inc()
+        log.info("leave_from_a_machine_ignored", event_id=event.id, why=event.automatic.why)
+        return
+    try:
+        address = normalise(context.opener.open(event.letter, EntryLetter).sender)
+    except AddressError:
+        MAILS.labels("leave", "unusable_sender").inc()
+        return
+    now = context.clock()
+    async with context.engine.begin() as connection:
+        if not await context.inbox.first_time(connection, InboundLeave.name, event.id):
+            return
+        held = await addresses.find(connection, context.vault, address)
+        member = await members.at_address(connection, event.unit, held.id) if held else None
+        if member is None or not member.here or not await members.in_group(connection, member.id, event.group):
+            number = new_id()
+            refused = LeaveRefused(
+                id=f"{event.id}/leave-refused",
+                occurred_at=now,
+                unit=event.unit,
+                group=event.group,
+                request=number,
+                reason="not_member",
+                to=context.addressee(address, number),
+            )
+            await context.outbox.add(connection, refused)
+            MAILS.labels("leave", "not_member").inc()
+            return
+        request = await pending.open_leave(
+            connection,
+            context.vault,
+            unit=event.unit,
+            group=event.group,
+            member=member.id,
+            address=address,
+            at=now,
+        )
+        opened = LeaveOpened(
+            id=f"{event.id}/leave-opened",
+            occurred_at=now,
+            unit=event.unit,
+            group=event.group,
+            request=request,
+            to=context.addressee(address, member.id),
+        )
+        await context.outbox.add(connection, opened)
+    MAILS.labels("leave", "open").inc()
+
+
+async def confirm(context: Context, event: ConfirmationGiven) -> None:
+    """Somebody replied that he wants to leave. PermanentError for a request that is not known (any more)."""
+    async with context.engine.begin() as connection:
+        if not await context.inbox.first_time(connection, ConfirmationGiven.name, event.id):
+            return
+        found = await pending.leave_request(connection, context.vault, event.unit, event.message_ref)
+        member, held = await _held(context, connection, event.unit, found.member if found else 0)
+        # Read again: now that the address is held, nothing about it changes any more.
+        found = await pending.leave_request(connection, context.vault, event.unit, event.message_ref)
+        if found is None or member is None:
+            raise PermanentError("unknown_leave_request")
+        now = context.clock()
+        decision = model.decide_leave(
+            state=found.state,
+            opened_at=found.opened_at,
+            now=now,
+            life=context.lives.confirmation,
+            expired=event.expired,
+            still_member=member.here and await members.in_group(connection, member.id, found.group),
+        )
+        if decision == "complete":
+            await pending.close_leave(connection, found.id)
+            await _depart(connection, context, member, held, found.group)
+            completed = LeaveCompleted(
+                id=f"{event.id}/leave-completed",
+                occurred_at=now,
+                unit=event.unit,
+                group=found.group,
+                request=found.id,
+                member=member.id,
+                to=context.addressee(found.address, member.id),
+            )
+            await context.outbox.add(connection, completed)
+        else:
+            refused = LeaveRefused(
+                id=f"{event.id}/leave-refused",
+                occurred_at=now,
+                unit=event.unit,
+                group=found.group,
+                request=found.id,
+                reason=decision,
+                to=context.addressee(found.address, member.id),
+            )
+            await context.outbox.add(connection, refused)
+    MAILS.labels("leave_confirmation", decision).inc()
+
+
+async def unsubscribe(context: Context, event: ConfirmationGiven) -> None:
+    """One click, or a mail to the List-Unsubscribe address: leaves the unit at once, however old the mail was. Done
+    twice, the second time has no effect and no mail."""
+    async with context.engine.begin() as connection:
+        if not await context.inbox.first_time(connection, ConfirmationGiven.name, event.id):
+            return
+        number = await audiences.member_of_copy(connection, event.unit, event.recipient_ref)
+        if number is None:
+            raise PermanentError("unknown_copy")
+        member, held = await _held(context, connection, event.unit, number)
+        if member is None or held is None or not member.here:
+            MAILS.labels("unsubscribe", "already_done").inc()
+            return
+        await _depart(connection, context, member, held, None)
+        completed = LeaveCompleted(
+            id=f"{event.id}/leave-completed",
+            occurred_at=context.clock(),
+            unit=event.unit,
+            request=new_id(),
+            member=member.id,
+            to=context.addressee(held.address, member.id),
+        )
+        await context.outbox.add(connection, completed)
+    MAILS.labels("unsubscribe", "complete").inc()
+
+
+async def remove(context: Context, ask: RemoveAsk) -> None:
+    """An administrator takes a member off a group or the unit. Harmless to repeat; PermanentError for nobody."""
+    async with context.engine.begin() as connection:
+        member, held = await _held(context, connection, ask.unit, ask.member)
+        if member is None:
+            raise PermanentError("unknown-member")
+        if member.here:
+            await _depart(connection, context, member, held, ask.group)
+        now = context.clock()
+        await views.log_access(
+            connection, at=now, actor=ask.actor, action="remove", unit=ask.unit, subject=ask.member, count=1
+        )
+
+
+async def _held(
+    context: Context, connection: AsyncConnection, unit: str, number: int
+) -> tuple[Member | None, Address | None]:
+    """A member of the unit and his address, held."""
+    member = await members.by_id(connection, unit, number)
+    if member is None or member.address_id is None:
+        return member, None
+    held = await addresses.by_id(connection, context.vault, member.address_id)
+    return await members.by_id(connection, unit, number), held
+
+
+async def _depart(
+    connection: AsyncConnection, context: Context, member: Member, held: Address | None, group: str | None
+) -> None:
+    if await members.leave(connection, member.id, group, context.clock()) and held is not None:
+        await addresses.erase_unless_used(connection, held.id)

@@ -1,0 +1,74 @@
+"""Judging addresses by what became of their copies: an address that no longer exists is taken off by itself."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from prometheus_client import Counter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.events import CopyBounced, DeliverySettled
+from registry import model
+from registry.context import Context
+from registry.model import Finding, Judgement
+from registry.store import addresses, pending
+from runtime.logs import get_logger
+
+UNDELIVERABLE = Counter("renrakumo_registry_undeliverable", "Addresses that were taken off as undeliverable")
+
+log = get_logger(__name__)
+
+
+async def settle(context: Context, event: DeliverySettled) -> None:
+    """The outcomes of an attempt at a batch. Of automatic mail only this counts: a guide mail that reached nobody ends
+    its registration."""
+    if event.tracked:
+        findings = [(outcome.copy_ref, model.find(outcome), outcome.at) for outcome in event.outcomes]
+        telling = [each for each in findings if each[1] != "nothing"]
+        if telling:
+            await _judge(context, DeliverySettled.name, event.id, event.unit, event.message, telling)
+        return
+    dead = [outcome.copy_ref for outcome in event.outcomes if outcome.outcome == "dead"]
+    if dead:
+        async with context.engine.begin() as connection:
+            await pending.expire_registrations(connection, event.unit, dead)
+
+
+async def bounce(context: Context, event: CopyBounced) -> None:
+    """A copy came back after its carrier had taken it."""
+    finding = model.find_in_bounce(event)
+    if finding != "nothing":
+        said = [(event.copy_ref, finding, event.occurred_at)]
+        await _judge(context, CopyBounced.name, event.id, event.unit, event.message, said)
+
+
+async def _judge(
+    context: Context,
+    source: str,
+    event_id: str,
+    unit: str,
+    message: int,
+    findings: Sequence[tuple[int, Finding, datetime]],
+) -> None:
+    async with context.engine.begin() as connection:
+        if await context.inbox.first_time(connection, source, event_id):
+            await _judge_once(connection, unit, message, findings)
+
+
+async def _judge_once(
+    connection: AsyncConnection, unit: str, message: int, findings: Sequence[tuple[int, Finding, datetime]]
+) -> None:
+    standing = await addresses.standing_of_copies(
+        connection, unit=unit, message=message, copies=[copy for copy, _, _ in findings]
+    )
+    before: dict[int, Judgement] = dict(standing.values())
+    after = dict(before)
+    for copy, finding, at in findings:
+        if copy in standing:
+            number = standing[copy][0]
+            after[number] = model.judge(after[number], finding, message=message, at=at)
+    changed = {number: each for number, each in after.items() if model.worth_writing(before[number], each)}
+    await addresses.write_judgements(connection, changed)
+    lost = sum(1 for number in changed if before[number].state != after[number].state)
+    if lost:
+        UNDELIVERABLE.inc(lost)
+        log.info("addresses_undeliverable", unit=unit, message=message, count=lost)

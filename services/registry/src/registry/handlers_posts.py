@@ -1,0 +1,79 @@
+"""Phone posts: only an enrolled poster's mail is kept for the office; nobody else gets a word back."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.events import ConfirmationGiven, InboundPost, PostRecognised, PostRefused
+from contracts.sealed import PostLetter
+from mail.addresses import AddressError, normalise
+from registry import model
+from registry.context import MAILS, Context
+from registry.store import addresses, members, pending
+from registry.store.addresses import Address
+
+
+async def post(context: Context, event: InboundPost) -> None:
+    """Somebody wrote to a group's secret post address."""
+    letter = context.opener.open(event.letter, PostLetter)
+    now = context.clock()
+    async with context.engine.begin() as connection:
+        if not await context.inbox.first_time(connection, InboundPost.name, event.id):
+            return
+        held, poster = await _poster(context, connection, event, letter.sender)
+        decision = model.decide_post(
+            reply_allowed=event.automatic.reply_allowed,
+            enrolled=poster is not None,
+            subject=letter.subject,
+            text=letter.text,
+        )
+        if decision == "recognised" and held is not None and poster is not None:
+            number = await pending.add_post(
+                connection,
+                context.vault,
+                unit=event.unit,
+                group=event.group,
+                member=poster,
+                post=pending.Post(letter.subject, letter.text),
+                at=now,
+            )
+            recognised = PostRecognised(
+                id=f"{event.id}/post-recognised",
+                occurred_at=now,
+                unit=event.unit,
+                group=event.group,
+                post=number,
+                poster=poster,
+                to=context.addressee(held.address, poster),
+            )
+            await context.outbox.add(connection, recognised)
+        elif decision != "recognised":
+            refused = PostRefused(
+                id=f"{event.id}/post-refused",
+                occurred_at=now,
+                unit=event.unit,
+                group=event.group,
+                reason=decision,
+            )
+            await context.outbox.add(connection, refused)
+    MAILS.labels("post", decision).inc()
+
+
+async def confirm(context: Context, event: ConfirmationGiven) -> None:
+    """A poster replied to the mail that shows his post: his address lives. The rest is the office's."""
+    async with context.engine.begin() as connection:
+        poster = await members.by_id(connection, event.unit, event.recipient_ref)
+        if poster is not None and poster.address_id is not None:
+            await addresses.revive(connection, poster.address_id, event.occurred_at)
+
+
+async def _poster(
+    context: Context, connection: AsyncConnection, event: InboundPost, sender: str
+) -> tuple[Address | None, int | None]:
+    try:
+        held = await addresses.find(connection, context.vault, normalise(sender))
+    except AddressError:
+        return None, None
+    member = await members.at_address(connection, event.unit, held.id) if held else None
+    if member is None or not member.here:
+        return held, None
+    enrolled = await members.is_poster(connection, event.unit, event.group, member.id)
+    return held, member.id if enrolled else None

@@ -1,0 +1,256 @@
+"""Registering: an entry mail (or an administrator) opens a registration, the reply to the guide mail completes it.
+
+    entry -> already_member | closed -> registration.refused
+          -> open (new, or the one that waits already) -> registration.opened
+    confirmation -> complete -> member, membership, names -> registration.completed
+                 -> expired | already_done | closed -> registration.refused
+Each is one transaction with its inbox row and what it says on the bus. Who holds the address's row goes first.
+"""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.events import (
+    ConfirmationGiven,
+    InboundEntry,
+    RegistrationCompleted,
+    RegistrationOpened,
+    RegistrationRefused,
+)
+from contracts.requests import InviteAsk
+from contracts.sealed import AddressCard, EntryLetter, ReplyText
+from mail.addresses import AddressError, normalise, tidy
+from registry import model, naming
+from registry.context import MAILS, Context
+from registry.naming import Person
+from registry.store import addresses, members, pending, views
+from registry.store.addresses import Address
+from runtime.errors import PermanentError
+from runtime.ids import new_id
+from runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+
+async def entry(context: Context, event: InboundEntry) -> None:
+    """Somebody wrote to a group's entry address."""
+    if not event.automatic.reply_allowed:
+        MAILS.labels("entry", "automatic").inc()
+        log.info("entry_from_a_machine_ignored", event_id=event.id, why=event.automatic.why)
+        return
+    letter = context.opener.open(event.letter, EntryLetter)
+    try:
+        address = normalise(letter.sender)
+    except AddressError:
+        MAILS.labels("entry", "unusable_sender").inc()
+        log.info("entry_from_an_unusable_address_ignored", event_id=event.id)
+        return
+    words = (letter.text if letter.text.strip() else letter.subject)[: model.MAX_WORDS]
+    named = await context.has_receipts(event.unit)
+    exists = await context.group_exists(event.unit, event.group)
+    async with context.engine.begin() as connection:
+        if not await context.inbox.first_time(connection, InboundEntry.name, event.id):
+            return
+        held = await addresses.hold(connection, context.vault, address)
+        person = naming.read(words) if named else Person()
+        decision = await _decide(context, connection, event.unit, event.group, held, person, exists=exists)
+        if decision == "open":
+            await _open(
+                context,
+                connection,
+                cause=event.id,
+                unit=event.unit,
+                group=event.group,
+                held=held,
+                words=words,
+                named=named,
+            )
+        else:
+            await _refuse(context, connection, event.id, event.unit, event.group, new_id(), held.address, decision)
+            await addresses.erase_unless_used(connection, held.id)
+    MAILS.labels("entry", decision).inc()
+
+
+async def invite(context: Context, ask: InviteAsk) -> None:
+    """An administrator typed an address: its owner gets the guide mail. Nothing tells whether it was known before."""
+    card = context.opener.open(ask.card, AddressCard)
+    try:
+        address = normalise(tidy(card.address))
+    except AddressError:
+        raise PermanentError("bad-address") from None
+    if not await context.group_exists(ask.unit, ask.group):
+        raise PermanentError("unknown-group")
+    named = await context.has_receipts(ask.unit)
+    cause = f"invite-{ask.unit}-{ask.request}"
+    async with context.engine.begin() as connection:
+        if not await context.inbox.first_time(connection, "ask.invite", cause):
+            return
+        held = await addresses.hold(connection, context.vault, address)
+        words = card.name[: model.MAX_WORDS]
+        person = naming.read(words) if named else Person()
+        if await _decide(context, connection, ask.unit, ask.group, held, person, exists=True) == "open":
+            await _open(
+                context,
+                connection,
+                cause=cause,
+                unit=ask.unit,
+                group=ask.group,
+                held=held,
+                words=words,
+                named=named,
+                invited_by=ask.actor,
+            )
+        now = context.clock()
+        await views.log_access(connection, at=now, actor=ask.actor, action="invite", unit=ask.unit, count=1)
+    MAILS.labels("invite", "open").inc()
+
+
+async def confirm(context: Context, event: ConfirmationGiven) -> None:
+    """Somebody replied to a guide mail. PermanentError for a registration that is not known (any more)."""
+    reply = context.opener.open(event.reply, ReplyText).text if event.reply is not None else ""
+    named = await context.has_receipts(event.unit)
+    async with context.engine.begin() as connection:
+        if not await context.inbox.first_time(connection, ConfirmationGiven.name, event.id):
+            return
+        found = await pending.registration(connection, context.vault, event.unit, event.message_ref)
+        held = await addresses.by_id(connection, context.vault, found.address_id) if found else None
+        # Read again: now that the address is held, nothing about it changes any more.
+        found = await pending.registration(connection, context.vault, event.unit, event.message_ref)
+        if found is None or held is None:
+            raise PermanentError("unknown_registration")
+        now = context.clock()
+        member = await members.at_address(connection, event.unit, held.id)
+        decision = model.decide_registration(
+            state=found.state,
+            opened_at=found.opened_at,
+            now=now,
+            life=context.lives.confirmation,
+            expired=event.expired,
+            still_member=member is not None and await members.in_group(connection, member.id, found.group),
+            group_exists=await context.group_exists(event.unit, found.group),
+        )
+        if decision == "complete":
+            await _complete(context, connection, event, found, held, reply[: model.MAX_WORDS], named=named, now=now)
+        else:
+            if decision == "expired" and found.state == "open":
+                await pending.close_registration(connection, found.id, "expired")
+            await _refuse(context, connection, event.id, event.unit, found.group, found.id, held.address, decision)
+    MAILS.labels("registration", decision).inc()
+
+
+async def _decide(
+    context: Context,
+    connection: AsyncConnection,
+    unit: str,
+    group: str,
+    held: Address,
+    person: Person,
+    *,
+    exists: bool,
+) -> model.EntryDecision:
+    member = await members.at_address(connection, unit, held.id)
+    inside = member is not None and member.here and await members.in_group(connection, member.id, group)
+    new_child = (
+        member is not None
+        and inside
+        and await members.names_new_child(
+            connection, context.vault, unit=unit, member=member.id, group=group, person=person
+        )
+    )
+    return model.decide_entry(group_exists=exists, in_group=inside, deliverable=held.deliverable, new_child=new_child)
+
+
+async def _open(
+    context: Context,
+    connection: AsyncConnection,
+    *,
+    cause: str,
+    unit: str,
+    group: str,
+    held: Address,
+    words: str,
+    named: bool,
+    invited_by: str | None = None,
+) -> None:
+    now = context.clock()
+    registration, newest = await pending.open_registration(
+        connection,
+        context.vault,
+        unit=unit,
+        group=group,
+        address_id=held.id,
+        words=words,
+        sender_key=context.vault.sender_key(held.address),
+        at=now,
+        invited_by=invited_by,
+    )
+    shown = naming.understood(naming.read(newest)) if named else ""
+    opened = RegistrationOpened(
+        id=f"{cause}/registration-opened",
+        occurred_at=now,
+        unit=unit,
+        group=group,
+        registration=registration,
+        named=named,
+        to=context.addressee(held.address, registration, {"understood": shown}),
+    )
+    await context.outbox.add(connection, opened)
+
+
+async def _complete(
+    context: Context,
+    connection: AsyncConnection,
+    event: ConfirmationGiven,
+    found: pending.Registration,
+    held: Address,
+    reply: str,
+    *,
+    named: bool,
+    now: datetime,
+) -> None:
+    unit, group = event.unit, found.group
+    member = await members.join(connection, unit=unit, address_id=held.id, group=group, at=now)
+    await addresses.revive(connection, held.id, event.occurred_at)
+    person = Person()
+    if named:
+        first = naming.read(found.words)
+        person = naming.correct(first, reply)
+        original = found.words if person == first else f"{found.words}\n\n{reply}".strip()
+        await members.name(
+            connection, context.vault, unit=unit, member=member, group=group, person=person, original=original
+        )
+    await pending.close_registration(connection, found.id, "done")
+    completed = RegistrationCompleted(
+        id=f"{event.id}/registration-completed",
+        occurred_at=now,
+        unit=unit,
+        group=group,
+        registration=found.id,
+        member=member,
+        named=named,
+        to=context.addressee(held.address, found.id, {"understood": naming.understood(person)}),
+    )
+    await context.outbox.add(connection, completed)
+
+
+async def _refuse(
+    context: Context,
+    connection: AsyncConnection,
+    cause: str,
+    unit: str,
+    group: str,
+    registration: int,
+    address: str,
+    reason: model.RegistrationRefusal,
+) -> None:
+    refused = RegistrationRefused(
+        id=f"{cause}/registration-refused",
+        occurred_at=context.clock(),
+        unit=unit,
+        group=group,
+        registration=registration,
+        reason=reason,
+        to=context.addressee(address, registration),
+    )
+    await context.outbox.add(connection, refused)

@@ -1,0 +1,1 @@
+"""Steps that make the personal database, run by runtime.migrations."""

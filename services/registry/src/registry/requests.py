@@ -1,0 +1,33 @@
+"""Questions of the office, from the bus to plain calls and back. Any process of registry answers."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from contracts import requests
+from registry import handlers_leaving, handlers_questions, handlers_registration
+from registry.context import Context
+from registry.settings import SERVICE
+from runtime.bus import Bus
+
+Q = TypeVar("Q", bound=BaseModel)
+
+
+async def serve(bus: Bus, context: Context) -> None:
+    """Answer all questions from now on."""
+
+    async def on(subject: str, ask: type[Q], handler: Callable[[Context, Q], Awaitable[BaseModel | None]]) -> None:
+        async def answer(question: Q) -> BaseModel:
+            return await handler(context, question) or requests.Done()
+
+        await bus.serve(subject, ask, answer, queue=SERVICE)
+
+    await on(requests.MEMBERS, requests.MembersAsk, handlers_questions.page)
+    await on(requests.NAMES, requests.NamesAsk, handlers_questions.names)
+    await on(requests.AUDIENCE, requests.AudienceAsk, handlers_questions.audience)
+    await on(requests.POST, requests.PostAsk, handlers_questions.post)
+    await on(requests.POSTERS, requests.PostersAsk, handlers_questions.posters)
+    await on(requests.POSTER_CHANGE, requests.PosterChange, handlers_questions.change_poster)
+    await on(requests.INVITE, requests.InviteAsk, handlers_registration.invite)
+    await on(requests.REMOVE, requests.RemoveAsk, handlers_leaving.remove)

@@ -1,0 +1,142 @@
+"""Addresses: found by their keyed hash, locked while something happens to them, erased when nobody needs them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mail.addresses import carrier_of
+from registry.model import Judgement
+from registry.store.vault import Vault
+from runtime.ids import new_id
+
+COLUMN = "addresses.ciphertext"
+
+_COLUMNS = "id, key_id, ciphertext, carrier, state"
+_BY_LOOKUP = text(f"SELECT {_COLUMNS} FROM addresses WHERE lookup = :lookup FOR UPDATE")  # noqa: S608
+_BY_ID = text(f"SELECT {_COLUMNS} FROM addresses WHERE id = :id FOR UPDATE")  # noqa: S608
+_INSERT = text("""
+    INSERT INTO addresses (id, key_id, ciphertext, lookup, carrier)
+    VALUES (:id, :key_id, :ciphertext, :lookup, :carrier) ON CONFLICT (lookup) DO NOTHING
+""")
+_REVIVE = text("""
+    UPDATE addresses SET state = 'active', reason = NULL, hard_count = 0, soft_count = 0, hard_message = NULL,
+        last_outcome_at = greatest(last_outcome_at, :at)
+    WHERE id = :id
+""")
+_UNUSED = """
+    NOT EXISTS (SELECT FROM members WHERE members.address_id = addresses.id AND members.left_at IS NULL)
+    AND NOT EXISTS (SELECT FROM registrations
+                    WHERE registrations.address_id = addresses.id AND registrations.state = 'open')
+"""
+_ERASE = text(f"DELETE FROM addresses WHERE id = ANY(CAST(:ids AS bigint[])) AND {_UNUSED}")  # noqa: S608
+_HOLD_UNUSED = text(f"SELECT id FROM addresses WHERE {_UNUSED} LIMIT :limit FOR UPDATE SKIP LOCKED")  # noqa: S608
+
+_OF_COPIES = text("""
+    SELECT copies.copy_ref, addresses.id, state, reason, hard_count, soft_count, hard_message, last_outcome_at
+    FROM copies
+    JOIN members ON members.id = copies.member
+    JOIN addresses ON addresses.id = members.address_id
+    WHERE copies.unit = :unit AND copies.message = :message AND copies.copy_ref = ANY(CAST(:copies AS bigint[]))
+    ORDER BY addresses.id
+    FOR UPDATE OF addresses
+""")
+_JUDGE = text("""
+    UPDATE addresses SET state = :state, reason = :reason, hard_count = :hard_count, soft_count = :soft_count,
+        hard_message = :hard_message, last_outcome_at = :last_outcome_at
+    WHERE id = :id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mailbox; `address` is its normalised form."""
+
+    id: int
+    address: str = field(repr=False)
+    carrier: str
+    deliverable: bool
+
+
+async def hold(connection: AsyncConnection, vault: Vault, address: str) -> Address:
+    """The row of a normalised address, made if need be, locked until the transaction ends."""
+    lookup = vault.address_lookup(address)
+    while True:
+        found = (await connection.execute(_BY_LOOKUP, {"lookup": lookup})).first()
+        if found is not None:
+            return _address(found, address)
+        number = new_id()
+        key_id, ciphertext = vault.lock(address, COLUMN, number)
+        carrier = carrier_of(address.rpartition("@")[2])
+        row = {"id": number, "key_id": key_id, "ciphertext": ciphertext, "lookup": lookup, "carrier": carrier}
+        await connection.execute(_INSERT, row)
+
+
+async def find(connection: AsyncConnection, vault: Vault, address: str) -> Address | None:
+    """The same without making it."""
+    found = (await connection.execute(_BY_LOOKUP, {"lookup": vault.address_lookup(address)})).first()
+    return None if found is None else _address(found, address)
+
+
+async def by_id(connection: AsyncConnection, vault: Vault, number: int) -> Address | None:
+    """The address with that number, locked; None once it is erased."""
+    found = (await connection.execute(_BY_ID, {"id": number})).first()
+    return None if found is None else _address(found, vault.unlock(found.key_id, found.ciphertext, COLUMN, number))
+
+
+async def revive(connection: AsyncConnection, number: int, at: datetime) -> None:
+    """A confirmed mail came from this address at that time: it lives."""
+    await connection.execute(_REVIVE, {"id": number, "at": at})
+
+
+async def erase_unless_used(connection: AsyncConnection, number: int) -> None:
+    """Erase the address (which the caller holds) when no member and no open registration needs it."""
+    await connection.execute(_ERASE, {"ids": [number]})
+
+
+async def erase_unused(connection: AsyncConnection, limit: int = 500) -> int:
+    """Erase addresses that nobody needs; returns how many. They are locked first and looked at again, as somebody may
+    have begun to use one in between."""
+    held = (await connection.execute(_HOLD_UNUSED, {"limit": limit})).scalars().all()
+    return (await connection.execute(_ERASE, {"ids": list(held)})).rowcount if held else 0
+
+
+async def standing_of_copies(
+    connection: AsyncConnection, *, unit: str, message: int, copies: Sequence[int]
+) -> dict[int, tuple[int, Judgement]]:
+    """Copy -> its address's number and where it stands, locked in one order. Copies of whoever has left are missing."""
+    rows = await connection.execute(_OF_COPIES, {"unit": unit, "message": message, "copies": list(copies)})
+    return {
+        row.copy_ref: (
+            row.id,
+            Judgement(row.state, row.reason, row.hard_count, row.soft_count, row.hard_message, row.last_outcome_at),
+        )
+        for row in rows
+    }
+
+
+async def write_judgements(connection: AsyncConnection, judgements: dict[int, Judgement]) -> None:
+    """Where these addresses (which the caller holds) stand from now on."""
+    if judgements:
+        await connection.execute(
+            _JUDGE,
+            [
+                {
+                    "id": number,
+                    "state": each.state,
+                    "reason": each.reason,
+                    "hard_count": each.hard_count,
+                    "soft_count": each.soft_count,
+                    "hard_message": each.hard_message,
+                    "last_outcome_at": each.last_outcome_at,
+                }
+                for number, each in judgements.items()
+            ],
+        )
+
+
+def _address(row: Row[Any], address: str) -> Address:
+    return Address(row.id, address, row.carrier, row.state == "active")
