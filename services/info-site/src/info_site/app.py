@@ -1,0 +1,55 @@
+"""Where the notice board is put together: news in memory, pages, and the bus for who wants out.
+
+The pages need neither bus nor database once the news have been read, so they wait for neither.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+
+from info_site import store
+from info_site.handlers import Unsubscriptions
+from info_site.news import News
+from info_site.routes import create_app
+from info_site.settings import SERVICE, Settings
+from runtime import web
+from runtime.database import create_engine
+from runtime.lifecycle import Service
+
+
+async def set_up(service: Service, settings: Settings) -> None:
+    """Wire everything."""
+    engine = create_engine(settings.general_database_url, service=SERVICE, pool_size=2)
+    service.on_close(engine.dispose)
+    news = News(lambda: store.read_boards(engine), every=settings.news_refresh_seconds)
+    service.health.add("news", news.check)
+    unsubscriptions = Unsubscriptions(_now)
+    pages = create_app(news, unsubscriptions.take, _now)
+
+    async def connect(stop: asyncio.Event) -> None:
+        connecting = asyncio.create_task(service.connect_bus())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({connecting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not connecting.done():
+            connecting.cancel()
+            return
+        unsubscriptions.use(connecting.result())
+        await stopped
+
+    async def serve(stop: asyncio.Event) -> None:
+        await web.serve(
+            pages,
+            host=settings.info_host,
+            port=settings.info_port,
+            variable="RENRAKUMO_INFO_PORT",
+            stop=stop,
+            lifespan="off",
+            ws="none",
+        )
+
+    service.task("news", news.run)
+    service.task("bus", connect)
+    service.task("web", serve)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

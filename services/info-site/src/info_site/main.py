@@ -1,0 +1,15 @@
+"""The process: `python -m info_site.main`."""
+
+from info_site.app import set_up
+from info_site.settings import SERVICE, Settings
+from runtime import lifecycle
+from runtime.settings import load
+
+
+def main() -> None:
+    settings = load(Settings)
+    lifecycle.run(SERVICE, settings, lambda service: set_up(service, settings))
+
+
+if __name__ == "__main__":
+    main()
