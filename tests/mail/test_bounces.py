@@ -149,3 +149,10 @@ def test_no_recipient_shows_in_its_representation() -> None:
 def test_any_octets_may_come_to_a_bounce_address(raw: bytes) -> None:
     judge(raw)
     assert not judge(report("550 x").replace(b"Sorry", raw)).hard
+
+
+@pytest.mark.parametrize(
+    "body", [b"\r\n" * 50_000, b"said: 550 <" * 9000, b"user " * 30_000, b"a@b.jp " * 20_000, b"-" * 100_000]
+)
+def test_hostile_reports_are_judged_all_the_same(body: bytes) -> None:
+    assert not judge(b"From: MAILER-DAEMON@x.jp\r\nSubject: failure notice\r\n\r\n" + body).hard

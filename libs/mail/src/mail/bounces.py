@@ -41,7 +41,7 @@ _SUBJECT = re.compile(
 _ORIGINAL = re.compile(
     r"^(?:-{2,} ?(?:Below this line|This is a copy|Original [Mm]essage|The header|Copy of|Returned|Unsent"
     r"|Included|Message header|"
-    r"Transcript of header)|\s*-{3,} ?(?:original|returned) ?(?:message|mail)|Original message follows|Received: from"
+    r"Transcript of header)|[ \t]{0,20}-{3,} ?(?:original|returned) ?(?:message|mail)|Original message follows|Received: from"
     r"|The (?:following|original) message (?:text|header)|Return-Path:|--- Original)",
     re.IGNORECASE | re.MULTILINE,
 )
