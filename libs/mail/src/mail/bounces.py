@@ -41,7 +41,8 @@ _SUBJECT = re.compile(
 _ORIGINAL = re.compile(
     r"^(?:-{2,} ?(?:Below this line|This is a copy|Original [Mm]essage|The header|Copy of|Returned|Unsent"
     r"|Included|Message header|"
-    r"Transcript of header)|[ \t]{0,20}-{3,} ?(?:original|returned) ?(?:message|mail)|Original message follows|Received: from"
+    r"Transcript of header)|[ \t]{0,20}-{3,} ?(?:original|returned) ?(?:message|mail)|Original message follows"
+    r"|Received: from"
     r"|The (?:following|original) message (?:text|header)|Return-Path:|--- Original)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -261,8 +262,10 @@ def _recipients(raw: bytes, top: Part, text: str) -> tuple[str, ...]:
 
 
 def _by_flufl(raw: bytes) -> list[str]:
+    # The email package makes a message of every blank line of a status part, and flufl walks them all for each format.
+    raw = re.sub(rb"(?:\r?\n){3,}", b"\n\n", raw[:40_000])
     try:
-        found = scan_message(email.message_from_bytes(raw[:100_000]))
+        found = scan_message(email.message_from_bytes(raw))
         return [each.decode("latin-1") if isinstance(each, bytes) else str(each) for each in found]
     except Exception:  # it raises all sorts of things on bad mail, and is only a second opinion
         return []
