@@ -1,0 +1,187 @@
+"""The whole service on a real nats-server and a real PostgreSQL: an event goes in, a batch for dispatcher comes out."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from contracts import directory as contract
+from contracts.base import Event
+from contracts.events import Automatic, DeliveryBatch, RegistrationOpened
+from contracts.streams import ANSWERED, DELIVERY, DIRECTORY
+from renrakumo_cli.local.nats import NatsServer
+from responder.app import set_up
+from responder.limits import AnswerLimit
+from responder.settings import SERVICE, Settings
+from runtime.bus import Bus
+from runtime.database import async_url
+from runtime.lifecycle import Service
+from runtime.settings import ServiceSettings
+from tests.responder.voice import BASE, PUBLIC, SCHOOL, SENDER_KEY, Said, ask, heard, to
+from tests.support.servers import Databases
+
+TABLES = """
+CREATE TABLE office.units (unit text, name text);
+CREATE TABLE office.notices (id bigint, unit text, group_code text, title text, body text, published_at timestamptz,
+    expires_at timestamptz);
+CREATE TABLE office.events (id bigint, unit text, group_code text, starts_on date, ends_on date, starts_at time,
+    title text, note text, place text);
+CREATE VIEW office.public_units AS SELECT * FROM office.units;
+CREATE VIEW office.public_notices AS SELECT * FROM office.notices;
+CREATE VIEW office.public_events AS SELECT * FROM office.events;
+GRANT SELECT ON office.public_units, office.public_notices, office.public_events TO renrakumo_responder
+"""
+
+
+async def execute(databases: Databases, statements: str) -> None:
+    """As the office's owner."""
+    engine = create_async_engine(async_url(databases.general_url("admin_api")))
+    async with engine.begin() as connection:
+        for statement in statements.split(";"):
+            await connection.execute(text(statement))
+    await engine.dispose()
+
+
+async def connected(server: NatsServer, user: str) -> Bus:
+    settings = ServiceSettings.model_validate(
+        {
+            "nats_url": server.url,
+            "nats_user": user,
+            "nats_password": server.passwords[user],
+            "base_domain": BASE,
+            "health_port": 0,
+        }
+    )
+    return await Bus.connect(settings, name=user, on_closed=lambda: None)
+
+
+@contextlib.asynccontextmanager
+async def running(server: NatsServer, database_url: str) -> AsyncIterator[Service]:
+    """The service as its main runs it, until the end of the block."""
+    settings = Settings.model_validate(
+        {
+            "nats_url": server.url,
+            "nats_user": SERVICE,
+            "nats_password": server.passwords[SERVICE],
+            "base_domain": BASE,
+            "health_port": 0,
+            "general_database_url": database_url,
+            "seal_public_keys": PUBLIC,
+            "answers_per_hour": 2,
+            "news_refresh": 0.1,
+        }
+    )
+    service = Service(SERVICE, settings)
+    life = asyncio.create_task(service.live(lambda each: set_up(each, settings)))
+    try:
+        yield service
+    finally:
+        service.stop.set()
+        assert await life == 0
+
+
+async def batches(eyes: Bus, carrier: str, number: int) -> list[Said]:
+    """The batches for a carrier, oldest first, once there are so many."""
+    async with asyncio.timeout(30):
+        while True:
+            state = (await eyes.jetstream.stream_info(DELIVERY.name)).state
+            found = []
+            for sequence in range(max(1, state.first_seq), state.last_seq + 1):
+                message = await eyes.jetstream.get_msg(DELIVERY.name, sequence)
+                if message.subject == f"delivery.prompt.{carrier}":
+                    found.append(heard(DeliveryBatch.model_validate_json(message.data or b"")))
+            if len(found) >= number:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def test_events_become_batches_and_the_limit_counts_on_the_bus(
+    fresh_nats: NatsServer, fresh_databases: Databases
+) -> None:
+    await execute(fresh_databases, TABLES)
+    office, eyes = await connected(fresh_nats, "admin-api"), await connected(fresh_nats, "operator")
+    await office.kv_put(DIRECTORY.name, contract.key("minami"), SCHOOL.model_dump_json().encode())
+    event = RegistrationOpened(
+        id="reg-1",
+        occurred_at=datetime.now(UTC),
+        unit="minami",
+        group="1nen",
+        registration=11,
+        named=True,
+        to=to(understood="15 山田 太郎 母"),
+    )
+    async with running(fresh_nats, fresh_databases.general_url("responder")):
+        for number in range(4):
+            await eyes.publish(event.model_copy(update={"id": f"reg-{number}"}))
+        await eyes.publish(ask(50, automatic=Automatic(reply_allowed=False)))
+        other = to().model_copy(update={"sender_key": "cd" * 32})
+        await eyes.publish(event.model_copy(update={"id": "reg-last", "to": other}))
+        found = await batches(eyes, "docomo", 3)
+    assert {said.subject for said in found} == {"【みなみ小学校】登録のご案内"}
+    assert len(found) == 3
+    assert "auto-reg-last" in {said.batch.batch for said in found}
+    for each in (office, eyes):
+        await each.close()
+
+
+async def test_the_news_come_from_the_database_and_stay_when_it_is_gone(
+    fresh_nats: NatsServer, fresh_databases: Databases
+) -> None:
+    office, eyes = await connected(fresh_nats, "admin-api"), await connected(fresh_nats, "operator")
+    await office.kv_put(DIRECTORY.name, contract.key("minami"), SCHOOL.model_dump_json().encode())
+    now = datetime.now(UTC)
+
+    def question(number: int) -> Event:
+        return ask(number, group="1nen").model_copy(update={"sender_key": f"{number:064x}"})
+
+    async with running(fresh_nats, fresh_databases.general_url("responder")) as service:
+        await eyes.publish(question(0))  # asked before there are tables to read: answered when there are
+        await execute(
+            fresh_databases,
+            f"""{TABLES};
+            INSERT INTO office.notices VALUES
+                (1, 'minami', NULL, 'プール開き', '中止です', '{now - timedelta(days=1)}', NULL),
+                (2, 'minami', '1nen', '1年の持ち物', '水筒', '{now - timedelta(hours=1)}', '{now + timedelta(days=1)}'),
+                (3, 'minami', '2nen', '2年の持ち物', '帽子', '{now - timedelta(hours=1)}', NULL);
+            INSERT INTO office.events VALUES
+                (4, 'minami', NULL, '{now:%Y-%m-%d}', '{now + timedelta(days=2):%Y-%m-%d}', '10:00', '作品展', '', '体育館')
+            """,
+        )
+        first = (await batches(eyes, "docomo", 1))[0]
+        for words in ("プール開き", "1年の持ち物", "10:00 作品展（体育館）"):
+            assert words in first.content.text
+        assert "2年の持ち物" not in first.content.text
+        fresh_databases.server.drop(fresh_databases.general)
+        await eyes.publish(question(1))
+        second = (await batches(eyes, "docomo", 2))[1]
+        assert "プール開き" in second.content.text
+        report = await service.health.report()
+        assert report == {"startup": "ok", "bus": "ok", "directory": "ok", "news": "ok"}
+    for each in (office, eyes):
+        await each.close()
+
+
+async def test_two_processes_never_answer_more_than_the_limit_together(nats_server: NatsServer) -> None:
+    buses = [await connected(nats_server, SERVICE) for _ in range(2)]
+    now = datetime.now(UTC)
+    limits = [AnswerLimit(bus, 3) for bus in buses]
+    allowed = await asyncio.gather(*(limits[each % 2].allow(SENDER_KEY, f"e{each}", now) for each in range(8)))
+    assert sum(allowed) == 3
+    (key,) = {f"{SENDER_KEY}.{int(now.timestamp()) // 3600}"}
+    entry = await buses[0].kv_entry(ANSWERED.name, key)
+    assert entry is not None
+    assert len(json.loads(entry.value)) == 3
+    winners = [f"e{each}" for each in range(8) if allowed[each]]
+    assert await limits[0].allow(SENDER_KEY, winners[0], now)
+    for bus in buses:
+        await bus.close()
+
+
+def test_settings_without_the_dispatchers_key_are_refused() -> None:
+    with pytest.raises(ValueError, match="dispatcher"):
+        Settings.model_validate({"seal_public_keys": {}})

@@ -1,0 +1,190 @@
+"""A voice for tests: names and news from memory, a bus made of lists, and a dispatcher's key to read what was said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+
+from nacl.public import PrivateKey
+
+from contracts import directory as contract
+from contracts.base import Event
+from contracts.directory import GroupEntry, UnitEntry
+from contracts.events import Addressee, Automatic, DeliveryBatch, InboundInfo
+from contracts.sealed import CardFields, MessageContent, RecipientCard, RecipientCards, Sealed
+from responder.directory import Directory
+from responder.handlers import Responder
+from responder.limits import AnswerLimit
+from responder.model import Board, Boards, CalendarEvent, Notice
+from responder.news import NewsMemory
+from runtime.bus import KV_READY, KvChange, KvEntry
+from runtime.errors import BusUnavailable, WrongRevision
+from runtime.keys import KeyRing
+from runtime.sealing import Opener, Sealer
+
+BASE = "mail.example"
+NOW = datetime(2026, 4, 7, 23, 30, tzinfo=UTC)  # 8:30 on Wednesday, 8 April, in Japan
+PRIVATE = PrivateKey.generate()
+PUBLIC = {"dispatcher": ("k1", bytes(PRIVATE.public_key))}
+SEALER = Sealer(PUBLIC)
+OPENER = Opener("dispatcher", KeyRing({"k1": bytes(PRIVATE)}))
+ADDRESS = "foo..bar@docomo.ne.jp"
+SENDER_KEY = "ab" * 32
+
+SCHOOL = UnitEntry(
+    unit="minami",
+    name="みなみ小学校",
+    receipts=True,
+    groups={"1nen": GroupEntry(name="1年"), "2nen": GroupEntry(name="2年")},
+)
+NOTICES = (
+    Notice(1, "古いお知らせ", "四番目", datetime(2026, 4, 1, tzinfo=UTC)),
+    Notice(2, "給食費", "振替日は10日です", datetime(2026, 4, 2, tzinfo=UTC)),
+    Notice(3, "プール開き", "中止です", datetime(2026, 4, 7, 0, 5, tzinfo=UTC)),
+    Notice(4, "2年の持ち物", "水筒", datetime(2026, 4, 6, tzinfo=UTC), group="2nen"),
+    Notice(5, "終わったこと", "", datetime(2026, 4, 7, tzinfo=UTC), datetime(2026, 4, 7, 12, tzinfo=UTC)),
+    Notice(6, "まだ先のこと", "", datetime(2026, 4, 9, tzinfo=UTC)),
+    Notice(7, "運動会", "x" * 700, datetime(2026, 4, 3, tzinfo=UTC)),
+)
+EVENTS = (
+    CalendarEvent(1, date(2026, 4, 8), "入学式", starts_at=time(10, 0), place="体育館", note="上ばきを\n持参"),
+    CalendarEvent(2, date(2026, 4, 6), "家庭訪問", ends_on=date(2026, 4, 9)),
+    CalendarEvent(3, date(2026, 4, 9), "1年の遠足", group="1nen"),
+    CalendarEvent(4, date(2026, 4, 7), "きのうのこと"),
+    CalendarEvent(5, date(2026, 4, 10), "あさってのこと"),
+)
+FULL = Boards({"minami": Board(NOTICES, EVENTS)})
+
+
+@dataclass
+class MemoryBus:
+    """Keeps what is published; a bucket with revisions. `away`: nothing works. `rivals`: lost races to come."""
+
+    published: list[DeliveryBatch] = field(default_factory=list)
+    bucket: dict[str, KvEntry] = field(default_factory=dict)
+    away: bool = False
+    rivals: int = 0
+
+    async def publish(self, event: Event) -> int:
+        self._try()
+        assert isinstance(event, DeliveryBatch)
+        if event.id not in [each.id for each in self.published]:
+            self.published.append(event)
+        return len(self.published)
+
+    async def kv_entry(self, bucket: str, key: str) -> KvEntry | None:
+        self._try()
+        return self.bucket.get(key)
+
+    async def kv_create(self, bucket: str, key: str, value: bytes) -> int:
+        return await self.kv_update(bucket, key, value, 0)
+
+    async def kv_update(self, bucket: str, key: str, value: bytes, revision: int) -> int:
+        self._try()
+        if self.rivals:
+            self.rivals -= 1
+            raise WrongRevision("wrong_revision")
+        known = self.bucket.get(key)
+        if (known.revision if known else 0) != revision:
+            raise WrongRevision("wrong_revision")
+        self.bucket[key] = KvEntry(value, revision + 1)
+        return revision + 1
+
+    def _try(self) -> None:
+        if self.away:
+            raise BusUnavailable("bus_disconnected")
+
+
+class Database:
+    """What the database holds; `boards` None: it is away."""
+
+    def __init__(self, boards: Boards | None) -> None:
+        self.boards = boards
+
+    async def read(self) -> Boards:
+        if self.boards is None:
+            raise ConnectionRefusedError
+        return self.boards
+
+
+class Voice:
+    """A responder with everything around it."""
+
+    def __init__(self, boards: Boards | None = FULL, *, per_hour: int = 6) -> None:
+        self.bus = MemoryBus()
+        self.database = Database(boards)
+        self.directory = Directory(BASE)
+        self.memory = NewsMemory(self.database.read, every=1000.0)
+        self.now = NOW
+        self.responder = Responder(
+            directory=self.directory,
+            memory=self.memory,
+            limit=AnswerLimit(self.bus, per_hour),
+            publisher=self.bus,
+            sealer=SEALER,
+            clock=lambda: self.now,
+        )
+        self.learn(SCHOOL)
+
+    def learn(self, *units: UnitEntry) -> None:
+        for unit in units:
+            self.directory.apply(KvChange(contract.key(unit.unit), unit.model_dump_json().encode()))
+        self.directory.apply(KV_READY)
+
+    @property
+    def said(self) -> Said:
+        """The only mail so far."""
+        (batch,) = self.bus.published
+        return heard(batch)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A mail as dispatcher reads it."""
+
+    batch: DeliveryBatch
+    content: MessageContent
+    cards: tuple[RecipientCard, ...]
+
+    @property
+    def subject(self) -> str:
+        return self.content.subject
+
+    @property
+    def flat(self) -> str:
+        """The text without line ends, to look for words that lines may part."""
+        return self.content.text.replace("\n", "")
+
+
+def heard(batch: DeliveryBatch) -> Said:
+    assert batch.content is not None
+    return Said(batch, OPENER.open(batch.content, MessageContent), OPENER.open(batch.recipients, RecipientCards).cards)
+
+
+def card(**fields: str) -> Sealed:
+    cards = RecipientCards(cards=(RecipientCard(copy_ref=77, address=ADDRESS, fields=fields),))
+    return SEALER.seal(cards, "dispatcher")
+
+
+def to(**fields: str) -> Addressee:
+    return Addressee(recipient=card(**fields), carrier="docomo", sender_key=SENDER_KEY)
+
+
+def excerpt() -> Sealed:
+    return SEALER.seal(CardFields(fields={"subject": "早帰り", "excerpt": "正午に下校します"}), "dispatcher")
+
+
+def ask(number: int = 1, *, group: str | None = None, automatic: Automatic | None = None) -> InboundInfo:
+    """An empty mail to an info address."""
+    return InboundInfo(
+        id=f"in-{number}",
+        occurred_at=NOW,
+        unit="minami",
+        size=10,
+        group=group,
+        sender_key=SENDER_KEY,
+        automatic=automatic or Automatic(),
+        ref=5,
+        carrier="docomo",
+        recipient=card(),
+    )
