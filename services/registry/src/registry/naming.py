@@ -15,7 +15,9 @@ from mail import names
 
 _SELF = frozenset({"職員", "教員", "教諭", "先生", "役員", "本人"})
 _ASSENT = re.compile(
-    r"(?:了解|承知|確認|完了|登録|解除|返信|返答|同意|受信|問題|大丈夫|希望|申込|申請|空メール|本文|件名|無題|テスト|メール|オーケー|オッケー|イエス).*"
+    r"(?:了解|承知|確認|完了|登録|解除|返信|返答|同意|受信|問題|大丈夫|希望|申込|申請|空メール|本文|件名|無題|テスト|メール|オーケー|オッケー|イエス|承諾|間違|合って|以上|内容).*"
+    r"|はい|いいえ|ええ|うん|そう|それ|これ|この|その|まま|よい|いい|どうも|ok|okay|yes|no|re|fwd?|test|hello",
+    re.IGNORECASE,
 )
 _WORD_OF_A_NAME = re.compile(r"[一-龠々〆ヶァ-ヴー\u3400-\u4dbf\uf900-\ufaff\U00020000-\U0003ffff]{3,8}")
 _SAME_CHARACTER = str.maketrans("髙﨑邊邉濵齋齊斎澤", "高崎辺辺浜斉斉斉沢")
@@ -103,7 +105,7 @@ def _completed(before: Child, after: Child) -> Child:
 
 def _believable(found: names.PersonName) -> bool:
     name = (found.child or "").strip()
-    if not name or _ASSENT.fullmatch(name):
+    if not name or any(_ASSENT.fullmatch(word) for word in name.split()):
         return False
     if found.class_number or found.relation or " " in name:
         return True

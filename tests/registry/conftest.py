@@ -1,0 +1,38 @@
+"""One migrated database for all tests of registry, emptied before each."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from registry import tables
+from renrakumo_cli.local.postgres import PostgresServer
+from runtime.database import create_engine
+from runtime.migrations import upgrade
+from tests.registry.house import House
+from tests.support import servers
+
+
+@pytest.fixture(scope="session")
+def vault_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """URL of a personal database with all tables."""
+    pair = servers.new_databases(postgres_server)
+    upgrade(pair.personal_url(), "registry")
+    yield pair.personal_url()
+    postgres_server.drop(pair.personal, pair.general)
+
+
+@pytest.fixture
+async def engine(vault_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(vault_url, service="registry-test", pool_size=10)
+    names = ", ".join(table.name for table in tables.metadata.sorted_tables)
+    async with engine.begin() as connection:
+        await connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def house(engine: AsyncEngine) -> House:
+    return House(engine)

@@ -1,0 +1,232 @@
+"""Broadcasts: everybody meant gets one copy, whatever happens on the way."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import text
+
+from contracts.base import Event
+from contracts.events import DeliveryBatch, DeliveryPlanned, LeaveCompleted
+from contracts.requests import AudienceAsk, RemoveAsk
+from registry import handlers_broadcast, handlers_leaving, handlers_questions, tables
+from registry.store.addresses import COLUMN
+from runtime.errors import PermanentError
+from runtime.ids import new_id
+from tests.registry.house import START, House, only
+
+CARRIERS = ("docomo.ne.jp", "au.com", "softbank.ne.jp", "gmail.com", "example.jp")
+
+
+async def populate(house: House, count: int, *, unit: str = "sakura") -> dict[int, str]:
+    """Many members at once, most of them in two groups; member -> address."""
+    people = {}
+    addresses, members, memberships = [], [], []
+    for number in range(count):
+        address = f"parent{number}@{CARRIERS[number % len(CARRIERS)]}"
+        carrier = ("docomo", "au", "softbank", "gmail", "other")[number % len(CARRIERS)]
+        address_id, member = (1 << 40) + number, (1 << 41) + number
+        people[member] = address
+        key_id, ciphertext = house.context.vault.lock(address, COLUMN, address_id)
+        addresses.append(
+            {
+                "id": address_id,
+                "key_id": key_id,
+                "ciphertext": ciphertext,
+                "lookup": house.context.vault.address_lookup(address),
+                "carrier": carrier,
+                "state": "active",
+                "hard_count": 0,
+                "soft_count": 0,
+            }
+        )
+        members.append({"id": member, "unit": unit, "address_id": address_id, "since": START})
+        groups = ("g1", "g2", "g3")[: 1 + number % 3]
+        memberships += [{"member": member, "group_code": group, "since": START} for group in groups]
+    async with house.engine.begin() as connection:
+        await connection.execute(tables.addresses.insert(), addresses)
+        await connection.execute(tables.members.insert(), members)
+        await connection.execute(tables.memberships.insert(), memberships)
+    return people
+
+
+def check_plan(said: Sequence[Event]) -> list[DeliveryBatch]:
+    """Each batch is planned before it goes, with the same copies."""
+    planned = {event.batch: event for event in only(said, DeliveryPlanned)}
+    batches = only(said, DeliveryBatch)
+    assert [event.batch for event in batches] == list(planned)
+    order = [event.batch for event in said if isinstance(event, DeliveryPlanned | DeliveryBatch)]
+    assert order == [name for batch in batches for name in (batch.batch, batch.batch)]
+    return batches
+
+
+async def test_five_thousand_get_one_copy_each(house: House) -> None:
+    people = await populate(house, 5_000)
+    message = house.approved(groups=("g1", "g2", "g3"), lane="urgent", expires_at=START)
+    said = await house.broadcast(message)
+    batches = check_plan(said)
+    assert [batch.batch for batch in batches] == [f"{message.message}-1-{n}" for n in range(1, 51)]
+    sent = [card for batch in batches for card in house.cards(batch)]
+    assert Counter(card.address for card in sent) == Counter(people.values())
+    assert len({card.copy_ref for card in sent}) == 5_000
+    planned = {copy.copy_ref: copy.member for event in only(said, DeliveryPlanned) for copy in event.copies}
+    assert {card.copy_ref: card.address for card in sent} == {ref: people[member] for ref, member in planned.items()}
+    for batch in batches:
+        assert len(house.cards(batch)) <= 100
+        assert {card.address.rpartition("@")[2] for card in house.cards(batch)} <= set(CARRIERS)
+        assert len({card.address.rpartition("@")[2] for card in house.cards(batch)}) == 1
+        assert (batch.lane, batch.reply_kind, batch.tracked, batch.content_key) == (
+            "urgent",
+            "answer",
+            True,
+            "sakura.content",
+        )
+        assert (batch.expires_at, batch.bus_subject()) == (START, f"delivery.urgent.{batch.carrier}")
+    # All carriers begin at once.
+    assert len({batch.carrier for batch in batches[:5]}) == 5
+
+
+async def test_an_approval_delivered_again_plans_nothing_twice(house: House) -> None:
+    await populate(house, 250)
+    message = house.approved()
+    assert len(only(await house.broadcast(message), DeliveryBatch)) == 5
+    assert await house.broadcast(message) == []
+    await house.register("late@example.jp")
+    assert await house.broadcast(message) == []
+
+
+async def test_two_processes_with_the_same_approval_plan_each_batch_once(house: House) -> None:
+    people = await populate(house, 2_500)
+    message = house.approved()
+    await asyncio.gather(*(handlers_broadcast.approve(house.context, message) for _ in range(4)))
+    batches = check_plan(await house.said())
+    assert Counter(card.address for batch in batches for card in house.cards(batch)) == Counter(people.values())
+
+
+async def test_a_process_that_died_in_the_middle_is_continued_with_the_same_batches(house: House) -> None:
+    people = await populate(house, 2_500)
+    message = house.approved()
+
+    class Died(Exception):
+        pass
+
+    class DyingOutbox:
+        rounds = 0
+
+        async def add_many(self, *parts: object) -> None:
+            self.rounds += 1
+            if self.rounds > 1:
+                raise Died
+            await house.context.outbox.add_many(*parts)  # type: ignore[arg-type]
+
+    dying = type(house.context)(
+        **{name: getattr(house.context, name) for name in house.context.__slots__ if name != "outbox"},
+        outbox=DyingOutbox(),
+    )
+    with pytest.raises(Died):
+        await handlers_broadcast.approve(dying, message)
+    first = check_plan(await house.said())
+    rest = check_plan(await house.broadcast(message))
+    assert 0 < len(first) < 25
+    assert [batch.batch for batch in (*first, *rest)] == [f"{message.message}-1-{n}" for n in range(1, 26)]
+    assert Counter(card.address for batch in (*first, *rest) for card in house.cards(batch)) == Counter(people.values())
+
+
+async def test_only_the_groups_that_were_chosen(house: House) -> None:
+    first = await house.register("first@example.jp", group="g1")
+    second = await house.register("second@example.jp", group="g2")
+    await house.register("third@example.jp", group="g3")
+    await house.register("other@example.jp", unit="momiji", group="m1")
+    said = await house.broadcast(house.approved(groups=("g1", "g2")))
+    assert {copy.member for event in only(said, DeliveryPlanned) for copy in event.copies} == {first, second}
+
+
+async def test_members_that_were_chosen_whatever_their_groups(house: House) -> None:
+    first = await house.register("first@example.jp", group="g1")
+    await house.register("second@example.jp", group="g2")
+    stranger = await house.register("other@example.jp", unit="momiji", group="m1")
+    said = await house.broadcast(house.approved(members=(first, stranger)))
+    assert [copy.member for event in only(said, DeliveryPlanned) for copy in event.copies] == [first]
+
+
+async def test_whoever_left_or_cannot_be_reached_gets_nothing(house: House) -> None:
+    stays = await house.register("stays@example.jp")
+    leaves = await house.register("leaves@example.jp")
+    await house.register("dead@example.jp")
+    await handlers_leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-1", member=leaves))
+    lookup = house.context.vault.address_lookup("dead@example.jp")
+    async with house.engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE addresses SET state = 'undeliverable' WHERE lookup = :lookup"), {"lookup": lookup}
+        )
+    said = await house.broadcast(house.approved())
+    assert [copy.member for event in only(said, DeliveryPlanned) for copy in event.copies] == [stays]
+
+
+async def test_a_message_to_nobody_is_planned_once_and_goes_nowhere(house: House) -> None:
+    message = house.approved(groups=("g1",))
+    assert await house.broadcast(message) == []
+    assert await house.broadcast(message) == []
+
+
+async def test_a_question_about_children_goes_once_for_each_child(house: House) -> None:
+    mother = await house.register("mother@example.jp", "15 山田 太郎 母")
+    await house.register("mother@example.jp", "3 山田 花子 母", group="g2")
+    father = await house.register("father@example.jp", "15 山田 太郎 父")
+    teacher = await house.register("teacher@example.jp", "佐藤 花子 職員")
+    ask = AudienceAsk(unit="sakura", actor="account-1", groups=("g1", "g2"), about_child=True)
+    size = await handlers_questions.audience(house.context, ask)
+    assert (size.people, size.copies) == (3, 4)
+    said = await house.broadcast(house.approved(groups=("g1", "g2"), about_child=True))
+    copies = [copy for event in only(said, DeliveryPlanned) for copy in event.copies]
+    cards = {card.copy_ref: card for batch in only(said, DeliveryBatch) for card in house.cards(batch)}
+    shown = sorted((copy.member, cards[copy.copy_ref].fields["child"]) for copy in copies)
+    assert shown == sorted([(mother, "山田 太郎"), (mother, "山田 花子"), (father, "山田 太郎"), (teacher, "")])
+    assert {cards[copy.copy_ref].fields["name"] for copy in copies if copy.member == teacher} == {"佐藤 花子（職員）"}
+    children = {copy.member: copy.child for copy in copies if cards[copy.copy_ref].fields["child"] == "山田 太郎"}
+    assert children[mother] == children[father]
+    # A child of another group is not asked about.
+    said = await house.broadcast(house.approved(groups=("g2",), about_child=True))
+    assert len([copy for event in only(said, DeliveryPlanned) for copy in event.copies]) == 1
+
+
+async def test_a_resend_goes_to_the_same_copies_of_those_named(house: House) -> None:
+    await populate(house, 120)
+    message = house.approved()
+    first = await house.broadcast(message)
+    refs = [copy.copy_ref for event in only(first, DeliveryPlanned) for copy in event.copies]
+    foreign = new_id()
+    again = house.approved(message.message, wave=2, copies=(*refs[:50], foreign))
+    said = await house.broadcast(again)
+    batches = check_plan(said)
+    assert {batch.batch for batch in batches} == {f"{message.message}-2-{n}" for n in range(1, len(batches) + 1)}
+    assert {batch.wave for batch in batches} == {2}
+    assert Counter(card.copy_ref for batch in batches for card in house.cards(batch)) == Counter(refs[:50])
+    assert await house.broadcast(again) == []
+
+
+async def test_a_resend_skips_whoever_left_since(house: House) -> None:
+    member = await house.register("leaves@example.jp")
+    await house.register("stays@example.jp")
+    message = house.approved()
+    first = await house.broadcast(message)
+    refs = [copy.copy_ref for event in only(first, DeliveryPlanned) for copy in event.copies]
+    await handlers_leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-1", member=member))
+    said = await house.broadcast(house.approved(message.message, wave=2, copies=tuple(refs)))
+    assert only(said, LeaveCompleted) == []
+    assert [len(house.cards(batch)) for batch in only(said, DeliveryBatch)] == [1]
+
+
+async def test_the_lane_of_automatic_mail_is_not_for_messages(house: House) -> None:
+    with pytest.raises(PermanentError, match="lane_not_for_messages"):
+        await house.broadcast(house.approved(lane="prompt"))
+
+
+async def test_an_audience_is_counted_without_being_frozen(house: House) -> None:
+    await populate(house, 30)
+    for groups, people in ((None, 30), (("g1",), 30), (("g3",), 10), (("g2", "g3"), 20), ((), 0)):
+        ask = AudienceAsk(unit="sakura", actor="account-1", groups=groups)
+        size = await handlers_questions.audience(house.context, ask)
+        assert (size.people, size.copies) == (people, people)
+    assert await house.rows("SELECT * FROM audiences") == []

@@ -1,0 +1,152 @@
+"""The pure rules: names, decisions, living and dead addresses."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.events import CopyOutcome
+from registry import model, naming
+from registry.model import Finding, Judgement
+from registry.naming import Child, Person
+
+NOW = datetime(2026, 4, 8, tzinfo=UTC)
+
+times = st.datetimes(min_value=datetime(2026, 1, 1), max_value=datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+findings = st.sampled_from(["alive", "certainly_dead", "dead", "soft", "nothing"])
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_whatever_is_written_names_are_read_without_an_error(first: str, reply: str) -> None:
+    person = naming.correct(naming.read(first), reply)
+    assert (naming.label(person) is None) == (not person)
+    assert bool(naming.understood(person)) == bool(person)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("15 山田 太郎 母", "15 山田 太郎（母）"),
+        ("１５　山田　太郎　母", "15 山田 太郎（母）"),
+        ("15 山田 太郎 母\n3 山田 花子 母", "15 山田 太郎（母）、3 山田 花子（母）"),
+        ("佐藤 花子 職員", "佐藤 花子（職員）"),
+        ("山田太郎", "山田太郎"),
+        ("", ""),
+        ("はい", ""),
+        ("登録希望", ""),
+        ("OK", ""),
+    ],
+)
+def test_what_the_guide_mail_shows(words: str, shown: str) -> None:
+    assert naming.understood(naming.read(words)) == shown
+
+
+@pytest.mark.parametrize(
+    ("reply", "shown"),
+    [
+        ("16 山田 太郎 母", "16 山田 太郎（母）"),
+        ("16番", "16 山田 太郎（母）"),
+        ("父です", "15 山田 太郎（父）"),
+        ("山田 太朗", "15 山田 太朗（母）"),
+        ("問題ありません", "15 山田 太郎（母）"),
+        ("はい、そうです", "15 山田 太郎（母）"),
+        ("ありがとうございます", "15 山田 太郎（母）"),
+    ],
+)
+def test_how_a_reply_corrects(reply: str, shown: str) -> None:
+    assert naming.understood(naming.correct(naming.read("15 山田 太郎 母"), reply)) == shown
+
+
+def test_one_child_however_it_is_written() -> None:
+    assert naming.same_child(Child("髙橋 太郎", "１５")) == naming.same_child(Child("高橋　太郎", "15"))
+    assert naming.same_child(Child("高橋 太郎", "15")) != naming.same_child(Child("高橋 太郎", "16"))
+
+
+def test_a_guardian_is_shown_by_his_children() -> None:
+    person = Person((Child("山田 太郎", "15", "母"), Child("山田 花子", None, None)))
+    assert naming.label(person) == "山田 太郎（母）、山田 花子"
+
+
+@given(times, st.booleans(), st.booleans(), st.booleans(), st.sampled_from(["open", "done", "expired"]))
+def test_a_registration_is_completed_only_while_open_fresh_and_possible(
+    opened_at: datetime, expired: bool, still_member: bool, group_exists: bool, state: str
+) -> None:
+    decision = model.decide_registration(
+        state=state,
+        opened_at=opened_at,
+        now=NOW,
+        life=timedelta(days=7),
+        expired=expired,
+        still_member=still_member,
+        group_exists=group_exists,
+    )
+    fresh = state == "open" and not expired and NOW - opened_at <= timedelta(days=7)
+    assert (decision == "complete") == (fresh and group_exists)
+
+
+def outcome(kind: str, *, stage: str = "rcpt", code: int | None = 550, enhanced: str | None = "5.1.1") -> CopyOutcome:
+    return CopyOutcome.model_validate(
+        {"copy_ref": 1, "outcome": kind, "at": NOW, "attempt": 1, "stage": stage, "code": code, "enhanced": enhanced}
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "finding"),
+    [
+        (outcome("delivered", stage="body", code=250, enhanced=None), "alive"),
+        (outcome("dead"), "certainly_dead"),
+        (outcome("dead", enhanced=None), "certainly_dead"),
+        (outcome("dead", stage="body"), "dead"),
+        (outcome("dead", enhanced="5.7.1"), "dead"),
+        (outcome("dead", code=554), "dead"),
+        (outcome("filtered"), "soft"),
+        (outcome("full", code=452), "soft"),
+        (outcome("policy", code=550, enhanced="5.7.26"), "nothing"),
+        (outcome("deferred", code=451), "nothing"),
+        (outcome("superseded", code=None), "nothing"),
+    ],
+)
+def test_what_an_outcome_says_of_the_address(said: CopyOutcome, finding: Finding) -> None:
+    assert model.find(said) == finding
+
+
+@given(st.lists(st.tuples(st.sampled_from(["soft", "nothing", "alive"]), st.integers(1, 50), times), max_size=50))
+def test_soft_failures_never_take_an_address_off(story: list[tuple[Finding, int, datetime]]) -> None:
+    standing = Judgement()
+    for finding, message, at in story:
+        standing = model.judge(standing, finding, message=message, at=at)
+    assert standing.state == "active"
+
+
+@given(st.lists(st.tuples(st.sampled_from(["dead", "soft"]), st.just(7), times), max_size=20))
+def test_one_message_in_doubt_never_takes_an_address_off(story: list[tuple[Finding, int, datetime]]) -> None:
+    standing = Judgement()
+    for finding, message, at in story:
+        standing = model.judge(standing, finding, message=message, at=at)
+    assert standing.state == "active"
+
+
+def test_two_messages_in_doubt_do() -> None:
+    once = model.judge(Judgement(), "dead", message=1, at=NOW)
+    twice = model.judge(once, "dead", message=2, at=NOW)
+    assert (once.state, twice.state, twice.reason) == ("active", "undeliverable", "unknown_user")
+
+
+def test_a_delivery_in_between_begins_the_count_anew() -> None:
+    standing = model.judge(Judgement(), "dead", message=1, at=NOW)
+    standing = model.judge(standing, "alive", message=2, at=NOW)
+    assert model.judge(standing, "dead", message=3, at=NOW).state == "active"
+
+
+def test_an_old_report_says_nothing_against_a_newer_sign_of_life() -> None:
+    alive = Judgement(last_outcome_at=NOW)
+    assert model.judge(alive, "certainly_dead", message=1, at=NOW - timedelta(minutes=1)) == alive
+
+
+@given(findings, findings, times)
+def test_judging_the_same_death_twice_is_judging_it_once(first: Finding, second: Finding, at: datetime) -> None:
+    before = model.judge(Judgement(), first, message=1, at=at)
+    if second != "soft":
+        once = model.judge(before, second, message=2, at=at)
+        assert model.judge(once, second, message=2, at=at) == once
