@@ -11,13 +11,16 @@ from contracts import directory as contract
 from contracts.events import InboundEntry, InboundReply
 from contracts.sealed import EntryLetter, RawLetter
 from contracts.streams import DIRECTORY, INBOUND
+from ingress_smtp.app import set_up
 from ingress_smtp.directory import Directory
-from ingress_smtp.settings import LARGEST_MAIL
+from ingress_smtp.settings import LARGEST_MAIL, SERVICE
 from mail import reading
+from renrakumo_cli.local import ports
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus import Bus, StoredMessage
+from runtime.lifecycle import Service
 from runtime.settings import ServiceSettings
-from tests.ingress_smtp.front_door import BASE, SCHOOL, TOKEN, mail, open_door, opened
+from tests.ingress_smtp.front_door import BASE, SCHOOL, TOKEN, mail, open_door, opened, settings
 from tests.support import mailer, phone_encodings
 
 HOST = "127.0.0.1"
@@ -27,7 +30,7 @@ REPLY = f"{TOKEN}@minami.{BASE}"
 
 
 async def connected(server: NatsServer, user: str) -> Bus:
-    settings = ServiceSettings.model_validate(
+    configuration = ServiceSettings.model_validate(
         {
             "nats_url": server.url,
             "nats_user": user,
@@ -36,7 +39,7 @@ async def connected(server: NatsServer, user: str) -> Bus:
             "health_port": 0,
         }
     )
-    return await Bus.connect(settings, name=user, on_closed=lambda: None)
+    return await Bus.connect(configuration, name=user, on_closed=lambda: None)
 
 
 @contextlib.asynccontextmanager
@@ -160,3 +163,33 @@ async def test_hundreds_of_mails_at_once_are_all_in_the_stream(fresh_nats: NatsS
         stored = sum(await asyncio.gather(*(one_server(port, number) for number in range(20))))
         assert stored == 500
         assert await count(eyes) == 500
+
+
+async def test_the_whole_service_comes_up_serves_and_goes_down_in_order(nats_server: NatsServer) -> None:
+    port = ports.free_port()
+    configuration = settings(
+        nats_url=nats_server.url,
+        nats_password=nats_server.passwords["ingress-smtp"],
+        smtp_port=port,
+        health_port=0,
+    )
+    office = await connected(nats_server, "admin-api")
+    await office.kv_put(DIRECTORY.name, contract.key("minami"), SCHOOL.model_dump_json().encode())
+    service = Service(SERVICE, configuration)
+    life = asyncio.create_task(service.live(lambda each: set_up(each, configuration)))
+    await until(lambda: ports.accepts(port))
+    codes = [451]
+    async with asyncio.timeout(30):
+        while codes[-1] == 451:  # until the directory has been read
+            codes.append((await mailer.send(HOST, port, PARENT, [ENTRY], mail("first")))[ENTRY].code)
+    assert codes[-1] == 250
+    assert await service.health.report() == {"startup": "ok", "bus": "ok", "directory": "ok"}
+    async with mailer.Connection(HOST, port) as connection:
+        assert (await connection.send(PARENT, [ENTRY], mail("whole")))[ENTRY].code == 250
+        service.stop.set()
+        assert (await connection.command("")).code == 421
+        assert await life == 0
+        with pytest.raises(ConnectionError):
+            await connection.command("NOOP")
+        connection.refused = mailer.Reply(421, "")
+    await office.close()

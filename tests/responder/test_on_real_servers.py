@@ -17,9 +17,12 @@ from contracts.streams import ANSWERED, DELIVERY, DIRECTORY
 from renrakumo_cli.local.nats import NatsServer
 from responder.app import set_up
 from responder.limits import AnswerLimit
+from responder.model import Boards
 from responder.settings import SERVICE, Settings
+from responder.store import read_boards
+from runtime import migrations
 from runtime.bus import Bus
-from runtime.database import async_url
+from runtime.database import async_url, create_engine
 from runtime.lifecycle import Service
 from runtime.settings import ServiceSettings
 from tests.responder.voice import BASE, PUBLIC, SCHOOL, SENDER_KEY, Said, ask, heard, to
@@ -180,6 +183,13 @@ async def test_two_processes_never_answer_more_than_the_limit_together(nats_serv
     assert await limits[0].allow(SENDER_KEY, winners[0], now)
     for bus in buses:
         await bus.close()
+
+
+async def test_the_offices_own_views_are_what_is_read(fresh_databases: Databases) -> None:
+    migrations.upgrade(fresh_databases.general_url("admin_api"), "admin_api", schema="office")
+    engine = create_engine(fresh_databases.general_url("responder"), service=SERVICE)
+    assert await read_boards(engine) == Boards({})
+    await engine.dispose()
 
 
 def test_settings_without_the_dispatchers_key_are_refused() -> None:
