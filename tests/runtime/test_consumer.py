@@ -191,16 +191,20 @@ async def test_a_body_that_is_not_the_event_is_buried(bus: Bus, new_consumer: Ne
 async def test_a_slow_handler_runs_once_however_long_it_takes(bus: Bus, new_consumer: NewConsumer) -> None:
     spec = await new_consumer(ack_wait=0.6)
     calls: list[int] = []
+    redelivered: list[int | None] = []
 
     async def handler(delivery: Delivery) -> None:
         calls.append(delivery.attempt)
         await asyncio.sleep(2.5)
+        info = await bus.jetstream.consumer_info(spec.stream, spec.name)
+        redelivered.append(info.num_redelivered)
 
     await bus.publish_raw(subject_of(spec), b"x")
     async with running(bus, spec, handler):
         await until(lambda: bool(calls))
         await settled(bus, spec)
     assert calls == [1]
+    assert redelivered == [0]
 
 
 async def test_no_more_are_in_hand_than_allowed(bus: Bus, new_consumer: NewConsumer) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -16,7 +16,7 @@ from contracts.streams import ConsumerSpec
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.postgres import PostgresServer
 from runtime import tracing
-from runtime.bus import Bus
+from runtime.bus import Bus, Outgoing
 from runtime.database import check, create_engine
 from runtime.outbox import Inbox, Outbox, inbox_table, outbox_table
 from runtime.relay import OutboxRelay
@@ -79,6 +79,18 @@ async def on_the_bus(bus: Bus, spec: ConsumerSpec) -> list[int]:
         message = await bus.jetstream.get_msg(spec.stream, seq=sequence)
         found.append(Happened.model_validate_json(message.data or b"").number)
     return found
+
+
+class Watched(Bus):
+    """The same connection, which remembers what went through it."""
+
+    def __init__(self, bus: Bus) -> None:
+        super().__init__(bus.client, bus.name)
+        self.published: list[str | None] = []
+
+    async def publish_many(self, messages: Sequence[Outgoing], *, timeout: float = 10) -> list[Exception | None]:
+        self.published += [message.msg_id for message in messages]
+        return await super().publish_many(messages, timeout=timeout)
 
 
 async def start(relay: OutboxRelay) -> Callable[[], None]:
@@ -144,8 +156,9 @@ async def test_a_relay_that_died_before_deleting_publishes_nothing_twice(bus: Bu
 async def test_of_two_relays_one_works_and_the_other_takes_over(bus: Bus, tables: Tables) -> None:
     spec = await declare(bus)
     outbox = Outbox(tables.outbox)
-    first = await start(OutboxRelay(tables.engine, tables.outbox, bus))
-    await start(OutboxRelay(tables.engine, tables.outbox, bus))
+    watched = Watched(bus)
+    first = await start(OutboxRelay(tables.engine, tables.outbox, watched))
+    await start(OutboxRelay(tables.engine, tables.outbox, watched))
     for number in range(30):
         async with tables.engine.begin() as conn:
             await outbox.add(conn, events(spec, range(number, number + 1))[0])
@@ -153,6 +166,7 @@ async def test_of_two_relays_one_works_and_the_other_takes_over(bus: Bus, tables
             first()
     await tables.empty()
     assert await on_the_bus(bus, spec) == list(range(30))
+    assert len(watched.published) == 30, "two relays worked at the same time"
 
 
 async def test_the_relay_survives_both_servers_restarting(

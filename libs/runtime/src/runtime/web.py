@@ -25,6 +25,7 @@ async def serve(app: Any, *, host: str, port: int, variable: str, stop: asyncio.
     try:
         config = uvicorn.Config(
             app,
+            interface="asgi3",
             log_config=None,
             access_log=False,
             server_header=False,
