@@ -2,7 +2,7 @@
 
 import typer
 
-from renrakumo_cli.commands import bus, doctor, keys, up
+from renrakumo_cli.commands import bus, classify, doctor, keys, up
 
 app = typer.Typer(
     help="Run and look after Renrakumo.",
@@ -15,3 +15,4 @@ app.add_typer(up.app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(bus.app, name="bus")
 app.add_typer(doctor.app)
+app.add_typer(classify.app)
