@@ -14,7 +14,7 @@ from contracts.streams import ConsumerSpec
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus import Bus
 from runtime.consumer import ConsumerLoop, Delivery
-from runtime.errors import BusUnavailable, PermanentError
+from runtime.errors import BusUnavailable, PermanentError, Postponed
 from runtime.faults import is_outage
 from tests.runtime.conftest import connected, declare, subject_of
 
@@ -172,6 +172,22 @@ async def test_attempts_in_an_outage_do_not_count_as_mistakes(bus: Bus, new_cons
         await until(lambda: len(calls) == 6)
         await settled(bus, spec)
     assert await dead_letter(bus, spec) is None
+
+
+async def test_a_handler_may_say_when_a_message_comes_again(bus: Bus, new_consumer: NewConsumer) -> None:
+    spec = await new_consumer()
+    calls: list[int] = []
+
+    async def handler(delivery: Delivery) -> None:
+        calls.append(delivery.attempt)
+        if len(calls) <= 3:
+            raise Postponed("not_yet", delay=0.05)
+
+    await bus.publish_raw(subject_of(spec), b"x")
+    # The loop's own delay is far too long for this test to end: it was the handler's that counted.
+    async with running(bus, spec, handler, max_attempts=2, backoff=(3600,)):
+        await until(lambda: len(calls) == 4)
+        await settled(bus, spec)
 
 
 async def test_a_body_that_is_not_the_event_is_buried(bus: Bus, new_consumer: NewConsumer) -> None:
