@@ -218,6 +218,19 @@ async def test_limits_of_connections_recipients_unknown_recipients_and_rate() ->
             assert (await again.send(PARENT, [at("info")], mail()))[at("info")].code == 451
 
 
+async def test_whoever_tries_out_addresses_is_slowed_down_over_all_his_connections() -> None:
+    async with open_door(ListPublisher(), smtp_unknown_rate_per_peer=0.001, smtp_unknown_burst_per_peer=2) as door:
+        codes = []
+        for secret in ("aaaaaa", "bbbbbb", "cccccc"):
+            async with Connection(HOST, door.port) as connection:
+                await connection.command("MAIL FROM:<a@b.example>")
+                codes.append((await connection.command(f"RCPT TO:<{at(f'1nen-{secret}')}>")).code)
+                connection.refused = mailer.Reply(421, "")
+        assert codes == [550, 550, 421]
+        replies = await mailer.send(HOST, door.port, PARENT, [at("info")], mail())
+        assert replies[at("info")].code == 250
+
+
 def test_a_certificate_switches_starttls_on_also_under_uvloop(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
 

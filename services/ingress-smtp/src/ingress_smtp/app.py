@@ -52,6 +52,8 @@ def build_door(settings: Settings, directory: Directory, publisher: Publisher) -
         connections_per_peer=settings.smtp_max_connections_per_peer,
         rate_per_peer=settings.smtp_rate_per_peer,
         burst_per_peer=settings.smtp_burst_per_peer,
+        unknown_rate_per_peer=settings.smtp_unknown_rate_per_peer,
+        unknown_burst_per_peer=settings.smtp_unknown_burst_per_peer,
     )
     return Door(intake, bounds, name=settings.helo_name or settings.base_domain, tls=_certificate(settings))
 

@@ -37,6 +37,8 @@ class Settings(ServiceSettings):
     smtp_max_connections_per_peer: int = Field(default=100, ge=1)
     smtp_rate_per_peer: float = Field(default=50.0, gt=0)
     smtp_burst_per_peer: int = Field(default=2000, ge=1)
+    smtp_unknown_rate_per_peer: float = Field(default=1.0, gt=0)
+    smtp_unknown_burst_per_peer: int = Field(default=200, ge=1)
     publish_timeout: float = Field(default=5.0, gt=0)
 
     @field_validator("operator_address")

@@ -45,6 +45,8 @@ class Bounds:
     connections_per_peer: int = 100
     rate_per_peer: float = 50.0
     burst_per_peer: int = 2000
+    unknown_rate_per_peer: float = 1.0
+    unknown_burst_per_peer: int = 200
 
 
 class _Transaction(Envelope):
@@ -63,6 +65,8 @@ class Door:
         self.bounds = bounds
         self.connections = ConnectionLimit(total=bounds.connections, per_peer=bounds.connections_per_peer)
         self.rates = RateLimit(rate=bounds.rate_per_peer, burst=bounds.burst_per_peer)
+        # Of recipients that don't exist: whoever tries out post secrets or group codes must not get far.
+        self.unknown_rates = RateLimit(rate=bounds.unknown_rate_per_peer, burst=bounds.unknown_burst_per_peer)
         self._hooks = _Hooks(self, intake)
         self._name = name
         self._tls = tls
@@ -268,7 +272,8 @@ class _Hooks:
         if isinstance(found, Reply):
             if found in (model.UNKNOWN, model.MALFORMED):
                 server.unknown += 1
-                if server.unknown >= self._door.bounds.max_unknown:
+                may_go_on = self._door.unknown_rates.allow(server.peer, monotonic())
+                if not may_go_on or server.unknown >= self._door.bounds.max_unknown:
                     return str(model.TOO_MANY_UNKNOWN)
             return str(found)
         envelope.rcpt_tos.append(address)

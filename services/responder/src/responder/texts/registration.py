@@ -47,7 +47,8 @@ def completed(place: Place, *, named: bool) -> Text:
         "そのまま返信して答えてください。",
         f"■ 最新のお知らせを見たいとき\n次のアドレスに空メールを送ってください。\n{place.info_address}",
         f"■ やめたいとき\n次のアドレスに空メールを送り、\n届いたメールに返信してください。\n{place.leave_address}",
-        f"■ アドレスが変わったとき\n新しいアドレスから、次のアドレスに\n空メールを。\n{place.entry_address}",
+        "■ アドレスが変わったとき\n新しいアドレスから、次のアドレスに\n空メールを送ってください。\n"
+        f"{place.entry_address}",
     )
     english = paragraphs(
         f"You are registered for {place.what_english} of {place.unit_name}.",

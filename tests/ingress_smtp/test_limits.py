@@ -1,0 +1,38 @@
+"""How much a peer may ask of the front door."""
+
+from ingress_smtp.limits import ConnectionLimit, RateLimit, peer_of
+
+
+def test_one_host_is_one_peer_however_many_addresses_it_has() -> None:
+    assert peer_of("2001:db8:1:2::1") == peer_of("2001:db8:1:2:ffff::9") != peer_of("2001:db8:1:3::1")
+    assert peer_of("::ffff:192.0.2.1") == peer_of("192.0.2.1") != peer_of("192.0.2.2")
+    assert peer_of("fe80::1%eth0") == "fe80::/64"
+    assert peer_of("") == ""
+
+
+def test_connections_are_bounded_by_peer_and_in_total() -> None:
+    limit = ConnectionLimit(total=3, per_peer=2)
+    assert [limit.enter("a"), limit.enter("a"), limit.enter("a")] == [True, True, False]
+    limit.leave("a")
+    assert limit.enter("b")
+    assert not limit.enter("c")
+    for peer in ("c", "b", "a", "a"):
+        limit.leave(peer)
+    assert limit.count == 0
+    assert limit.enter("a")
+
+
+def test_a_burst_passes_and_then_the_steady_rate() -> None:
+    limit = RateLimit(rate=2, burst=3)
+    assert [limit.allow("a", 0.0) for _ in range(4)] == [True, True, True, False]
+    assert limit.allow("b", 0.0)
+    assert limit.allow("a", 0.5)
+    assert not limit.allow("a", 0.6)
+    assert [limit.allow("a", 100.0) for _ in range(4)] == [True, True, True, False]
+
+
+def test_only_the_peers_seen_last_are_remembered() -> None:
+    limit = RateLimit(rate=0.001, burst=1, remembered=2)
+    assert [limit.allow(peer, 0.0) for peer in ("a", "b", "c")] == [True, True, True]
+    assert not limit.allow("c", 0.0)
+    assert limit.allow("a", 0.0)  # forgotten
