@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOCKED := $(VENV)/.locked
 STAMP := $(VENV)/.installed
 ARGS ?=
 
@@ -23,7 +24,7 @@ help: ## this list
 
 install: $(STAMP) ## install everything into .venv (nothing happens when it is up to date)
 
-$(STAMP): requirements.lock $(PYPROJECTS)
+$(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Renrakumo needs Python 3.11 or newer. Name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || { \
@@ -31,6 +32,9 @@ $(STAMP): requirements.lock $(PYPROJECTS)
 	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing $$(grep -c '==' requirements.lock) packages from requirements.lock"
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	@touch $@
+
+$(STAMP): $(LOCKED) $(PYPROJECTS)
 	@echo "Installing our own $(words $(PACKAGES)) packages"
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps \
 	  $(addprefix -e ./,$(PACKAGES))

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import asyncpg
-import nats
 import nats.errors
+from nats.js import JetStreamContext
 
 from contracts.streams import BUCKETS, STREAMS, consumers
-from renrakumo_cli import context
+from renrakumo_cli import bus, context
 from renrakumo_cli.local import paths, probe
 from renrakumo_cli.local.configuration import Configuration
 from renrakumo_cli.local.services import SERVICES, Database
@@ -69,29 +69,25 @@ async def _secrets(configuration: Configuration) -> list[Finding]:
 async def _bus(configuration: Configuration) -> list[Finding]:
     try:
         login = context.operator_bus()
-        client = await nats.connect(
-            login.url, user=login.user, password=login.password, allow_reconnect=False, connect_timeout=3
-        )
+        async with bus.connected(login.url, login.user, login.password) as client:
+            return await _streams(client.jetstream(timeout=_SECONDS))
     except (OSError, nats.errors.Error, SecretsMissing) as error:
         return [Finding("bus", False, f"cannot be reached: {type(error).__name__}")]
-    try:
-        js = client.jetstream(timeout=_SECONDS)
-        names = {info.config.name for info in await js.streams_info()}
-        wanted = {spec.name for spec in STREAMS} | {f"KV_{bucket.name}" for bucket in BUCKETS}
-        if missing := sorted(wanted - names):
-            return [Finding("bus", False, f"missing: {', '.join(missing)}; run `renrakumo bus apply`")]
-        held = {(stream, info.name) for stream in names if stream for info in await js.consumers_info(stream)}
-        if lost := sorted(spec.name for spec in consumers() if (spec.stream, spec.name) not in held):
-            return [Finding("bus", False, f"missing consumers: {', '.join(lost)}; run `renrakumo bus apply`")]
-        dead = (await js.stream_info("DEADLETTERS")).state.messages
-        return [
-            Finding("bus", True, f"{len(wanted)} streams and buckets, all consumers"),
-            Finding("dead letters", dead == 0, f"{dead} messages nobody could handle"),
-        ]
-    except (OSError, nats.errors.Error) as error:
-        return [Finding("bus", False, f"does not answer: {type(error).__name__}")]
-    finally:
-        await client.close()
+
+
+async def _streams(js: JetStreamContext) -> list[Finding]:
+    names = {info.config.name for info in await js.streams_info()}
+    wanted = {spec.name for spec in STREAMS} | {f"KV_{bucket.name}" for bucket in BUCKETS}
+    if missing := sorted(wanted - names):
+        return [Finding("bus", False, f"missing: {', '.join(missing)}; run `renrakumo bus apply`")]
+    held = {(stream, info.name) for stream in names if stream for info in await js.consumers_info(stream)}
+    if lost := sorted(spec.name for spec in consumers() if (spec.stream, spec.name) not in held):
+        return [Finding("bus", False, f"missing consumers: {', '.join(lost)}; run `renrakumo bus apply`")]
+    dead = (await js.stream_info("DEADLETTERS")).state.messages
+    return [
+        Finding("bus", True, f"{len(wanted)} streams and buckets, all consumers"),
+        Finding("dead letters", dead == 0, f"{dead} messages nobody could handle"),
+    ]
 
 
 async def _databases(configuration: Configuration) -> list[Finding]:

@@ -1,6 +1,6 @@
 """The bus as the operator sees it: applying what contracts declare, and the accounts that follow from it."""
 
 from renrakumo_cli.bus.accounts import accounts_file
-from renrakumo_cli.bus.streams import Change, apply
+from renrakumo_cli.bus.streams import Change, apply, connected
 
-__all__ = ["Change", "accounts_file", "apply"]
+__all__ = ["Change", "accounts_file", "apply", "connected"]

@@ -36,7 +36,7 @@ async def apply(url: str, user: str, password: str, *, replicas: int = 1) -> lis
 
     Raises nats.errors.Error or nats.js.errors.Error when the server cannot be reached or refuses.
     """
-    async with _connected(url, user, password) as client:
+    async with connected(url, user, password) as client:
         js = client.jetstream(timeout=15)
         known = {info.config.name: info.config for info in await js.streams_info()}
         changes = [await _stream(js, known, "stream", _stream_config(spec, replicas), spec.name) for spec in STREAMS]
@@ -47,15 +47,23 @@ async def apply(url: str, user: str, password: str, *, replicas: int = 1) -> lis
 
 
 @asynccontextmanager
-async def _connected(url: str, user: str, password: str) -> AsyncIterator[Client]:
+async def connected(url: str, user: str, password: str) -> AsyncIterator[Client]:
+    """A connection for a command: one attempt, no reconnecting, nothing written to the log by itself."""
+
+    async def silent(error: Exception) -> None:
+        """What goes wrong reaches the caller as an exception."""
+
     client = await nats.connect(
         url,
         user=user,
         password=password,
-        name="renrakumo-bus-apply",
+        name="renrakumo-cli",
         inbox_prefix=f"_INBOX_{user}",
         allow_reconnect=False,
+        max_reconnect_attempts=1,
+        reconnect_time_wait=0,
         connect_timeout=5,
+        error_cb=silent,
     )
     try:
         yield client

@@ -15,9 +15,9 @@ import fcntl
 import json
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from renrakumo_cli import bus
 from renrakumo_cli.bus.accounts import OPERATOR
@@ -239,7 +239,7 @@ class LocalStack:
                 log_path=self.log_path(spec.name),
             )
             self._children[spec.name] = self._service_child(spec, process)
-        await asyncio.gather(*(self._children[spec.name].bring_up() for spec in self.services))
+        await _all_or_first_error([self._children[spec.name].bring_up() for spec in self.services])
 
     def _service_child(self, spec: ServiceSpec, process: ChildProcess) -> Child:
         async def ready() -> None:
@@ -287,3 +287,14 @@ class LocalStack:
 
     def _spec(self, name: str) -> ServiceSpec:
         return next(spec for spec in self.services if spec.name == name)
+
+
+async def _all_or_first_error(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run all at once; when one fails, end the others before raising its error."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
