@@ -1,0 +1,206 @@
+"""A ledger on a real PostgreSQL with a stand-in for the office's view, and parents who answer with real mail.
+
+`house` is one unit of its own: it mints tokens, seals letters as the front door does, and looks at what was written
+down and said.
+"""
+
+import base64
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import asyncpg
+import pytest
+from nacl.public import PrivateKey
+from sqlalchemy import text
+
+from contracts.base import Event
+from contracts.events import Automatic, InboundBounce, InboundReply
+from contracts.sealed import RawLetter, ReplyText, Sealed
+from mail import automatic, reading, tokens
+from mail.tokens import Token, TokenKind
+from receipts import tables
+from receipts.handlers import Receipts
+from receipts.model import Lives
+from renrakumo_cli.local.postgres import PostgresServer
+from runtime.ciphers import FieldCipher
+from runtime.database import create_engine
+from runtime.ids import new_id
+from runtime.keys import KeyRing
+from runtime.migrations import upgrade
+from runtime.outbox import Inbox, Outbox
+from runtime.sealing import Opener, Sealer
+from tests.support import servers
+from tests.support.servers import Databases, run_apart
+
+NOW = datetime(2026, 4, 8, 9, 0, tzinfo=UTC)
+SENT = """\
+保護者の皆様
+
+4月8日の健康調査です。お子さまの今朝のようすを、番号か言葉でお知らせください。
+このメールにそのまま返信してください。
+
+1 良好
+2 せきあり
+3 発熱あり
+
+あおば小学校 保健室
+"""
+CHOICES = ("良好", "せきあり", "発熱あり")
+PARENT = "parent-of-hanako@docomo.example"
+
+OFFICE = """
+CREATE TABLE office.sent_messages (
+    id bigint PRIMARY KEY, unit text, asks text, choices text[], about_child bool, sent_key_id text, sent_text bytea,
+    state text, subject_key_id text, subject_blob bytea);
+GRANT SELECT ON office.sent_messages TO renrakumo_receipts;
+"""
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def ledger_databases(postgres_server: PostgresServer) -> Iterator[Databases]:
+    """One pair of databases for all tests of the ledger, its migrations done; each test has a unit of its own."""
+    pair = servers.new_databases(postgres_server)
+
+    async def office() -> None:
+        connection = await asyncpg.connect(pair.general_url("admin_api"))
+        await connection.execute(OFFICE)
+        await connection.close()
+
+    run_apart(office)
+    upgrade(pair.general_url("receipts"), "receipts", tables.SCHEMA)
+    yield pair
+    postgres_server.drop(pair.personal, pair.general)
+
+
+@dataclass
+class House:
+    """One unit, and everything around receipts that a test needs to play it."""
+
+    databases: Databases
+    unit: str = field(default_factory=lambda: f"u{next(_numbers)}x{secrets.token_hex(3)}")
+    now: datetime = NOW
+    token_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+
+    def __post_init__(self) -> None:
+        private = {service: PrivateKey.generate() for service in ("receipts", "registry")}
+        self.public = {service: ("s1", bytes(key.public_key)) for service, key in private.items()}
+        self.private = KeyRing({"s1": bytes(private["receipts"])})
+        self.content_keys = KeyRing({"c1": secrets.token_bytes(32)})
+        self.cipher = FieldCipher(self.content_keys)
+        self.sealer = Sealer(self.public)
+        self._registry = Opener("registry", KeyRing({"s1": bytes(private["registry"])}))
+        self.engine = create_engine(self.databases.general_url("receipts"), service="receipts")
+        self.receipts = Receipts(
+            engine=self.engine,
+            inbox=Inbox(tables.inbox),
+            outbox=Outbox(tables.outbox),
+            token_keys=KeyRing({"t1": self.token_key}),
+            lives=Lives(timedelta(days=7), timedelta(hours=24), timedelta(days=400)),
+            cipher=self.cipher,
+            opener=Opener("receipts", self.private),
+            sealer=self.sealer,
+            clock=lambda: self.now,
+        )
+
+    # What comes in
+
+    def token(
+        self, kind: TokenKind = TokenKind.ANSWER, message: int = 1, recipient: int = 2, *, age: timedelta = timedelta(0)
+    ) -> str:
+        said = Token(kind, message, recipient, tokens.hour_of(NOW - age))
+        return tokens.mint(self.token_key, self.unit, said)
+
+    def sealed(self, raw: bytes, sender: str = PARENT) -> Sealed:
+        return self.sealer.seal(RawLetter(sender=sender, raw=base64.b64encode(raw).decode()), "receipts")
+
+    def reply(
+        self, token: str, raw: bytes, *, sender: str = PARENT, at: datetime = NOW, event_id: str = ""
+    ) -> InboundReply:
+        """The event of a reply, judged as the front door judges it."""
+        judged = automatic.judge(reading.read(raw), sender)
+        return InboundReply(
+            id=event_id or f"reply-{secrets.token_hex(8)}",
+            occurred_at=at,
+            unit=self.unit,
+            size=len(raw),
+            token=token,
+            sender_key="0" * 64,
+            automatic=Automatic(reply_allowed=judged.reply_allowed, count_answer=judged.count_answer, why=judged.why),
+            letter=self.sealed(raw, sender),
+        )
+
+    def bounce(self, token: str, raw: bytes, *, at: datetime = NOW) -> InboundBounce:
+        return InboundBounce(
+            id=f"bounce-{secrets.token_hex(8)}",
+            occurred_at=at,
+            unit=self.unit,
+            size=len(raw),
+            token=token,
+            letter=self.sealed(raw, ""),
+        )
+
+    async def sent(self, asks: str = "choice", choices: tuple[str, ...] = CHOICES, body: str = SENT) -> int:
+        """A message that went out; its number."""
+        number = new_id()
+        subject, text_ = (
+            self.cipher.encrypt(value, context=f"office.messages.{column}")
+            for value, column in (("健康調査", "subject"), (body, "sent_text"))
+        )
+        connection = await asyncpg.connect(self.databases.general_url("admin_api"))
+        await connection.execute(
+            "INSERT INTO office.sent_messages VALUES ($1, $2, $3, $4, false, $5, $6, 'approved', $7, $8)",
+            number, self.unit, asks, list(choices), *text_, *subject,
+        )  # fmt: skip
+        await connection.close()
+        return number
+
+    # What was written down and said
+
+    async def rows(self, query: str, **values: object) -> list[dict[str, Any]]:
+        async with self.engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(text(query), values)).mappings()]
+
+    async def copy(self, copy_ref: int) -> dict[str, Any]:
+        return (await self.rows("SELECT * FROM ledger.copies WHERE copy_ref = :copy", copy=copy_ref))[0]
+
+    async def answers(self, message: int) -> list[dict[str, Any]]:
+        """Answers in the order of their arrival, with their text in clear."""
+        rows = await self.rows("SELECT * FROM ledger.answers WHERE message = :m ORDER BY received_at, id", m=message)
+        for row in rows:
+            row["text"] = self.cipher.decrypt(row["text_key_id"], row["text_blob"], context="ledger.answers.text")
+        return rows
+
+    async def said(self, model: type[Event]) -> list[Any]:
+        """Events of this kind about this unit that wait for the bus."""
+        rows = await self.rows("SELECT payload FROM ledger.outbox WHERE subject = :name ORDER BY id", name=model.name)
+        events = (model.model_validate_json(row["payload"]) for row in rows)
+        return [event for event in events if getattr(event, "unit", None) == self.unit]
+
+    def registry_reads(self, reply: Sealed) -> str:
+        return self._registry.open(reply, ReplyText).text
+
+
+def letter(body: str, *, subject: str = "Re: 健康調査", **headers: str) -> bytes:
+    """A plain reply as a phone sends it."""
+    message = EmailMessage()
+    message["From"] = PARENT
+    message["To"] = "info@aoba.example"
+    message["Subject"] = subject
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(body)
+    return message.as_bytes()
+
+
+@pytest.fixture
+async def house(ledger_databases: Databases) -> AsyncIterator[House]:
+    house = House(ledger_databases)
+    yield house
+    await house.engine.dispose()

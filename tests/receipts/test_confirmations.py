@@ -1,0 +1,157 @@
+"""Only a genuine token confirms, in its own unit, and only by a person's reply; each press or mail counts once."""
+
+import secrets
+from datetime import timedelta
+
+import pytest
+
+from contracts.events import ConfirmationGiven, InboundReply, InboundUnsubscribe
+from mail import tokens
+from mail.tokens import TokenKind
+from receipts.consumers import InboundConsumer, OutcomesConsumer
+from runtime.consumer import Delivery
+from runtime.errors import PermanentError
+from tests.receipts.conftest import NOW, House, letter
+
+
+async def test_a_reply_to_the_guide_confirms_and_carries_the_corrected_name_sealed(house: House) -> None:
+    token = house.token(TokenKind.REGISTRATION, 11, 12)
+    await house.receipts.reply(house.reply(token, letter("15 山田 太郎 母\n")))
+    (given,) = await house.said(ConfirmationGiven)
+    assert (given.kind, given.message_ref, given.recipient_ref, given.expired) == ("registration", 11, 12, False)
+    assert given.issued_at == NOW
+    assert house.registry_reads(given.reply) == "15 山田 太郎 母"
+    assert "山田" not in given.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [(TokenKind.LEAVE, "leave"), (TokenKind.POST, "post"), (TokenKind.UNSUBSCRIBE, "unsubscribe")]
+)
+async def test_other_replies_confirm_without_their_text(house: House, kind: TokenKind, said: str) -> None:
+    await house.receipts.reply(house.reply(house.token(kind, 5, 6), letter("はい\n")))
+    (given,) = await house.said(ConfirmationGiven)
+    assert (given.kind, given.message_ref, given.recipient_ref, given.reply) == (said, 5, 6, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "life"),
+    [
+        (TokenKind.REGISTRATION, timedelta(days=7)),
+        (TokenKind.LEAVE, timedelta(days=7)),
+        (TokenKind.POST, timedelta(hours=24)),
+        (TokenKind.UNSUBSCRIBE, timedelta(days=400)),
+    ],
+)
+async def test_an_expired_token_is_said_to_be_expired(house: House, kind: TokenKind, life: timedelta) -> None:
+    for age in (life - timedelta(hours=1), life + timedelta(hours=2)):
+        await house.receipts.reply(house.reply(house.token(kind, age=age), letter("はい\n")))
+    assert [given.expired for given in await house.said(ConfirmationGiven)] == [False, True]
+
+
+@pytest.mark.parametrize("kind", [TokenKind.REGISTRATION, TokenKind.LEAVE, TokenKind.POST])
+async def test_an_absence_note_confirms_nothing(house: House, kind: TokenKind) -> None:
+    token = house.token(kind)
+    robot = letter("不在です。\n", subject="不在のお知らせ", Auto_Submitted="auto-replied")
+    await house.receipts.reply(house.reply(token, robot, sender=""))
+    # Without any mark but its subject: enough to doubt, and nobody is registered in doubt.
+    await house.receipts.reply(house.reply(token, letter("不在です。\n", subject="【自動返信】不在です")))
+    assert await house.said(ConfirmationGiven) == []
+
+
+async def test_a_mail_program_may_unsubscribe_by_itself(house: House) -> None:
+    token = house.token(TokenKind.UNSUBSCRIBE, 8, 9)
+    mail = letter("", subject="unsubscribe", Auto_Submitted="auto-generated")
+    await house.receipts.reply(house.reply(token, mail))
+    (given,) = await house.said(ConfirmationGiven)
+    assert (given.kind, given.recipient_ref) == ("unsubscribe", 9)
+
+
+async def test_pressing_unsubscribe_twice_is_one_confirmation(house: House) -> None:
+    token = house.token(TokenKind.UNSUBSCRIBE, 8, 9)
+    press = InboundUnsubscribe(id=f"unsubscribe-{house.unit}-{token}", occurred_at=NOW, unit=house.unit, token=token)
+    await house.receipts.unsubscribe(press)
+    await house.receipts.unsubscribe(press)
+    assert len(await house.said(ConfirmationGiven)) == 1
+
+
+async def test_a_token_of_another_kind_does_not_unsubscribe(house: House) -> None:
+    token = house.token(TokenKind.ANSWER)
+    press = InboundUnsubscribe(id="unsubscribe-x", occurred_at=NOW, unit=house.unit, token=token)
+    with pytest.raises(PermanentError, match="another_kind"):
+        await house.receipts.unsubscribe(press)
+
+
+async def test_a_replayed_mail_confirms_once_and_a_second_mail_again(house: House) -> None:
+    token = house.token(TokenKind.REGISTRATION)
+    event = house.reply(token, letter("はい\n"))
+    for again in (event, event, house.reply(token, letter("はい\n"))):
+        await house.receipts.reply(again)
+    # Whether a second reply has any effect is for registry, which knows what is already done.
+    assert len(await house.said(ConfirmationGiven)) == 2
+
+
+def forged(house: House) -> str:
+    said = tokens.Token(TokenKind.REGISTRATION, 1, 2, tokens.hour_of(NOW))
+    return tokens.mint(secrets.token_bytes(32), house.unit, said)
+
+
+def of_another_unit(house: House) -> str:
+    said = tokens.Token(TokenKind.REGISTRATION, 1, 2, tokens.hour_of(NOW))
+    return tokens.mint(house.token_key, "midori", said)
+
+
+def altered(house: House) -> str:
+    token = house.token(TokenKind.REGISTRATION)
+    return token[:20] + ("a" if token[20] != "a" else "b") + token[21:]
+
+
+@pytest.mark.parametrize("make", [forged, of_another_unit, altered])
+async def test_a_token_that_is_not_ours_confirms_nothing(house: House, make: object) -> None:
+    token = make(house)  # type: ignore[operator]
+    with pytest.raises(PermanentError, match="token_not_ours"):
+        await house.receipts.reply(house.reply(token, letter("はい\n")))
+    with pytest.raises(PermanentError, match="token_not_ours"):
+        await house.receipts.bounce(house.bounce("b" + token[1:], letter("")))
+    assert await house.said(ConfirmationGiven) == []
+
+
+async def test_a_cut_token_is_not_even_understood(house: House) -> None:
+    event = house.reply(house.token(TokenKind.REGISTRATION), letter("はい\n"))
+    body = event.model_dump_json().replace(event.token, event.token[:-1]).encode()
+    with pytest.raises(PermanentError, match="not_understood"):
+        await InboundConsumer(house.receipts)(delivery(InboundReply.name, body))
+
+
+async def test_an_old_phones_upper_case_is_the_same_token(house: House) -> None:
+    event = house.reply(house.token(TokenKind.LEAVE, 5, 6), letter("はい\n"))
+    await house.receipts.reply(event.model_copy(update={"token": event.token.upper()}))
+    (given,) = await house.said(ConfirmationGiven)
+    assert (given.message_ref, given.recipient_ref) == (5, 6)
+
+
+async def test_a_letter_sealed_for_somebody_else_is_a_dead_letter(house: House) -> None:
+    event = house.reply(house.token(TokenKind.LEAVE), letter("はい\n"))
+    other = House(house.databases, unit=house.unit, token_key=house.token_key)
+    try:
+        with pytest.raises(PermanentError, match="does_not_open"):
+            await other.receipts.reply(event)
+    finally:
+        await other.engine.dispose()
+
+
+async def test_an_unknown_subject_is_a_dead_letter(house: House) -> None:
+    for consumer in (InboundConsumer(house.receipts), OutcomesConsumer(house.receipts)):
+        with pytest.raises(PermanentError, match="unexpected_subject"):
+            await consumer(delivery("inbound.other", b"{}"))
+
+
+async def test_handled_events_are_forgotten_only_when_no_stream_holds_them_any_more(house: House) -> None:
+    event = house.reply(house.token(TokenKind.LEAVE), letter("はい\n"))
+    await house.receipts.reply(event)
+    await house.receipts.forget_old_events()
+    await house.receipts.reply(event)
+    assert len(await house.said(ConfirmationGiven)) == 1
+
+
+def delivery(subject: str, body: bytes) -> Delivery:
+    return Delivery(subject=subject, data=body, headers={}, attempt=1, stream="INBOUND", sequence=1)

@@ -1,0 +1,244 @@
+"""The ledger of copies says the same, whatever the order in which the bus brings the facts, and however often."""
+
+import asyncio
+import itertools
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contracts.events import (
+    CopyBounced,
+    CopyOutcome,
+    DeliveryPlanned,
+    DeliverySettled,
+    InboundBounce,
+    Outcome,
+    PlannedCopy,
+)
+from mail.tokens import TokenKind
+from receipts.tables import metadata
+from runtime.ids import new_id
+from tests.receipts.conftest import NOW, House, letter
+from tests.support.behaviour import LateDsn
+from tests.support.dsn import delivery_report
+
+Fact = DeliveryPlanned | DeliverySettled | InboundBounce
+
+
+def planned(
+    house: House, message: int, copies: list[int], *, wave: int = 1, carrier: str = "docomo"
+) -> DeliveryPlanned:
+    return DeliveryPlanned(
+        id=f"{message}-{wave}-planned",
+        occurred_at=NOW + timedelta(days=wave - 1),
+        unit=house.unit,
+        message=message,
+        wave=wave,
+        batch=f"{message}-{wave}-1",
+        lane="ordinary",
+        carrier=carrier,
+        copies=tuple(PlannedCopy(copy_ref=copy, member=copy + 1, child=copy + 2) for copy in copies),
+    )
+
+
+def settled(
+    house: House,
+    message: int,
+    copies: list[int],
+    outcome: Outcome,
+    *,
+    attempt: int,
+    wave: int = 1,
+    tracked: bool = True,
+) -> DeliverySettled:
+    at = NOW + timedelta(days=wave - 1, minutes=10 * attempt)
+    deferred = outcome == "deferred"
+    return DeliverySettled(
+        id=f"{message}-{wave}-{attempt}-settled",
+        occurred_at=at,
+        unit=house.unit,
+        message=message,
+        wave=wave,
+        batch=f"{message}-{wave}-1",
+        attempt=attempt,
+        lane="ordinary",
+        carrier="docomo",
+        tracked=tracked,
+        outcomes=tuple(
+            CopyOutcome(
+                copy_ref=copy,
+                outcome=outcome,
+                at=at,
+                attempt=attempt,
+                code=451 if deferred else 250,
+                host="mx.docomo.example",
+                next_attempt_at=at + timedelta(minutes=10) if deferred else None,
+            )
+            for copy in copies
+        ),
+    )
+
+
+def returned(house: House, message: int, copy: int, *, at: datetime, status: str = "5.1.1") -> InboundBounce:
+    words = "550 5.1.1 <gone@docomo.example>: User unknown" if status == "5.1.1" else "552 5.2.2 Mailbox full"
+    report = delivery_report(
+        carrier="docomo.example",
+        envelope_from="b-x@aoba.example",
+        recipient="gone@docomo.example",
+        raw=b"Subject: x\r\n\r\n",
+        plan=LateDsn("", 0, status=status, diagnostic=words),
+        at=at,
+        number=1,
+    )
+    return house.bounce(house.token(TokenKind.BOUNCE, message, copy), report, at=at)
+
+
+async def tell(house: House, fact: Fact) -> None:
+    if isinstance(fact, DeliveryPlanned):
+        await house.receipts.plan(fact)
+    elif isinstance(fact, DeliverySettled):
+        await house.receipts.settle(fact)
+    else:
+        await house.receipts.bounce(fact)
+
+
+def plain(row: dict[str, Any], copy: int) -> dict[str, Any]:
+    """The row without the numbers that differ from copy to copy."""
+    return {
+        name: value - copy if name in ("copy_ref", "member", "child") else value
+        for name, value in row.items()
+        if name != "message"
+    }
+
+
+async def story(house: House, order: list[int], facts: int = 4) -> dict[str, Any]:
+    """Tell these facts about a new copy in this order: plan, deferral, delivery, bounce; second plan and delivery."""
+    message, copy = new_id(), new_id()
+    all_facts: list[Fact] = [
+        planned(house, message, [copy]),
+        settled(house, message, [copy], "deferred", attempt=1),
+        settled(house, message, [copy], "delivered", attempt=2),
+        returned(house, message, copy, at=NOW + timedelta(hours=1)),
+        planned(house, message, [copy], wave=2, carrier="au"),
+        settled(house, message, [copy], "deferred", attempt=1, wave=2),
+    ]
+    assert set(order) == set(range(facts))
+    for number in order:
+        await tell(house, all_facts[number])
+    return plain(await house.copy(copy), copy)
+
+
+async def test_an_outcome_that_overtakes_its_plan_leaves_the_same_row(house: House) -> None:
+    message, early, late = new_id(), new_id(), new_id()
+    await house.receipts.plan(planned(house, message, [early]))
+    await house.receipts.settle(settled(house, message, [early], "delivered", attempt=1))
+    await house.receipts.settle(settled(house, message, [late], "delivered", attempt=1))
+    assert (await house.copy(late))["member"] is None
+    await house.receipts.plan(planned(house, message, [late]))
+    assert plain(await house.copy(early), early) == plain(await house.copy(late), late)
+    counts = (await house.rows("SELECT * FROM ledger.counts WHERE message = :m", m=message))[0]
+    assert (counts["planned"], counts["delivered"], counts["failed"]) == (2, 2, 0)
+
+
+async def test_a_copy_that_came_back_counts_as_dead_in_every_order(house: House) -> None:
+    rows = [await story(house, list(order)) for order in itertools.permutations(range(4))]
+    assert all(row == rows[0] for row in rows)
+    assert (rows[0]["state"], rows[0]["stage"], rows[0]["enhanced"], rows[0]["code"]) == ("dead", "dsn", "5.1.1", None)
+    assert (rows[0]["attempts"], rows[0]["next_attempt_at"]) == (2, None)
+    assert rows[0]["updated_at"] == NOW + timedelta(hours=1)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations(range(6)), again=st.lists(st.integers(0, 5), max_size=6))
+async def test_any_order_with_repetitions_and_a_second_wave_leaves_the_same_row(
+    house: House, order: list[int], again: list[int]
+) -> None:
+    row = await story(house, [*order, *again], facts=6)
+    assert row == await story(house, [0, 1, 2, 3, 4, 5], facts=6)
+    # The bounce was the first wave's; of the second we know only that it will be tried again.
+    assert (row["wave"], row["carrier"], row["state"], row["code"], row["attempts"]) == (
+        2,
+        "docomo",
+        "deferred",
+        451,
+        3,
+    )
+
+
+async def test_a_new_wave_waits_without_the_words_of_the_last(house: House) -> None:
+    message, copy = new_id(), new_id()
+    await house.receipts.plan(planned(house, message, [copy]))
+    await house.receipts.settle(settled(house, message, [copy], "delivered", attempt=1))
+    await house.receipts.plan(planned(house, message, [copy], wave=2))
+    row = await house.copy(copy)
+    assert (row["state"], row["code"], row["stage"], row["attempts"]) == ("planned", None, None, 1)
+
+
+async def test_of_several_reports_the_hard_one_counts_in_either_order(house: House) -> None:
+    states = []
+    for hard_first in (True, False):
+        message, copy = new_id(), new_id()
+        await house.receipts.settle(settled(house, message, [copy], "delivered", attempt=1))
+        reports = [
+            returned(house, message, copy, at=NOW + timedelta(hours=1)),
+            returned(house, message, copy, at=NOW + timedelta(hours=2), status="5.2.2"),
+        ]
+        for report in reports if hard_first else reversed(reports):
+            await house.receipts.bounce(report)
+        states.append((await house.copy(copy))["state"])
+    assert states == ["dead", "dead"]
+
+
+async def test_a_report_is_told_to_registry_once(house: House) -> None:
+    message, copy = new_id(), new_id()
+    report = returned(house, message, copy, at=NOW)
+    for _ in range(3):
+        await house.receipts.bounce(report)
+    (told,) = await house.said(CopyBounced)
+    assert (told.message, told.copy_ref, told.verdict, told.hard, told.status) == (message, copy, "dead", True, "5.1.1")
+    assert "gone" not in told.model_dump_json()
+
+
+async def test_what_is_no_report_of_non_delivery_changes_nothing(house: House) -> None:
+    message, copy = new_id(), new_id()
+    await house.receipts.settle(settled(house, message, [copy], "delivered", attempt=1))
+    token = house.token(TokenKind.BOUNCE, message, copy)
+    await house.receipts.bounce(house.bounce(token, letter("明日は休みます。")))
+    old = house.token(TokenKind.BOUNCE, message, copy, age=timedelta(days=500))
+    report = returned(house, message, copy, at=NOW)
+    await house.receipts.bounce(report.model_copy(update={"token": old}))
+    assert (await house.copy(copy))["state"] == "delivered"
+    assert await house.said(CopyBounced) == []
+
+
+async def test_mail_that_is_no_messages_copy_has_no_ledger(house: House) -> None:
+    message, copy = new_id(), new_id()
+    await house.receipts.settle(settled(house, message, [copy], "delivered", attempt=1, tracked=False))
+    assert await house.rows("SELECT 1 FROM ledger.copies WHERE copy_ref = :copy", copy=copy) == []
+
+
+async def test_a_whole_batch_is_written_in_one_go_and_two_about_the_same_copies_do_not_lock_up(house: House) -> None:
+    message = new_id()
+    copies = [new_id() for _ in range(100)]
+    await asyncio.gather(
+        house.receipts.plan(planned(house, message, copies)),
+        house.receipts.settle(settled(house, message, copies[::-1], "deferred", attempt=1)),
+        house.receipts.settle(settled(house, message, copies, "delivered", attempt=2)),
+    )
+    counts = (await house.rows("SELECT * FROM ledger.counts WHERE message = :m", m=message))[0]
+    assert (counts["planned"], counts["delivered"], counts["deferred"], counts["children"]) == (100, 100, 0, 100)
+
+
+async def test_the_tables_are_those_that_the_migration_makes(house: House) -> None:
+    made = await house.rows(
+        "SELECT table_name, column_name, is_nullable FROM information_schema.columns "
+        "WHERE table_schema = 'ledger' AND table_name IN (SELECT tablename FROM pg_tables WHERE schemaname = 'ledger')"
+    )
+    declared = {
+        (table.name, column.name, "YES" if column.nullable else "NO")
+        for table in metadata.tables.values()
+        for column in table.columns
+    }
+    assert {tuple(row.values()) for row in made if row["table_name"] != "alembic_version"} == declared
