@@ -26,8 +26,8 @@ from contracts.events import (
     MessageApproved,
 )
 from contracts.sealed import AddressCard, EntryLetter, PostLetter, RecipientCard, RecipientCards, ReplyText
-from registry import handlers_broadcast, handlers_leaving, handlers_posts, handlers_registration, tables
-from registry.context import Context, Lives
+from registry import handlers, tables
+from registry.handlers.context import Context, Lives
 from registry.store.vault import Vault
 from runtime.ciphers import FieldCipher, KeyedHash
 from runtime.ids import new_id
@@ -59,7 +59,7 @@ class FakeUnits:
         }
     )
 
-    async def unit(self, code: str) -> UnitEntry | None:
+    async def unit(self, code: str, *, fresh: bool = False) -> UnitEntry | None:
         return self.entries.get(code)
 
 
@@ -90,8 +90,11 @@ class Keys:
     def opener(self, service: str) -> Opener:
         return Opener(service, KeyRing({"s1": self.private[service]}))
 
+    def public(self) -> dict[str, tuple[str, bytes]]:
+        return {name: ("s1", bytes(PrivateKey(key).public_key)) for name, key in self.private.items()}
+
     def sealer(self) -> Sealer:
-        return Sealer({name: ("s1", bytes(PrivateKey(key).public_key)) for name, key in self.private.items()})
+        return Sealer(self.public())
 
 
 class House:
@@ -189,13 +192,13 @@ class House:
 
     async def entry(self, sender: str, words: str = "", **parts: Any) -> Sequence[Event]:
         """Mail an entry address; what registry says."""
-        await handlers_registration.entry(self.context, self.entry_event(sender, words, **parts))
+        await handlers.registration.entry(self.context, self.entry_event(sender, words, **parts))
         return await self.said()
 
     async def reply(self, registration: int, words: str = "", **parts: Any) -> Sequence[Event]:
         """Reply to a guide mail."""
         event = self.confirmation("registration", registration, registration, words=words, **parts)
-        await handlers_registration.confirm(self.context, event)
+        await handlers.registration.confirm(self.context, event)
         return await self.said()
 
     async def register(self, sender: str, words: str = "", *, unit: str = "sakura", group: str = "g1") -> int:
@@ -209,11 +212,11 @@ class House:
 
     async def leave(self, sender: str, *, unit: str = "sakura", group: str | None = None) -> Sequence[Event]:
         """Mail a leave address."""
-        await handlers_leaving.leave(self.context, self.leave_event(sender, unit=unit, group=group))
+        await handlers.leaving.leave(self.context, self.leave_event(sender, unit=unit, group=group))
         return await self.said()
 
     async def confirm_leave(self, request: int, member: int, **parts: Any) -> Sequence[Event]:
-        await handlers_leaving.confirm(self.context, self.confirmation("leave", request, member, **parts))
+        await handlers.leaving.confirm(self.context, self.confirmation("leave", request, member, **parts))
         return await self.said()
 
     async def post(self, sender: str, subject: str, words: str, *, group: str = "g1", **parts: Any) -> Sequence[Event]:
@@ -228,11 +231,11 @@ class House:
             automatic=parts.pop("automatic", Automatic()),
             letter=self.sealer.seal(PostLetter(sender=sender, subject=subject, text=words), "registry"),
         )
-        await handlers_posts.post(self.context, event)
+        await handlers.posts.post(self.context, event)
         return await self.said()
 
     async def broadcast(self, event: MessageApproved) -> Sequence[Event]:
-        await handlers_broadcast.approve(self.context, event)
+        await handlers.broadcast.approve(self.context, event)
         return await self.said()
 
     def card(self, address: str, name: str = "") -> AddressCard:

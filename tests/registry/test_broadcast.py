@@ -1,19 +1,22 @@
 """Broadcasts: everybody meant gets one copy, whatever happens on the way."""
 
 import asyncio
+import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.base import Event
 from contracts.events import DeliveryBatch, DeliveryPlanned, LeaveCompleted
 from contracts.requests import AudienceAsk, RemoveAsk
-from registry import handlers_broadcast, handlers_leaving, handlers_questions, tables
+from registry import handlers, tables
 from registry.store.addresses import COLUMN
 from runtime.errors import PermanentError
 from runtime.ids import new_id
+from runtime.outbox import Outbox
 from tests.registry.house import START, House, only
 
 CARRIERS = ("docomo.ne.jp", "au.com", "softbank.ne.jp", "gmail.com", "example.jp")
@@ -99,7 +102,7 @@ async def test_an_approval_delivered_again_plans_nothing_twice(house: House) -> 
 async def test_two_processes_with_the_same_approval_plan_each_batch_once(house: House) -> None:
     people = await populate(house, 2_500)
     message = house.approved()
-    await asyncio.gather(*(handlers_broadcast.approve(house.context, message) for _ in range(4)))
+    await asyncio.gather(*(handlers.broadcast.approve(house.context, message) for _ in range(4)))
     batches = check_plan(await house.said())
     assert Counter(card.address for batch in batches for card in house.cards(batch)) == Counter(people.values())
 
@@ -111,21 +114,18 @@ async def test_a_process_that_died_in_the_middle_is_continued_with_the_same_batc
     class Died(Exception):
         pass
 
-    class DyingOutbox:
+    class DyingOutbox(Outbox):
         rounds = 0
 
-        async def add_many(self, *parts: object) -> None:
+        async def add_many(self, conn: AsyncConnection, events: Iterable[Event]) -> None:
             self.rounds += 1
             if self.rounds > 1:
                 raise Died
-            await house.context.outbox.add_many(*parts)  # type: ignore[arg-type]
+            await super().add_many(conn, events)
 
-    dying = type(house.context)(
-        **{name: getattr(house.context, name) for name in house.context.__slots__ if name != "outbox"},
-        outbox=DyingOutbox(),
-    )
+    dying = dataclasses.replace(house.context, outbox=DyingOutbox(tables.outbox))
     with pytest.raises(Died):
-        await handlers_broadcast.approve(dying, message)
+        await handlers.broadcast.approve(dying, message)
     first = check_plan(await house.said())
     rest = check_plan(await house.broadcast(message))
     assert 0 < len(first) < 25
@@ -154,7 +154,7 @@ async def test_whoever_left_or_cannot_be_reached_gets_nothing(house: House) -> N
     stays = await house.register("stays@example.jp")
     leaves = await house.register("leaves@example.jp")
     await house.register("dead@example.jp")
-    await handlers_leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-1", member=leaves))
+    await handlers.leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-1", member=leaves))
     lookup = house.context.vault.address_lookup("dead@example.jp")
     async with house.engine.begin() as connection:
         await connection.execute(
@@ -176,7 +176,7 @@ async def test_a_question_about_children_goes_once_for_each_child(house: House) 
     father = await house.register("father@example.jp", "15 山田 太郎 父")
     teacher = await house.register("teacher@example.jp", "佐藤 花子 職員")
     ask = AudienceAsk(unit="sakura", actor="account-1", groups=("g1", "g2"), about_child=True)
-    size = await handlers_questions.audience(house.context, ask)
+    size = await handlers.questions.audience(house.context, ask)
     assert (size.people, size.copies) == (3, 4)
     said = await house.broadcast(house.approved(groups=("g1", "g2"), about_child=True))
     copies = [copy for event in only(said, DeliveryPlanned) for copy in event.copies]
@@ -212,7 +212,7 @@ async def test_a_resend_skips_whoever_left_since(house: House) -> None:
     message = house.approved()
     first = await house.broadcast(message)
     refs = [copy.copy_ref for event in only(first, DeliveryPlanned) for copy in event.copies]
-    await handlers_leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-1", member=member))
+    await handlers.leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-1", member=member))
     said = await house.broadcast(house.approved(message.message, wave=2, copies=tuple(refs)))
     assert only(said, LeaveCompleted) == []
     assert [len(house.cards(batch)) for batch in only(said, DeliveryBatch)] == [1]
@@ -227,6 +227,6 @@ async def test_an_audience_is_counted_without_being_frozen(house: House) -> None
     await populate(house, 30)
     for groups, people in ((None, 30), (("g1",), 30), (("g3",), 10), (("g2", "g3"), 20), ((), 0)):
         ask = AudienceAsk(unit="sakura", actor="account-1", groups=groups)
-        size = await handlers_questions.audience(house.context, ask)
+        size = await handlers.questions.audience(house.context, ask)
         assert (size.people, size.copies) == (people, people)
     assert await house.rows("SELECT * FROM audiences") == []

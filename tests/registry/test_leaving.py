@@ -4,7 +4,7 @@ import pytest
 
 from contracts.events import LeaveCompleted, LeaveOpened, LeaveRefused, RegistrationOpened
 from contracts.requests import MembersAsk, RemoveAsk
-from registry import handlers_leaving, handlers_questions
+from registry import handlers
 from runtime.errors import PermanentError
 from runtime.ids import new_id
 from tests.registry.house import House, only, single
@@ -13,7 +13,7 @@ HANAKO = "hanako@docomo.ne.jp"
 
 
 async def state(house: House, member: int) -> tuple[str, tuple[str, ...]]:
-    page = await handlers_questions.page(house.context, MembersAsk(unit="sakura", actor="account-1"))
+    page = await handlers.questions.page(house.context, MembersAsk(unit="sakura", actor="account-1"))
     (found,) = [each for each in page.members if each.member == member]
     return found.state, found.groups
 
@@ -101,30 +101,30 @@ async def test_one_click_leaves_the_whole_unit_once(house: House) -> None:
     message = house.approved()
     await house.broadcast(message)
     ((copy,),) = await house.rows("SELECT copy_ref FROM copies")
-    await handlers_leaving.unsubscribe(house.context, house.confirmation("unsubscribe", message.message, copy))
+    await handlers.leaving.unsubscribe(house.context, house.confirmation("unsubscribe", message.message, copy))
     completed = single(await house.said(), LeaveCompleted)
     assert (completed.group, completed.member) == (None, member)
     assert await state(house, member) == ("left", ())
-    await handlers_leaving.unsubscribe(house.context, house.confirmation("unsubscribe", message.message, copy))
+    await handlers.leaving.unsubscribe(house.context, house.confirmation("unsubscribe", message.message, copy))
     assert await house.said() == []
     with pytest.raises(PermanentError, match="unknown_copy"):
-        await handlers_leaving.unsubscribe(house.context, house.confirmation("unsubscribe", message.message, new_id()))
+        await handlers.leaving.unsubscribe(house.context, house.confirmation("unsubscribe", message.message, new_id()))
 
 
 async def test_an_administrator_removes_a_member(house: House) -> None:
     member = await house.register(HANAKO)
     ask = RemoveAsk(unit="sakura", actor="account-1", member=member)
-    await handlers_leaving.remove(house.context, ask)
-    await handlers_leaving.remove(house.context, ask)
+    await handlers.leaving.remove(house.context, ask)
+    await handlers.leaving.remove(house.context, ask)
     assert await state(house, member) == ("left", ())
     with pytest.raises(PermanentError, match="unknown-member"):
-        await handlers_leaving.remove(house.context, ask.model_copy(update={"unit": "momiji"}))
+        await handlers.leaving.remove(house.context, ask.model_copy(update={"unit": "momiji"}))
 
 
 async def test_an_open_registration_keeps_the_address_of_a_leaver(house: House) -> None:
     member = await house.register(HANAKO)
     opened = single(await house.entry(HANAKO, group="g2"), RegistrationOpened)
-    await handlers_leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-1", member=member))
+    await handlers.leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-1", member=member))
     assert len(await house.rows("SELECT * FROM addresses")) == 1
     assert only(await house.reply(opened.registration), LeaveRefused) == []
     assert await state(house, member) == ("active", ("g2",))

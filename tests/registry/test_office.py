@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from contracts.events import LeaveOpened, RegistrationOpened
 from contracts.requests import MembersAsk, NamesAsk, RemoveAsk
-from registry import handlers_leaving, handlers_questions, housekeeping
-from registry.handlers_questions import page
+from registry import handlers
+from registry.handlers.questions import page
 from tests.registry.house import START, House, single
 
 
@@ -26,7 +26,7 @@ async def test_members_come_in_pages_and_none_is_left_out(house: House) -> None:
 async def test_members_are_chosen_by_group_and_state(house: House) -> None:
     first = await house.register("first@example.jp", group="g1")
     second = await house.register("second@example.jp", group="g2")
-    await handlers_leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-1", member=second))
+    await handlers.leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-1", member=second))
 
     async def found(**parts: object) -> list[int]:
         ask = MembersAsk.model_validate({"unit": "sakura", "actor": "account-1", **parts})
@@ -46,17 +46,17 @@ async def test_names_are_given_of_the_own_unit_only_and_only_with_the_option(hou
     (view,) = (await page(house.context, MembersAsk(unit="sakura", actor="account-1"))).members
     child = view.children[0].child
     ask = NamesAsk(unit="sakura", actor="account-1", members=(member,), children=(child,))
-    names = await handlers_questions.names(house.context, ask)
+    names = await handlers.questions.names(house.context, ask)
     assert names.members == {member: "山田 太郎（母）"}
     assert names.children == {child: "山田 太郎"}
-    foreign = await handlers_questions.names(house.context, ask.model_copy(update={"unit": "momiji"}))
+    foreign = await handlers.questions.names(house.context, ask.model_copy(update={"unit": "momiji"}))
     assert (foreign.members, foreign.children) == ({}, {})
     sakura = house.units.entries["sakura"]
     house.units.entries["momiji"] = house.units.entries["momiji"].model_copy(update={"receipts": True})
-    foreign = await handlers_questions.names(house.context, ask.model_copy(update={"unit": "momiji"}))
+    foreign = await handlers.questions.names(house.context, ask.model_copy(update={"unit": "momiji"}))
     assert (foreign.members, foreign.children) == ({}, {})
     house.units.entries["sakura"] = sakura.model_copy(update={"receipts": False})
-    assert (await handlers_questions.names(house.context, ask)).members == {}
+    assert (await handlers.questions.names(house.context, ask)).members == {}
     (view,) = (await page(house.context, MembersAsk(unit="sakura", actor="account-1"))).members
     assert (view.name, view.children) == (None, ())
 
@@ -65,8 +65,8 @@ async def test_every_look_at_persons_is_written_down(house: House) -> None:
     member = await house.register("first@example.jp", "15 山田 太郎 母")
     await page(house.context, MembersAsk(unit="sakura", actor="account-7"))
     ask = NamesAsk(unit="sakura", actor="account-8", members=(member,))
-    await handlers_questions.names(house.context, ask)
-    await handlers_leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-9", member=member))
+    await handlers.questions.names(house.context, ask)
+    await handlers.leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-9", member=member))
     rows = await house.rows("SELECT actor, action, unit, subject, count, at FROM access_log ORDER BY id")
     assert rows == [
         ("account-7", "members", "sakura", None, 1, START),
@@ -80,11 +80,11 @@ async def test_what_waited_too_long_is_erased(house: House) -> None:
     single(await house.entry("waits@example.jp"), RegistrationOpened)
     opened = single(await house.leave("stays@example.jp"), LeaveOpened)
     house.clock.forward(days=29)
-    await housekeeping.clean(house.context)
+    await handlers.housekeeping.clean(house.context)
     assert len(await house.rows("SELECT 1 FROM registrations")) == 2
     assert len(await house.rows("SELECT 1 FROM addresses")) == 2
     house.clock.forward(days=2)
-    await housekeeping.clean(house.context)
+    await handlers.housekeeping.clean(house.context)
     assert await house.rows("SELECT 1 FROM registrations") == []
     assert await house.rows("SELECT 1 FROM leave_requests WHERE id = :id", id=opened.request) == []
     ((kept,),) = await house.rows("SELECT address_id FROM members WHERE id = :id", id=member)
@@ -96,7 +96,7 @@ async def test_a_done_leave_request_keeps_the_address_for_a_week_only(house: Hou
     opened = single(await house.leave("leaves@example.jp"), LeaveOpened)
     await house.confirm_leave(opened.request, member)
     house.clock.forward(days=8)
-    await housekeeping.clean(house.context)
+    await handlers.housekeeping.clean(house.context)
     assert await house.rows("SELECT 1 FROM leave_requests") == []
 
 
@@ -107,5 +107,5 @@ async def test_posts_are_erased_after_a_month(house: House) -> None:
             "INSERT INTO posts SELECT 1, 'sakura', 'g1', $1, 'k', ''::bytea, 'k', ''::bytea, $2",
             (member, START - timedelta(days=31)),
         )
-    await housekeeping.clean(house.context)
+    await handlers.housekeeping.clean(house.context)
     assert await house.rows("SELECT 1 FROM posts") == []

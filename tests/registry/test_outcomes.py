@@ -2,8 +2,8 @@
 
 from contracts.events import CopyBounced, CopyOutcome, DeliverySettled, RegistrationOpened, RegistrationRefused
 from contracts.requests import MembersAsk
-from registry import handlers_outcomes, handlers_questions
-from registry.handlers_broadcast import approve
+from registry import handlers
+from registry.handlers.broadcast import approve
 from runtime.ids import new_id
 from tests.registry.house import House, single
 
@@ -39,7 +39,7 @@ def settled(
 
 
 async def state(house: House) -> tuple[str, str | None]:
-    page = await handlers_questions.page(house.context, MembersAsk(unit="sakura", actor="account-1"))
+    page = await handlers.questions.page(house.context, MembersAsk(unit="sakura", actor="account-1"))
     return page.members[0].state, page.members[0].reason
 
 
@@ -47,7 +47,7 @@ async def test_an_unknown_user_is_taken_off_at_once(house: House) -> None:
     await house.register(HANAKO)
     message, copy = await copy_of_new_message(house)
     event = settled(house, message, copy, "dead", stage="rcpt", code=550, enhanced="5.1.1")
-    await handlers_outcomes.settle(house.context, event)
+    await handlers.outcomes.settle(house.context, event)
     assert await state(house) == ("undeliverable", "unknown_user")
 
 
@@ -55,10 +55,10 @@ async def test_a_death_in_doubt_needs_two_messages(house: House) -> None:
     await house.register(HANAKO)
     message, copy = await copy_of_new_message(house)
     for _ in range(3):
-        await handlers_outcomes.settle(house.context, settled(house, message, copy, "dead", stage="body", code=550))
+        await handlers.outcomes.settle(house.context, settled(house, message, copy, "dead", stage="body", code=550))
     assert await state(house) == ("active", None)
     message, copy = await copy_of_new_message(house)
-    await handlers_outcomes.settle(house.context, settled(house, message, copy, "dead", stage="body", code=550))
+    await handlers.outcomes.settle(house.context, settled(house, message, copy, "dead", stage="body", code=550))
     assert await state(house) == ("undeliverable", "unknown_user")
 
 
@@ -66,11 +66,11 @@ async def test_full_and_filtered_mailboxes_stay(house: House) -> None:
     await house.register(HANAKO)
     for kind in ("full", "filtered", "expired", "failed", "policy") * 5:
         message, copy = await copy_of_new_message(house)
-        await handlers_outcomes.settle(house.context, settled(house, message, copy, kind))
+        await handlers.outcomes.settle(house.context, settled(house, message, copy, kind))
     assert await state(house) == ("active", None)
     assert await house.rows("SELECT soft_count FROM addresses") == [(20,)]
     message, copy = await copy_of_new_message(house)
-    await handlers_outcomes.settle(house.context, settled(house, message, copy, "delivered"))
+    await handlers.outcomes.settle(house.context, settled(house, message, copy, "delivered"))
     assert await house.rows("SELECT soft_count FROM addresses") == [(0,)]
 
 
@@ -78,15 +78,15 @@ async def test_an_outcome_delivered_again_counts_once(house: House) -> None:
     await house.register(HANAKO)
     message, copy = await copy_of_new_message(house)
     event = settled(house, message, copy, "full")
-    await handlers_outcomes.settle(house.context, event)
-    await handlers_outcomes.settle(house.context, event)
+    await handlers.outcomes.settle(house.context, event)
+    await handlers.outcomes.settle(house.context, event)
     assert await house.rows("SELECT soft_count FROM addresses") == [(1,)]
 
 
 async def test_a_late_report_beyond_doubt_takes_off(house: House) -> None:
     await house.register(HANAKO)
     message, copy = await copy_of_new_message(house)
-    await handlers_outcomes.settle(house.context, settled(house, message, copy, "delivered"))
+    await handlers.outcomes.settle(house.context, settled(house, message, copy, "delivered"))
     house.clock.forward(hours=1)
     bounced = CopyBounced(
         id="bounced-1",
@@ -98,10 +98,10 @@ async def test_a_late_report_beyond_doubt_takes_off(house: House) -> None:
         hard=True,
         status="5.1.1",
     )
-    await handlers_outcomes.bounce(house.context, bounced.model_copy(update={"id": "b2", "unit": "momiji"}))
-    await handlers_outcomes.bounce(house.context, bounced.model_copy(update={"id": "b3", "verdict": "full"}))
+    await handlers.outcomes.bounce(house.context, bounced.model_copy(update={"id": "b2", "unit": "momiji"}))
+    await handlers.outcomes.bounce(house.context, bounced.model_copy(update={"id": "b3", "verdict": "full"}))
     assert (await state(house))[0] == "active"
-    await handlers_outcomes.bounce(house.context, bounced)
+    await handlers.outcomes.bounce(house.context, bounced)
     assert (await state(house))[0] == "undeliverable"
 
 
@@ -109,7 +109,7 @@ async def test_the_parents_next_mail_brings_the_address_back(house: House) -> No
     await house.register(HANAKO)
     message, copy = await copy_of_new_message(house)
     event = settled(house, message, copy, "dead", stage="rcpt", code=550, enhanced="5.1.1")
-    await handlers_outcomes.settle(house.context, event)
+    await handlers.outcomes.settle(house.context, event)
     house.clock.forward(days=1)
     # Not refused as a member: the guide mail and its reply prove that the address lives.
     opened = single(await house.entry(HANAKO), RegistrationOpened)
@@ -117,17 +117,17 @@ async def test_the_parents_next_mail_brings_the_address_back(house: House) -> No
     assert await state(house) == ("active", None)
     # What is said later about the time before does not count.
     late = event.model_copy(update={"id": "late"})
-    await handlers_outcomes.settle(house.context, late)
+    await handlers.outcomes.settle(house.context, late)
     assert await state(house) == ("active", None)
 
 
 async def test_a_guide_mail_that_reached_nobody_ends_its_registration_only(house: House) -> None:
     opened = single(await house.entry(HANAKO), RegistrationOpened)
     number = opened.registration
-    await handlers_outcomes.settle(house.context, settled(house, number, number, "dead", tracked=False))
+    await handlers.outcomes.settle(house.context, settled(house, number, number, "dead", tracked=False))
     assert await house.rows("SELECT state FROM addresses") == [("active",)]
     assert single(await house.reply(number), RegistrationRefused).reason == "expired"
 
 
 async def test_outcomes_of_copies_of_whoever_left_do_nothing(house: House) -> None:
-    await handlers_outcomes.settle(house.context, settled(house, new_id(), new_id(), "dead", stage="rcpt", code=550))
+    await handlers.outcomes.settle(house.context, settled(house, new_id(), new_id(), "dead", stage="rcpt", code=550))

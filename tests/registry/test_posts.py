@@ -4,7 +4,7 @@ import pytest
 
 from contracts.events import PostRecognised, PostRefused
 from contracts.requests import PostAsk, PosterChange, PostersAsk, RemoveAsk
-from registry import handlers_leaving, handlers_posts, handlers_questions
+from registry import handlers
 from runtime.errors import PermanentError
 from runtime.ids import new_id
 from tests.registry.house import NO_REPLY, House, single
@@ -14,7 +14,7 @@ TEACHER = "teacher@au.com"
 
 async def enrol(house: House, member: int, *, group: str = "g1", enrolled: bool = True) -> None:
     ask = PosterChange(unit="sakura", actor="account-1", group=group, member=member, enrolled=enrolled)
-    await handlers_questions.change_poster(house.context, ask)
+    await handlers.questions.change_poster(house.context, ask)
 
 
 async def test_an_enrolled_posters_mail_is_kept_for_the_office(house: House) -> None:
@@ -24,10 +24,10 @@ async def test_an_enrolled_posters_mail_is_kept_for_the_office(house: House) -> 
     assert (recognised.poster, house.to(recognised.to).copy_ref) == (member, member)
     assert house.to(recognised.to).address == TEACHER
     ask = PostAsk(unit="sakura", actor="account-1", post=recognised.post)
-    content = await handlers_questions.post(house.context, ask)
+    content = await handlers.questions.post(house.context, ask)
     assert (content.subject, content.text) == ("早帰り", "正午に下校します。")
     with pytest.raises(PermanentError, match="unknown-post"):
-        await handlers_questions.post(house.context, ask.model_copy(update={"unit": "momiji"}))
+        await handlers.questions.post(house.context, ask.model_copy(update={"unit": "momiji"}))
     assert "下校".encode() not in await house.dump()
 
 
@@ -52,12 +52,12 @@ async def test_the_right_ends_with_the_enrolment_and_with_the_membership(house: 
     member = await house.register(TEACHER)
     await enrol(house, member)
     ask = PostersAsk(unit="sakura", actor="account-1", group="g1")
-    assert [each.member for each in (await handlers_questions.posters(house.context, ask)).members] == [member]
+    assert [each.member for each in (await handlers.questions.posters(house.context, ask)).members] == [member]
     await enrol(house, member, enrolled=False)
     assert single(await house.post(TEACHER, "件名", "本文"), PostRefused).reason == "not_enrolled"
     await enrol(house, member)
-    await handlers_leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-1", member=member))
-    assert (await handlers_questions.posters(house.context, ask)).members == ()
+    await handlers.leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-1", member=member))
+    assert (await handlers.questions.posters(house.context, ask)).members == ()
     assert single(await house.post(TEACHER, "件名", "本文"), PostRefused).reason == "not_enrolled"
 
 
@@ -73,5 +73,5 @@ async def test_a_poster_who_confirms_proves_that_his_address_lives(house: House)
     member = await house.register(TEACHER)
     async with house.engine.begin() as connection:
         await connection.exec_driver_sql("UPDATE addresses SET state = 'undeliverable', reason = 'unknown_user'")
-    await handlers_posts.confirm(house.context, house.confirmation("post", new_id(), member))
+    await handlers.posts.confirm(house.context, house.confirmation("post", new_id(), member))
     assert await house.rows("SELECT state, reason FROM addresses") == [("active", None)]

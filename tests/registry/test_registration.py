@@ -6,8 +6,8 @@ import pytest
 
 from contracts.events import RegistrationCompleted, RegistrationOpened, RegistrationRefused
 from contracts.requests import InviteAsk, MembersAsk, MembersPage
-from registry import handlers_questions, handlers_registration
-from registry.handlers_questions import page
+from registry import handlers
+from registry.handlers.questions import page
 from runtime.errors import PermanentError
 from runtime.ids import new_id
 from tests.registry.house import NO_REPLY, House, only, single
@@ -72,14 +72,14 @@ async def test_the_same_entry_again_is_the_same_registration(house: House) -> No
 
 async def test_an_event_delivered_again_changes_and_says_nothing(house: House) -> None:
     event = house.entry_event(HANAKO)
-    await handlers_registration.entry(house.context, event)
+    await handlers.registration.entry(house.context, event)
     opened = single(await house.said(), RegistrationOpened)
-    await handlers_registration.entry(house.context, event)
+    await handlers.registration.entry(house.context, event)
     assert await house.said() == []
     confirmation = house.confirmation("registration", opened.registration, opened.registration)
-    await handlers_registration.confirm(house.context, confirmation)
+    await handlers.registration.confirm(house.context, confirmation)
     single(await house.said(), RegistrationCompleted)
-    await handlers_registration.confirm(house.context, confirmation)
+    await handlers.registration.confirm(house.context, confirmation)
     assert await house.said() == []
 
 
@@ -174,7 +174,7 @@ async def test_a_confirmation_counts_in_its_own_unit_only(house: House) -> None:
 
 async def test_entries_at_the_same_moment_open_one_registration(house: House) -> None:
     events = [house.entry_event(HANAKO, "15 山田 太郎 母") for _ in range(8)]
-    await asyncio.gather(*(handlers_registration.entry(house.context, event) for event in events))
+    await asyncio.gather(*(handlers.registration.entry(house.context, event) for event in events))
     opened = only(await house.said(), RegistrationOpened)
     assert len(opened) == 8
     assert len({event.registration for event in opened}) == 1
@@ -183,7 +183,7 @@ async def test_entries_at_the_same_moment_open_one_registration(house: House) ->
 async def test_confirmations_at_the_same_moment_complete_once(house: House) -> None:
     opened = single(await house.entry(HANAKO), RegistrationOpened)
     events = [house.confirmation("registration", opened.registration, opened.registration) for _ in range(8)]
-    await asyncio.gather(*(handlers_registration.confirm(house.context, event) for event in events))
+    await asyncio.gather(*(handlers.registration.confirm(house.context, event) for event in events))
     said = await house.said()
     assert len(only(said, RegistrationCompleted)) == 1
     assert {event.reason for event in only(said, RegistrationRefused)} == {"already_done"}
@@ -192,8 +192,8 @@ async def test_confirmations_at_the_same_moment_complete_once(house: House) -> N
 async def test_an_invited_address_gets_the_guide_mail_and_its_owners_reply_confirms(house: House) -> None:
     card = house.card(" Taro@Example.jp ", "15 山田 太郎 父")
     ask = InviteAsk(unit="sakura", actor="account-1", group="g1", request=7, card=house.sealer.seal(card, "registry"))
-    await handlers_registration.invite(house.context, ask)
-    await handlers_registration.invite(house.context, ask)
+    await handlers.registration.invite(house.context, ask)
+    await handlers.registration.invite(house.context, ask)
     opened = single(await house.said(), RegistrationOpened)
     assert house.to(opened.to).address == TARO
     assert house.to(opened.to).fields == {"understood": "15 山田 太郎（父）"}
@@ -205,7 +205,7 @@ async def test_inviting_a_member_says_nothing_to_anybody(house: House) -> None:
     await house.register(TARO)
     card = house.sealer.seal(house.card(TARO), "registry")
     ask = InviteAsk(unit="sakura", actor="account-1", group="g1", request=8, card=card)
-    await handlers_registration.invite(house.context, ask)
+    await handlers.registration.invite(house.context, ask)
     assert await house.said() == []
 
 
@@ -213,7 +213,7 @@ async def test_an_invited_address_that_is_none_is_refused_without_showing_it(hou
     card = house.sealer.seal(house.card("taro@docomo,ne,jp"), "registry")
     ask = InviteAsk(unit="sakura", actor="account-1", group="g1", request=9, card=card)
     with pytest.raises(PermanentError) as refusal:
-        await handlers_registration.invite(house.context, ask)
+        await handlers.registration.invite(house.context, ask)
     assert str(refusal.value) == "bad-address"
 
 
@@ -221,9 +221,9 @@ async def test_nothing_readable_of_a_person_lies_in_the_database(house: House) -
     await house.register("secret-mother@docomo.ne.jp", "15 山田 太郎 母")
     await house.entry("waiting-father@example.jp", "16 佐藤 次郎 父")
     await house.leave("secret-mother@docomo.ne.jp")
-    await handlers_questions.page(house.context, MembersAsk(unit="sakura", actor="account-1"))
+    await handlers.questions.page(house.context, MembersAsk(unit="sakura", actor="account-1"))
     # The outbox too, so nothing was taken out of it before this look.
-    await handlers_registration.entry(house.context, house.entry_event("third-person@example.jp", "17 鈴木 三郎 母"))
+    await handlers.registration.entry(house.context, house.entry_event("third-person@example.jp", "17 鈴木 三郎 母"))
     dump = await house.dump()
     for word in ("secret-mother", "waiting-father", "third-person", "@docomo", "山田", "太郎", "佐藤", "鈴木", "三郎"):
         assert word.encode() not in dump

@@ -1,6 +1,5 @@
 """Wiring: who is who in registry. Nothing else knows."""
 
-import asyncio
 from datetime import UTC, datetime
 from functools import partial
 
@@ -8,11 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts import directory as bucket
 from contracts import streams
-from registry import consumers, directory, housekeeping, requests, tables
-from registry.context import Context, Lives, Units
+from registry import consumers, directory, handlers, requests, tables
+from registry.handlers.context import Context, Lives, Units
 from registry.settings import SERVICE, Settings
 from registry.store.vault import Vault
-from runtime import database, migrations
+from runtime import database
 from runtime.ciphers import FieldCipher, KeyedHash
 from runtime.lifecycle import Service
 from runtime.outbox import Inbox, Outbox
@@ -20,6 +19,9 @@ from runtime.relay import OutboxRelay
 from runtime.sealing import Opener, Sealer
 
 AT_ONCE = 8
+"""Events in hand of each of the three consumers."""
+POOL = 13
+"""Connections kept; as many more may be opened, which is enough for all consumers and the relay at once."""
 
 
 def build_context(settings: Settings, engine: AsyncEngine, units: Units) -> Context:
@@ -41,13 +43,12 @@ def build_context(settings: Settings, engine: AsyncEngine, units: Units) -> Cont
     )
 
 
-async def setup(service: Service, settings: Settings) -> None:
+async def set_up(service: Service, settings: Settings) -> None:
     """Connect to the database and the bus, and name the tasks of this process."""
-    engine = database.create_engine(settings.personal_database_url, service=SERVICE, pool_size=2 * AT_ONCE)
+    engine = database.create_engine(settings.personal_database_url, service=SERVICE, pool_size=POOL)
     service.on_close(engine.dispose)
     service.health.add("database", partial(database.check, engine))
     await database.wait_until_up(engine)
-    await asyncio.to_thread(migrations.upgrade, settings.personal_database_url, "registry")
 
     bus = await service.connect_bus()
     known = directory.Directory(partial(bus.kv_get, bucket.BUCKET))
@@ -56,7 +57,7 @@ async def setup(service: Service, settings: Settings) -> None:
 
     service.task("directory", partial(directory.follow, known, lambda stop: bus.kv_watch(bucket.BUCKET, stop=stop)))
     service.task("outbox", OutboxRelay(engine, tables.outbox, bus).run)
-    service.task("housekeeping", partial(housekeeping.run, context))
+    service.task("housekeeping", partial(handlers.housekeeping.run, context))
     for spec, consumer in (
         (streams.REGISTRY_INBOUND, consumers.InboundConsumer(context)),
         (streams.REGISTRY_EVENTS, consumers.EventsConsumer(context)),

@@ -9,8 +9,8 @@ from contracts.events import (
     InboundPost,
     MessageApproved,
 )
-from registry import handlers_broadcast, handlers_leaving, handlers_outcomes, handlers_posts, handlers_registration
-from registry.context import Context
+from registry import handlers
+from registry.handlers.context import Context
 from runtime.consumer import Delivery
 from runtime.errors import PermanentError
 
@@ -24,11 +24,11 @@ class InboundConsumer:
     async def __call__(self, delivery: Delivery) -> None:
         match delivery.subject:
             case InboundEntry.name:
-                await handlers_registration.entry(self._context, delivery.event(InboundEntry))
+                await handlers.registration.entry(self._context, delivery.event(InboundEntry))
             case InboundLeave.name:
-                await handlers_leaving.leave(self._context, delivery.event(InboundLeave))
+                await handlers.leaving.leave(self._context, delivery.event(InboundLeave))
             case InboundPost.name:
-                await handlers_posts.post(self._context, delivery.event(InboundPost))
+                await handlers.posts.post(self._context, delivery.event(InboundPost))
             case _:
                 raise PermanentError("unexpected_subject")
 
@@ -44,22 +44,22 @@ class EventsConsumer:
             case ConfirmationGiven.name:
                 await self._confirmed(delivery.event(ConfirmationGiven))
             case MessageApproved.name:
-                await handlers_broadcast.approve(self._context, delivery.event(MessageApproved))
+                await handlers.broadcast.approve(self._context, delivery.event(MessageApproved))
             case CopyBounced.name:
-                await handlers_outcomes.bounce(self._context, delivery.event(CopyBounced))
+                await handlers.outcomes.bounce(self._context, delivery.event(CopyBounced))
             case _:
                 raise PermanentError("unexpected_subject")
 
     async def _confirmed(self, event: ConfirmationGiven) -> None:
         match event.kind:
             case "registration":
-                await handlers_registration.confirm(self._context, event)
+                await handlers.registration.confirm(self._context, event)
             case "leave":
-                await handlers_leaving.confirm(self._context, event)
+                await handlers.leaving.confirm(self._context, event)
             case "unsubscribe":
-                await handlers_leaving.unsubscribe(self._context, event)
+                await handlers.leaving.unsubscribe(self._context, event)
             case "post":
-                await handlers_posts.confirm(self._context, event)
+                await handlers.posts.confirm(self._context, event)
 
 
 class OutcomesConsumer:
@@ -71,6 +71,6 @@ class OutcomesConsumer:
     async def __call__(self, delivery: Delivery) -> None:
         match delivery.subject:
             case DeliverySettled.name:
-                await handlers_outcomes.settle(self._context, delivery.event(DeliverySettled))
+                await handlers.outcomes.settle(self._context, delivery.event(DeliverySettled))
             case _:
                 raise PermanentError("unexpected_subject")

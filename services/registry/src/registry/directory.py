@@ -34,12 +34,13 @@ class Directory:
             seen.add(change.key)
             self._apply(change)
 
-    async def unit(self, code: str) -> UnitEntry | None:
-        """The unit's entry, None when there is no such unit. TransientError before the bucket was read."""
+    async def unit(self, code: str, *, fresh: bool = False) -> UnitEntry | None:
+        """The unit's entry, None when there is no such unit; from the bucket itself with `fresh` or when memory doesn't
+        know it. TransientError before the bucket was read."""
         if not self._complete:
             raise TransientError("directory_not_read_yet")
         known = self._units.get(key(code))
-        if known is not None:
+        if known is not None and not fresh:
             return known
         value = await self._look(key(code))
         return None if value is None else _parsed(value)

@@ -1,6 +1,6 @@
-"""Process entry of registry."""
+"""The process: `python -m registry.main`."""
 
-from registry.app import setup
+from registry.app import set_up
 from registry.settings import SERVICE, Settings
 from runtime.lifecycle import run
 from runtime.settings import load
@@ -8,7 +8,7 @@ from runtime.settings import load
 
 def main() -> None:
     settings = load(Settings)
-    run(SERVICE, settings, lambda service: setup(service, settings))
+    run(SERVICE, settings, lambda service: set_up(service, settings))
 
 
 if __name__ == "__main__":

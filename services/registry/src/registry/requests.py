@@ -6,8 +6,8 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from contracts import requests
-from registry import handlers_leaving, handlers_questions, handlers_registration
-from registry.context import Context
+from registry import handlers
+from registry.handlers.context import Context
 from registry.settings import SERVICE
 from runtime.bus import Bus
 
@@ -23,11 +23,11 @@ async def serve(bus: Bus, context: Context) -> None:
 
         await bus.serve(subject, ask, answer, queue=SERVICE)
 
-    await on(requests.MEMBERS, requests.MembersAsk, handlers_questions.page)
-    await on(requests.NAMES, requests.NamesAsk, handlers_questions.names)
-    await on(requests.AUDIENCE, requests.AudienceAsk, handlers_questions.audience)
-    await on(requests.POST, requests.PostAsk, handlers_questions.post)
-    await on(requests.POSTERS, requests.PostersAsk, handlers_questions.posters)
-    await on(requests.POSTER_CHANGE, requests.PosterChange, handlers_questions.change_poster)
-    await on(requests.INVITE, requests.InviteAsk, handlers_registration.invite)
-    await on(requests.REMOVE, requests.RemoveAsk, handlers_leaving.remove)
+    await on(requests.MEMBERS, requests.MembersAsk, handlers.questions.page)
+    await on(requests.NAMES, requests.NamesAsk, handlers.questions.names)
+    await on(requests.AUDIENCE, requests.AudienceAsk, handlers.questions.audience)
+    await on(requests.POST, requests.PostAsk, handlers.questions.post)
+    await on(requests.POSTERS, requests.PostersAsk, handlers.questions.posters)
+    await on(requests.POSTER_CHANGE, requests.PosterChange, handlers.questions.change_poster)
+    await on(requests.INVITE, requests.InviteAsk, handlers.registration.invite)
+    await on(requests.REMOVE, requests.RemoveAsk, handlers.leaving.remove)

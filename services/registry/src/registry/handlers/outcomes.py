@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import CopyBounced, DeliverySettled
 from registry import model
-from registry.context import Context
+from registry.handlers.context import Context
 from registry.model import Finding, Judgement
 from registry.store import addresses, pending
 from runtime.logs import get_logger

@@ -20,9 +20,10 @@ MAILS = Counter("renrakumo_registry_mails", "Mails and confirmations by what bec
 
 
 class Units(Protocol):
-    """What is known of a unit; None when there is no such unit. TransientError while it isn't known yet."""
+    """What is known of a unit; None when there is no such unit. `fresh`: not from memory, which may be a moment behind.
+    TransientError while nothing is known yet."""
 
-    async def unit(self, code: str) -> UnitEntry | None: ...
+    async def unit(self, code: str, *, fresh: bool = False) -> UnitEntry | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,9 @@ class Context:
     clock: Callable[[], datetime]
 
     async def group_exists(self, unit: str, group: str) -> bool:
-        entry = await self.units.unit(unit)
-        return entry is not None and entry.active and group in entry.groups
+        if _open(await self.units.unit(unit), group):
+            return True
+        return _open(await self.units.unit(unit, fresh=True), group)
 
     async def has_receipts(self, unit: str) -> bool:
         """Does the unit have the option of names and answers?"""
@@ -67,3 +69,7 @@ class Context:
             carrier=carrier_of(address.rpartition("@")[2]),
             sender_key=self.vault.sender_key(address),
         )
+
+
+def _open(entry: UnitEntry | None, group: str) -> bool:
+    return entry is not None and entry.active and group in entry.groups

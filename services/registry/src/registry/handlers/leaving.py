@@ -19,7 +19,7 @@ from contracts.requests import RemoveAsk
 from contracts.sealed import EntryLetter
 from mail.addresses import AddressError, normalise
 from registry import model
-from registry.context import MAILS, Context
+from registry.handlers.context import MAILS, Context
 from registry.store import addresses, audiences, members, pending, views
 from registry.store.addresses import Address
 from registry.store.members import Member

@@ -12,7 +12,7 @@ import asyncio
 from contracts.base import Event
 from contracts.events import DeliveryBatch, DeliveryPlanned, MessageApproved, PlannedCopy
 from contracts.sealed import RecipientCard, RecipientCards
-from registry.context import Context
+from registry.handlers.context import Context
 from registry.store import audiences, views
 from registry.store.audiences import Progress, Recipient, Selection
 from runtime.errors import PermanentError

@@ -6,7 +6,7 @@ from contracts.events import ConfirmationGiven, InboundPost, PostRecognised, Pos
 from contracts.sealed import PostLetter
 from mail.addresses import AddressError, normalise
 from registry import model
-from registry.context import MAILS, Context
+from registry.handlers.context import MAILS, Context
 from registry.store import addresses, members, pending
 from registry.store.addresses import Address
 

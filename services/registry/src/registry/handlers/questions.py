@@ -13,7 +13,7 @@ from contracts.requests import (
     Posters,
     PostersAsk,
 )
-from registry.context import Context
+from registry.handlers.context import Context
 from registry.store import addresses, audiences, members, pending, views
 from registry.store.audiences import Selection
 from runtime.errors import PermanentError

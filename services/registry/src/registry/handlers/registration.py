@@ -22,7 +22,7 @@ from contracts.requests import InviteAsk
 from contracts.sealed import AddressCard, EntryLetter, ReplyText
 from mail.addresses import AddressError, normalise, tidy
 from registry import model, naming
-from registry.context import MAILS, Context
+from registry.handlers.context import MAILS, Context
 from registry.naming import Person
 from registry.store import addresses, members, pending, views
 from registry.store.addresses import Address
@@ -192,7 +192,7 @@ async def _open(
         unit=unit,
         group=group,
         registration=registration,
-        named=named,
+        named=bool(shown),
         to=context.addressee(held.address, registration, {"understood": shown}),
     )
     await context.outbox.add(connection, opened)
@@ -221,6 +221,7 @@ async def _complete(
             connection, context.vault, unit=unit, member=member, group=group, person=person, original=original
         )
     await pending.close_registration(connection, found.id, "done")
+    shown = naming.understood(person)
     completed = RegistrationCompleted(
         id=f"{event.id}/registration-completed",
         occurred_at=now,
@@ -228,8 +229,8 @@ async def _complete(
         group=group,
         registration=found.id,
         member=member,
-        named=named,
-        to=context.addressee(held.address, found.id, {"understood": naming.understood(person)}),
+        named=bool(shown),
+        to=context.addressee(held.address, found.id, {"understood": shown}),
     )
     await context.outbox.add(connection, completed)
 
