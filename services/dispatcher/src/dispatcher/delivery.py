@@ -18,7 +18,7 @@ from contracts.sealed import RecipientCard
 from dispatcher import retry
 from dispatcher.carriers import CarrierPolicy
 from dispatcher.copies import CopyWriter
-from dispatcher.pacing import Pauses
+from dispatcher.pacing import Pauses, opening
 from dispatcher.pool import PooledSession
 from dispatcher.progress import Progress
 from dispatcher.replies import TOO_BUSY, ConnectionLost, HopUnavailable, Reply, SmtpError
@@ -33,6 +33,8 @@ PATIENCE = 3
 
 class Sessions(Protocol):
     """The pool as the delivery uses it."""
+
+    def has_idle(self, hop: Hop, policy: CarrierPolicy) -> bool: ...
 
     async def take(self, hop: Hop, policy: CarrierPolicy) -> PooledSession: ...
 
@@ -132,6 +134,10 @@ class HopDelivery:
             return
         if run.session is None or not run.session.usable or run.worn_out:
             self._let_go(run)
+            if not self._sessions.has_idle(run.hop, run.job.policy):
+                await self._pauses.wait(opening(run.hop.key), self._stopping)
+                if self._stopping.is_set():
+                    return
             try:
                 run.session = await self._sessions.take(run.hop, run.job.policy)
             except HopUnavailable as error:
@@ -153,7 +159,7 @@ class HopDelivery:
     async def _no_session(self, run: "_Run", error: HopUnavailable) -> None:
         run.troubles += 1
         if error.busy:
-            self._pauses.pause(run.hop.key, run.job.policy.pause_after_421)
+            self._pauses.pause(opening(run.hop.key), run.job.policy.pause_after_421)
             if run.troubles < PATIENCE:
                 return
         await self._defer_rest(run, error)

@@ -1,8 +1,17 @@
-"""Pacing: a next hop that said it is busy is left alone for a while, by all who send to it."""
+"""Pacing: a next hop that said it is busy is left alone for a while, by all who send to it.
+
+Two kinds of pause, told apart by their key: a server that ends a session with 421 wants nothing more for now; one that
+only refuses a further session may be used through those that are open.
+"""
 
 import asyncio
 from collections.abc import Callable
 from time import monotonic
+
+
+def opening(hop: str) -> str:
+    """Key of the pause in which no new session with this hop is opened."""
+    return f"{hop} opening"
 
 
 class Pauses:

@@ -90,6 +90,11 @@ class Pool:
             self._leave(key, state)
             raise
 
+    def has_idle(self, hop: Hop, policy: CarrierPolicy) -> bool:
+        """Whether `take` need not open a session."""
+        carrier = self._carriers.get(policy.name)
+        return carrier is not None and any(item.hop.key == hop.key and item.usable for item in carrier.idle)
+
     def give_back(self, session: PooledSession, policy: CarrierPolicy) -> None:
         """Every session that was taken comes back here, whatever state it is in."""
         key = (policy.name, session.hop.key)
