@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 
+from registry import naming
 from responder.model import Board, select
 from responder.texts import Place, Text, leaving, news, operator, posts, registration
 from tests.responder.voice import BASE, EVENTS, NOTICES, NOW
@@ -157,3 +158,10 @@ def test_the_operator_sees_where_a_mail_came_in() -> None:
     assert text.subject == "[abuse] {{subject}}"
     for words in ("minami", "{{from}}", "{{text}}"):
         assert words in text.text
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_guide_that_a_phone_quotes_without_marks_is_not_taken_for_a_name(named: bool) -> None:
+    text = registration.guide(GROUP, named=named).text.replace("{{understood}}", "3 佐藤 花子（父）")
+    first = naming.read("3 佐藤 花子 父")
+    assert naming.correct(first, text) == first
