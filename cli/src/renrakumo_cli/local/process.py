@@ -44,6 +44,7 @@ class ChildProcess:
         self._death_signal = death_signal
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
 
     def start(self) -> None:
         """Start the program. Raises RuntimeError when it already runs, LocalError when it cannot be executed."""
@@ -51,6 +52,7 @@ class ChildProcess:
             raise RuntimeError(f"{self.name} already runs")
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
+            self._log_start = log.tell()
             try:
                 self._process = subprocess.Popen(
                     [*self._prefix, *self._launcher(), *self._command],
@@ -117,10 +119,12 @@ class ChildProcess:
         return self._process.returncode if self._process is not None else 0
 
     def log_tail(self) -> str:
-        """The last lines of the log, for an error message."""
+        """The last lines that were written since the start, for an error message."""
         if not self.log_path.is_file():
             return ""
-        lines = self.log_path.read_text(errors="replace").splitlines()
+        with self.log_path.open("rb") as log:
+            log.seek(self._log_start)
+            lines = log.read().decode(errors="replace").splitlines()
         return "\n".join(lines[-_TAIL_LINES:])
 
     def await_condition(self, met: Callable[[], bool], *, within: float) -> None:
