@@ -43,6 +43,20 @@ LIFE = timedelta(days=3)
 log = get_logger(__name__)
 
 
+Answerable = (
+    InboundInfo
+    | InboundOperator
+    | RegistrationOpened
+    | RegistrationCompleted
+    | RegistrationRefused
+    | LeaveOpened
+    | LeaveCompleted
+    | LeaveRefused
+    | PostHeld
+    | PostClosed
+)
+
+
 class Publisher(Protocol):
     """Stores an event on the bus; BusUnavailable (transient) when it was not acknowledged."""
 
@@ -181,7 +195,7 @@ class Responder:
 
     async def _write(
         self,
-        event: Event,
+        event: Answerable,
         to: Addressee,
         text: Text,
         from_name: str,
@@ -193,9 +207,8 @@ class Responder:
         letter = Letter(text, from_name, to.recipient, to.carrier, message, reply_kind, null_sender)
         await self._send(event, letter)
 
-    async def _send(self, event: Event, letter: Letter) -> None:
+    async def _send(self, event: Answerable, letter: Letter) -> None:
         now = self._clock()
-        unit = str(getattr(event, "unit", ""))
         number = model.batch_id(event.id)
         content = MessageContent(
             from_name=letter.from_name, subject=letter.text.subject, text=letter.text.text, automatic=True
@@ -204,7 +217,7 @@ class Responder:
             id=number,
             occurred_at=now,
             batch=number,
-            unit=unit,
+            unit=event.unit,
             lane="prompt",
             carrier=letter.carrier,
             message=letter.message,
@@ -219,14 +232,14 @@ class Responder:
         )
         await self._publisher.publish(batch)
         metrics.COMPOSED.labels(event.name).inc()
-        log.info("mail_composed", occasion=event.name, id=event.id, batch=number, unit=unit)
+        log.info("mail_composed", occasion=event.name, id=event.id, batch=number, unit=event.unit)
 
-    async def _within_limit(self, event: Event, sender_key: str) -> bool:
+    async def _within_limit(self, event: Answerable, sender_key: str) -> bool:
         allowed = await self._limit.allow(sender_key, event.id, self._clock())
         if not allowed:
             self._withhold(event, "limit")
         return allowed
 
-    def _withhold(self, event: Event, reason: str) -> None:
+    def _withhold(self, event: Answerable, reason: str) -> None:
         metrics.WITHHELD.labels(reason).inc()
         log.info("mail_withheld", occasion=event.name, id=event.id, reason=reason)
