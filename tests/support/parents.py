@@ -127,6 +127,11 @@ class Parents:
                 self._changed.clear()
                 await self._changed.wait()
 
+    def join(self, parent: Parent) -> None:
+        """One more person, whose mail is read from now on."""
+        self.people.append(parent)
+        self._by_address[canonical(parent.address)] = parent
+
     # -- what tests look at
 
     def letters_of(self, parent: Parent, kind: LetterKind | None = None) -> list[Letter]:
