@@ -63,10 +63,8 @@ GRANT SELECT ON office.sent_messages TO renrakumo_receipts;
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
-def ledger_databases(postgres_server: PostgresServer) -> Iterator[Databases]:
-    """One pair of databases for all tests of the ledger, its migrations done; each test has a unit of its own."""
-    pair = servers.new_databases(postgres_server)
+def prepare(pair: Databases) -> None:
+    """The stand-in for the office's view, and the ledger's migrations."""
 
     async def office() -> None:
         connection = await asyncpg.connect(pair.general_url("admin_api"))
@@ -75,6 +73,13 @@ def ledger_databases(postgres_server: PostgresServer) -> Iterator[Databases]:
 
     run_apart(office)
     upgrade(pair.general_url("receipts"), "receipts", tables.SCHEMA)
+
+
+@pytest.fixture(scope="session")
+def ledger_databases(postgres_server: PostgresServer) -> Iterator[Databases]:
+    """One pair of databases for all tests of the ledger; each test has a unit of its own."""
+    pair = servers.new_databases(postgres_server)
+    prepare(pair)
     yield pair
     postgres_server.drop(pair.personal, pair.general)
 
