@@ -26,6 +26,8 @@ from mail.names import parse, parse_all
         ("15番 山田太郎くん 保護者", "15", "山田太郎", "保護者"),
         ("15 山田 太郎 母\niPhoneから送信", "15", "山田 太郎", "母"),
         ("15 Yamada Taro 母", "15", "Yamada Taro", "母"),
+        ("15 Yamada Taro mother", "15", "Yamada Taro", "母"),
+        ("山田 太郎 の 母 15", "15", "山田 太郎", "母"),
         ("15 髙橋 﨑子 母 花子", "15", "髙橋 﨑子", "母"),
     ],
 )

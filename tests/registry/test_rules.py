@@ -10,6 +10,8 @@ from contracts.events import CopyOutcome
 from registry import model, naming
 from registry.model import Finding, Judgement
 from registry.naming import Child, Person
+from tests.support.crowd import make_crowd
+from tests.support.people import Parent
 
 NOW = datetime(2026, 4, 8, tzinfo=UTC)
 
@@ -42,6 +44,21 @@ def test_what_the_guide_mail_shows(words: str, shown: str) -> None:
     assert naming.understood(naming.read(words)) == shown
 
 
+@pytest.mark.parametrize("parent", make_crowd(1, 200), ids=lambda parent: str(parent.number))
+def test_names_in_every_shape_that_schools_receive(parent: Parent) -> None:
+    for words, child in zip(parent.name_lines, parent.children, strict=True):
+        person = naming.read(words)
+        (read,) = person.children
+        spellings = (
+            child.surname + child.given,
+            child.surname_romaji + child.given_romaji,
+            child.surname_kana + child.given_kana,
+        )
+        assert read.name.replace(" ", "") in spellings
+        assert read.relation in (parent.relation.value, None)
+        assert naming.correct(person, parent.habits.confirmation_text) == person
+
+
 @pytest.mark.parametrize(
     ("reply", "shown"),
     [
@@ -58,9 +75,19 @@ def test_how_a_reply_corrects(reply: str, shown: str) -> None:
     assert naming.understood(naming.correct(naming.read("15 山田 太郎 母"), reply)) == shown
 
 
-def test_one_child_however_it_is_written() -> None:
-    assert naming.same_child(Child("髙橋 太郎", "１５")) == naming.same_child(Child("高橋　太郎", "15"))
-    assert naming.same_child(Child("高橋 太郎", "15")) != naming.same_child(Child("高橋 太郎", "16"))
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (Child("髙橋 太郎", "１５"), Child("高橋　太郎", "15"), True),
+        (Child("高橋 太郎", "15"), Child("高橋 太郎", "16"), False),
+        (Child("高橋 太郎"), Child("高橋太郎"), True),
+        (Child("ゆい", "15"), Child("ゆい", "15"), True),
+        (Child("ゆい"), Child("ゆい"), False),
+    ],
+)
+def test_two_guardians_mean_one_child_only_when_there_is_no_doubt(first: Child, second: Child, same: bool) -> None:
+    assert (naming.same_child(first, "1") == naming.same_child(second, "2")) == same
+    assert naming.same_child(first, "1") == naming.same_child(first, "1")
 
 
 def test_a_guardian_is_shown_by_his_children() -> None:

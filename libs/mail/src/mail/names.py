@@ -19,6 +19,13 @@ _RELATIONS = (
 )
 _RELATION = "|".join(sorted(_RELATIONS.split(), key=len, reverse=True))
 _IS_RELATION = re.compile(rf"(?:続柄)?(?:の)?({_RELATION})(?:です|より)?")
+_ENGLISH_RELATIONS = {
+    "mother": "母",
+    "father": "父",
+    "grandmother": "祖母",
+    "grandfather": "祖父",
+    "guardian": "保護者",
+}
 _GLUED_RELATION = re.compile(r"(.{2,})(?:の)?(母親|父親|祖母|祖父|保護者|母|父)")
 _OF_RELATION = re.compile(rf"(.+)の({_RELATION})(?:です|より)?")
 _CLASS = re.compile(
@@ -30,7 +37,7 @@ _CLASS = re.compile(
 _GLUED_NUMBER = re.compile(r"((?:\d{1,2}年)?(?:\w{1,3}組)?\d{1,3}番?)(?=[ぁ-んァ-ヶ一-龠々])(?!年|組|番|月|日|歳)(.+)")
 _LABEL = re.compile(
     r"(?:児童|生徒|園児|子ども|子供|お子様|保護者|ご?本人)?(?:の)?(?:お?名前|氏名|しめい|なまえ)(?:は)?"
-    r"|(?:出席)?番号|続柄|関係|クラス|学年|組|児童名?|生徒名?|園児名?"
+    r"|(?:出席)?番号|続柄|関係|クラス|学年|組|児童名?|生徒名?|園児名?|の"
 )
 _NAME = re.compile(r"[A-Za-zぁ-んァ-ヶー一-龠々〆仝〇\u3400-\u4dbf\uf900-\ufaff\U00020000-\U0003ffff.'’-]{1,20}")
 _NOISE = re.compile(
@@ -109,6 +116,8 @@ def _parse_line(original: str) -> PersonName:
     for token in _tokens(line):
         if found := _IS_RELATION.fullmatch(token):
             relation = relation or found[1]
+        elif english := _ENGLISH_RELATIONS.get(token.lower()):
+            relation = relation or english
         elif _CLASS.fullmatch(token) and len(numbers) < 4:
             numbers.append(token)
         elif _LABEL.fullmatch(token) or _NOISE.fullmatch(token):

@@ -21,6 +21,7 @@ _ASSENT = re.compile(
 )
 _WORD_OF_A_NAME = re.compile(r"[一-龠々〆ヶァ-ヴー\u3400-\u4dbf\uf900-\ufaff\U00020000-\U0003ffff]{3,8}")
 _SAME_CHARACTER = str.maketrans("髙﨑邊邉濵齋齊斎澤", "高崎辺辺浜斉斉斉沢")
+_WHOLE_NAME = 4
 MAX_CHILDREN = 10
 
 
@@ -57,7 +58,7 @@ def read(words: str) -> Person:
     own = next((each for each in found if each.relation in _SELF), None)
     if own is not None and not children:
         return Person((), own.child, own.relation)
-    return Person(tuple({same_child(child): child for child in children}.values()))
+    return Person(tuple({same_child(child, ""): child for child in children}.values()))
 
 
 def correct(first: Person, reply: str) -> Person:
@@ -93,9 +94,14 @@ def label(person: Person) -> str | None:
     return "、".join(_with_relation(child.name, child.relation) for child in person.children) or None
 
 
-def same_child(child: Child) -> str:
-    """A text that is equal for the same child, however its name is spaced or its characters are written."""
-    return f"{_plain(child.class_number or '')}/{_plain(child.name)}"
+def same_child(child: Child, guardian: str) -> str:
+    """A text that is equal for the same child, however its name is spaced or its characters are written.
+
+    Two guardians' words mean one child when they give the class number too, or a whole name; a given name alone (ゆい)
+    belongs to many, and stays the guardian's own."""
+    name = _plain(child.name)
+    known = child.class_number or " " in child.name.strip() or len(name) >= _WHOLE_NAME
+    return "/".join((_plain(child.class_number or ""), name, "" if known else guardian))
 
 
 def _completed(before: Child, after: Child) -> Child:

@@ -133,7 +133,7 @@ async def name(
 ) -> None:
     """Write down who he says he is: his children in the group, how lists show him, and his own words."""
     # In one order, so that two parents who name the same children never wait for each other.
-    children = {vault.child_lookup(unit, naming.same_child(each)): each for each in person.children}
+    children = {vault.child_lookup(unit, naming.same_child(each, str(member))): each for each in person.children}
     for lookup, child in sorted(children.items(), key=lambda item: item[0]):
         number = await _child(connection, vault, unit, lookup, child)
         guard = {"member": member, "child": number, "group": group, "relation": child.relation}
@@ -162,7 +162,9 @@ async def names_new_child(
         return False
     rows = await connection.execute(_KNOWN_CHILDREN, {"member": member, "group": group})
     known = {bytes(lookup) for lookup in rows.scalars()}
-    return any(vault.child_lookup(unit, naming.same_child(child)) not in known for child in person.children)
+    return any(
+        vault.child_lookup(unit, naming.same_child(child, str(member))) not in known for child in person.children
+    )
 
 
 async def is_poster(connection: AsyncConnection, unit: str, group: str, member: int) -> bool:
