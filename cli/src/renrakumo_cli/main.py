@@ -2,7 +2,7 @@
 
 import typer
 
-from renrakumo_cli.commands import bus, classify, doctor, keys, up
+from renrakumo_cli.commands import accounts, bus, classify, doctor, keys, send_test, up
 
 app = typer.Typer(
     help="Run and look after Renrakumo.",
@@ -14,5 +14,9 @@ app = typer.Typer(
 app.add_typer(up.app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(bus.app, name="bus")
+app.add_typer(accounts.operator, name="operator")
+app.add_typer(accounts.unit, name="unit")
+app.add_typer(accounts.administrator, name="administrator")
 app.add_typer(doctor.app)
+app.add_typer(send_test.app)
 app.add_typer(classify.app)

@@ -77,7 +77,7 @@ Renrakumo runs ({seconds:.1f} s).
   health      {health}
   state       {configuration.state}   (logs/, secrets/)
 
-  The first account:  .venv/bin/renrakumo account operator --help
+  The first account:  .venv/bin/renrakumo operator create LOGIN
   Is all well?        .venv/bin/renrakumo doctor
   Stop                Ctrl-C
 """
