@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
 import typer
 from sqlalchemy.exc import DBAPIError
@@ -71,7 +71,7 @@ def create_administrator(
     unit_code: str = typer.Argument(metavar="UNIT"),
     login: str = typer.Argument(),
     role: str = typer.Option("administrator", help="administrator, sender or viewer."),
-    group: list[str] = typer.Option([], help="For a sender: the groups to send to; repeat for more."),  # noqa: B008
+    group: list[str] = typer.Option([], help="For a sender: the groups to send to; repeat for more."),
     as_json: bool = _JSON,
 ) -> None:
     """Make an account of a unit; shows its password and TOTP secret once."""
@@ -119,6 +119,6 @@ def _show(values: dict[str, Any], as_json: bool) -> None:
         typer.echo("\nWrite the password and the TOTP secret down now: they are not shown again.")
 
 
-def _fail(words: str) -> Any:
+def _fail(words: str) -> NoReturn:
     typer.echo(f"renrakumo: {words}", err=True)
     raise typer.Exit(1)

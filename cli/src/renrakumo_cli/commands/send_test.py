@@ -3,7 +3,7 @@
 import asyncio
 import os
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import NoReturn
 
 import nats.errors
 import typer
@@ -94,6 +94,6 @@ async def _send(login: BusLogin, batch: DeliveryBatch, wait: float) -> CopyOutco
     raise TimeoutError
 
 
-def _fail(words: str, code: int = 1) -> Any:
+def _fail(words: str, code: int = 1) -> NoReturn:
     typer.echo(f"renrakumo: {words}", err=True)
     raise typer.Exit(code)
