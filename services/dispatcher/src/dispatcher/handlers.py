@@ -32,6 +32,7 @@ from runtime.sealing import Opener, Sealer
 
 CONTENT_PATIENCE = timedelta(minutes=10)
 CONTENT_SECONDS = 20.0
+IN_HAND_SECONDS = 5.0
 ITSELF = "dispatcher"
 
 log = get_logger(__name__)
@@ -89,10 +90,21 @@ class Postman:
         self._carriers = carriers
         self._timing = timing
         self._stopping = stopping
+        self._at_work: set[str] = set()
 
     async def work(self, batch: DeliveryBatch) -> None:
         """See the module. Raises PermanentError when the batch cannot be read, Postponed when it shall come again,
         BusUnavailable when the bus went away before it was settled."""
+        if batch.batch in self._at_work:
+            # The same batch a second time (the bus forgot its id): let the first come to its end.
+            raise Postponed("batch_already_in_hand", IN_HAND_SECONDS)
+        self._at_work.add(batch.batch)
+        try:
+            await self._work(batch)
+        finally:
+            self._at_work.discard(batch.batch)
+
+    async def _work(self, batch: DeliveryBatch) -> None:
         policy, slots = self._carriers.of(batch.carrier)
         async with slots.enter(batch.lane):
             if self._stopping.is_set():

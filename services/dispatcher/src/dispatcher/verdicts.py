@@ -41,7 +41,7 @@ class Rule:
 
     def fits(self, reply: Reply, carrier: str) -> bool:
         return (
-            str(reply.code).startswith(self.codes)
+            f"{reply.code:03}".startswith(self.codes)
             and (self.stages is None or reply.stage in self.stages)
             and (self.carriers is None or carrier in self.carriers)
             and (self.enhanced is None or re.fullmatch(self.enhanced, reply.enhanced or "") is not None)
