@@ -8,6 +8,7 @@ from contracts.events import RegistrationCompleted, RegistrationOpened, Registra
 from contracts.requests import InviteAsk, MembersAsk, MembersPage
 from registry import handlers
 from registry.handlers.questions import page
+from registry.store.members import ORIGINAL
 from runtime.errors import PermanentError
 from runtime.ids import new_id
 from tests.registry.house import NO_REPLY, House, only, single
@@ -114,6 +115,15 @@ async def test_one_address_may_be_in_several_groups_and_units(house: House) -> N
     (found,) = (await members(house)).members
     assert found.groups == ("g1", "g2")
     assert len(await house.rows("SELECT * FROM addresses")) == 1
+
+
+async def test_entering_a_further_group_without_a_name_keeps_the_one_that_is_known(house: House) -> None:
+    member = await house.register(HANAKO, "15 山田 太郎 母")
+    opened = single(await house.entry(HANAKO, group="g2"), RegistrationOpened)
+    completed = single(await house.reply(opened.registration), RegistrationCompleted)
+    assert house.to(completed.to).fields == {"understood": "山田 太郎（母）"}
+    ((key_id, blob),) = await house.rows("SELECT original_key_id, original FROM members WHERE id = :id", id=member)
+    assert house.context.vault.unlock(key_id, blob, ORIGINAL, member) == "15 山田 太郎 母"
 
 
 async def test_two_guardians_of_one_child_share_it(house: House) -> None:

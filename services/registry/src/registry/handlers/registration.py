@@ -212,16 +212,16 @@ async def _complete(
     unit, group = event.unit, found.group
     member = await members.join(connection, unit=unit, address_id=held.id, group=group, at=now)
     await addresses.revive(connection, held.id, event.occurred_at)
-    person = Person()
+    shown = ""
     if named:
         first = naming.read(found.words)
         person = naming.correct(first, reply)
         original = found.words if person == first else f"{found.words}\n\n{reply}".strip()
-        await members.name(
+        known = await members.name(
             connection, context.vault, unit=unit, member=member, group=group, person=person, original=original
         )
+        shown = naming.understood(person) or known
     await pending.close_registration(connection, found.id, "done")
-    shown = naming.understood(person)
     completed = RegistrationCompleted(
         id=f"{event.id}/registration-completed",
         occurred_at=now,

@@ -14,6 +14,8 @@ from runtime.ids import new_id
 NAME = "members.name"
 ORIGINAL = "members.original"
 CHILD_NAME = "children.name"
+MAX_ORIGINAL = 10_000
+"""Characters kept of a person's own words; of more, the newest."""
 
 _AT = text("SELECT id, address_id, left_at FROM members WHERE unit = :unit AND address_id = :address")
 _BY_ID = text("SELECT id, address_id, left_at FROM members WHERE unit = :unit AND id = :member")
@@ -50,6 +52,7 @@ _END_POSTERS = text("""
 """)
 _SET_NAME = text("UPDATE members SET name_key_id = :key_id, name = :name WHERE id = :member")
 _SET_ORIGINAL = text("UPDATE members SET original_key_id = :key_id, original = :original WHERE id = :member")
+_ORIGINAL = text("SELECT original_key_id, original FROM members WHERE id = :member")
 _CHILD = text("SELECT id FROM children WHERE lookup = :lookup FOR KEY SHARE")
 _ADD_CHILD = text("""
     INSERT INTO children (id, unit, lookup, name_key_id, name, class_number)
@@ -130,8 +133,9 @@ async def name(
     group: str,
     person: Person,
     original: str,
-) -> None:
-    """Write down who he says he is: his children in the group, how lists show him, and his own words."""
+) -> str:
+    """Write down who he says he is: his children in the group, how lists show him, and his own words, after those of
+    before. Returns how lists show him, empty when nothing is known."""
     # In one order, so that two parents who name the same children never wait for each other.
     children = {vault.child_lookup(unit, naming.same_child(each, str(member))): each for each in person.children}
     for lookup, child in sorted(children.items(), key=lambda item: item[0]):
@@ -142,8 +146,13 @@ async def name(
     if shown is not None:
         key_id, blob = vault.lock(shown, NAME, member)
         await connection.execute(_SET_NAME, {"member": member, "key_id": key_id, "name": blob})
-    key_id, blob = vault.lock(original, ORIGINAL, member)
-    await connection.execute(_SET_ORIGINAL, {"member": member, "key_id": key_id, "original": blob})
+    if original.strip():
+        row = (await connection.execute(_ORIGINAL, {"member": member})).one()
+        before = vault.unlock_optional(row.original_key_id, row.original, ORIGINAL, member)
+        words = f"{before}\n\n{original}" if before and original not in before else original
+        key_id, blob = vault.lock(words[-MAX_ORIGINAL:], ORIGINAL, member)
+        await connection.execute(_SET_ORIGINAL, {"member": member, "key_id": key_id, "original": blob})
+    return shown or ""
 
 
 async def guarded(connection: AsyncConnection, vault: Vault, member: int) -> Person:
