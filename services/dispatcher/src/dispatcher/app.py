@@ -5,13 +5,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from contracts.base import CARRIERS
-from dispatcher import consumers
+from dispatcher import NAME, consumers
 from dispatcher.carriers import policy_of
 from dispatcher.client import Connector
 from dispatcher.content import Press
 from dispatcher.copies import Stationery
 from dispatcher.delivery import HopDelivery
-from dispatcher.handlers import ITSELF, Carriers, Postman, Timing
+from dispatcher.handlers import Carriers, Postman, Timing
 from dispatcher.lanes import Slots
 from dispatcher.mx import MxLookup, SystemDns
 from dispatcher.pacing import Pauses
@@ -31,7 +31,7 @@ async def setup(service: Service, settings: Settings, *, now: Callable[[], datet
     """Connect and register everything on `service`."""
     bus = await service.connect_bus()
     store = BusStore(bus)
-    opener = Opener(ITSELF, settings.seal_private_keys)
+    opener = Opener(NAME, settings.seal_private_keys)
     stationery = Stationery(settings.base_domain, settings.token_keys.current[1], settings.public_url)
     pool = Pool(Connector(settings.helo_name or settings.base_domain).open)
     policies = {name: policy_of(name) for name in CARRIERS}

@@ -64,7 +64,15 @@ class Session:
         return not self._broken and self._smtp.is_connected
 
     async def send(self, envelope: Envelope) -> Reply:
-        """Offer one copy; the reply that decided. Raises ConnectionLost with the stage it happened at."""
+        """Offer one copy; the reply that decided. Raises ConnectionLost with the stage it happened at. Whatever else
+        ends it early (a stop in the middle) ends the session."""
+        try:
+            return await self._send(envelope)
+        except BaseException:
+            self.drop()
+            raise
+
+    async def _send(self, envelope: Envelope) -> Reply:
         sender, recipient = envelope.sender.encode("ascii"), envelope.recipient.encode("ascii")
         reply = await self._command("mail", b"MAIL", b"FROM:<" + sender + b">")
         if not reply.accepted:
@@ -116,9 +124,6 @@ class Session:
         except (SMTPException, OSError):
             # Without "from": a malformed reply may hold the address.
             raise self._lost("connection lost", stage) from None
-        except BaseException:
-            self.drop()
-            raise
         return read_reply(stage, answer.code, answer.message, self.host)
 
     async def _refused(self, reply: Reply) -> Reply:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from contracts.events.delivery import CopyOutcome, DeliveryBatch, DeliverySettled
 from contracts.sealed import RecipientCard, RecipientCards
-from dispatcher import metrics
+from dispatcher import NAME, metrics
 from dispatcher.carriers import CarrierPolicy
 from dispatcher.content import ContentMissing, Press
 from dispatcher.delivery import HopDelivery, Job, Letter
@@ -33,7 +33,6 @@ from runtime.sealing import Opener, Sealer
 CONTENT_PATIENCE = timedelta(minutes=10)
 CONTENT_SECONDS = 20.0
 IN_HAND_SECONDS = 5.0
-ITSELF = "dispatcher"
 
 log = get_logger(__name__)
 
@@ -226,6 +225,6 @@ class Postman:
                 "id": f"{batch.batch}/{attempt}",
                 "occurred_at": now,
                 "attempt": attempt,
-                "recipients": self._sealer.seal(RecipientCards(cards=left), ITSELF),
+                "recipients": self._sealer.seal(RecipientCards(cards=left), NAME),
             }
         )

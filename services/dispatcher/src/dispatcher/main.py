@@ -1,7 +1,7 @@
 """Process entry: settings, then the service's life."""
 
+from dispatcher import NAME
 from dispatcher.app import setup
-from dispatcher.handlers import ITSELF
 from dispatcher.settings import Settings
 from runtime import lifecycle
 from runtime.settings import load
@@ -10,7 +10,7 @@ from runtime.settings import load
 def main() -> None:
     """Run the dispatcher until it is told to stop. Ends by SystemExit."""
     settings = load(Settings)
-    lifecycle.run(ITSELF, settings, lambda service: setup(service, settings))
+    lifecycle.run(NAME, settings, lambda service: setup(service, settings))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, PlainValidator, field_validator
 from pydantic_settings import NoDecode
 
-from dispatcher.handlers import ITSELF
+from dispatcher import NAME
 from dispatcher.routes import RouteTable, parse_routes
 from runtime.settings import CipherKeysSetting, KeyRingSetting, PublicKeysSetting, ServiceSettings
 
@@ -59,6 +59,6 @@ class Settings(ServiceSettings):
     @field_validator("seal_public_keys")
     @classmethod
     def _own_key(cls, value: Mapping[str, tuple[str, bytes]]) -> Mapping[str, tuple[str, bytes]]:
-        if ITSELF not in value:
+        if NAME not in value:
             raise ValueError("needs an entry for dispatcher")
         return value
