@@ -40,6 +40,7 @@ CREATE TABLE ledger.sent_copies (
     updated_at timestamptz NOT NULL
 );
 CREATE INDEX sent_copies_message ON ledger.sent_copies (message, copy_ref);
+CREATE INDEX sent_copies_child ON ledger.sent_copies (message, child) WHERE child IS NOT NULL;
 CREATE TABLE ledger.attempts (
     copy_ref bigint,
     wave integer,

@@ -1,0 +1,59 @@
+"""What receipts and the info site read of the office is there, as its migration makes it, and nothing else is."""
+
+import asyncpg
+import pytest
+
+from info_site.store import read_boards
+from receipts import store
+from runtime.ciphers import FieldCipher
+from runtime.database import create_engine
+from runtime.errors import CipherError
+from runtime.keys import KeyRing
+from runtime.migrations import upgrade
+from tests.support.servers import Databases
+
+CIPHER = FieldCipher(KeyRing({"c1": b"k" * 32}))
+
+
+@pytest.fixture
+async def office(fresh_databases: Databases) -> Databases:
+    """The office's own tables, with one school."""
+    upgrade(fresh_databases.general_url("admin_api"), "admin_api", "office")
+    upgrade(fresh_databases.general_url("receipts"), "receipts", "ledger")
+    connection = await asyncpg.connect(fresh_databases.general_url("admin_api"))
+    await connection.execute("INSERT INTO office.units (code, name, receipts) VALUES ('aoba', 'あおば小学校', true)")
+    for number, state in ((1, "approved"), (2, "held")):
+        subject, sent = (CIPHER.encrypt(word, context=f"office.messages.{word}") for word in ("subject", "sent_text"))
+        await connection.execute(
+            "INSERT INTO office.messages (id, unit, lane, kind, subject_key_id, subject_blob, body_key_id, body_blob, "
+            "sent_key_id, sent_text, asks, choices, about_child, publish, state) VALUES "
+            "($1, 'aoba', 'ordinary', 'broadcast', $2, $3, 'c1', '', $4, $5, 'choice', '{良好,発熱}', true, false, $6)",
+            number, *subject, *sent, state,
+        )  # fmt: skip
+    await connection.close()
+    return fresh_databases
+
+
+async def test_receipts_reads_what_was_sent_and_only_that(office: Databases) -> None:
+    engine = create_engine(office.general_url("receipts"), service="receipts")
+    async with engine.connect() as connection:
+        sent = await store.sent_message(connection, CIPHER, unit="aoba", message=1)
+        assert sent is not None
+        assert (sent.asks, sent.choices, sent.subject, sent.text) == (
+            "choice",
+            ("良好", "発熱"),
+            "subject",
+            "sent_text",
+        )
+        assert await store.sent_message(connection, CIPHER, unit="midori", message=1) is None
+        assert await store.sent_message(connection, CIPHER, unit="aoba", message=2) is None
+        with pytest.raises(CipherError):
+            await store.sent_message(connection, FieldCipher(KeyRing({"c1": b"o" * 32})), unit="aoba", message=1)
+    await engine.dispose()
+
+
+async def test_the_info_site_reads_the_boards(office: Databases) -> None:
+    engine = create_engine(office.general_url("info_site"), service="info-site")
+    boards = await read_boards(engine)
+    await engine.dispose()
+    assert {unit: board.name for unit, board in boards.by_unit.items()} == {"aoba": "あおば小学校"}
