@@ -1,0 +1,66 @@
+"""Settings that are missing or wrong are named, never shown."""
+
+import base64
+
+import pytest
+
+from dispatcher.settings import Settings
+from runtime.settings import load
+
+KEY = base64.b64encode(b"k" * 32).decode()
+GOOD = {
+    "NATS_URL": "nats://127.0.0.1:4222",
+    "NATS_USER": "dispatcher",
+    "NATS_PASSWORD": "pw",
+    "BASE_DOMAIN": "renraku.example",
+    "ROUTES": "*=mx",
+    "TOKEN_KEYS": f"t1:{KEY}",
+    "SEAL_PRIVATE_KEYS": f"d1:{KEY}",
+    "SEAL_PUBLIC_KEYS": f"dispatcher:d1:{KEY}",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in GOOD.items():
+        monkeypatch.setenv(f"RENRAKUMO_{name}", value)
+    return monkeypatch
+
+
+def test_what_is_optional_may_be_left_out_or_empty(environment: pytest.MonkeyPatch) -> None:
+    for name in ("PUBLIC_URL", "HELO_NAME", "RETRY_PLAN"):
+        environment.setenv(f"RENRAKUMO_{name}", "")
+    settings = load(Settings)
+    assert (settings.public_url, settings.helo_name, settings.retry_plan) == (None, None, None)
+    environment.setenv("RENRAKUMO_RETRY_PLAN", "2, 5,10")
+    environment.setenv("RENRAKUMO_PUBLIC_URL", "https://info.example/")
+    settings = load(Settings)
+    assert (settings.public_url, settings.retry_plan) == ("https://info.example", (2.0, 5.0, 10.0))
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("ROUTES", None),
+        ("ROUTES", "*=smtp://user:geheim@host:587?starttls=perhaps"),
+        ("RETRY_PLAN", "soon"),
+        ("RETRY_PLAN", "-1"),
+        ("PUBLIC_URL", "ftp://geheim"),
+        ("HELO_NAME", "geheim_name!"),
+        ("SEAL_PUBLIC_KEYS", f"registry:r1:{KEY}"),
+        ("TOKEN_KEYS", None),
+    ],
+)
+def test_a_wrong_one_ends_the_process_with_its_name(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str | None
+) -> None:
+    if value is None:
+        environment.delenv(f"RENRAKUMO_{name}")
+    else:
+        environment.setenv(f"RENRAKUMO_{name}", value)
+    with pytest.raises(SystemExit) as end:
+        load(Settings)
+    shown = capsys.readouterr().err
+    assert end.value.code == 78
+    assert f"RENRAKUMO_{name}" in shown
+    assert "geheim" not in shown
