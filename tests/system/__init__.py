@@ -1,0 +1,1 @@
+"""Proofs on real processes: the whole house, killed, searched and deceived."""
