@@ -5,7 +5,6 @@ import random
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -57,7 +56,7 @@ async def door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalS
 async def known_to(stack: LocalStack, address: str) -> None:
     """Wait until the door knows this recipient."""
     async with asyncio.timeout(30):
-        while not (await talk(stack, f"MAIL FROM:<{sender_of(0)}>", f"RCPT TO:<{address}>"))[-1].accepted:
+        while not (await talk(stack, f"MAIL FROM:<{sender_of(0)}>", f"RCPT TO:<{address}>"))[-1].accepted:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
 
