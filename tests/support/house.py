@@ -9,6 +9,7 @@ every route leads to a simulator.
 """
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -26,6 +27,7 @@ from tests.support.parents import Parents
 from tests.support.people import Parent
 
 BASE_DOMAIN = "renrakumo.example"
+NOBODY = "127.0.0.1:9"
 SETTINGS = {
     "RENRAKUMO_BASE_DOMAIN": BASE_DOMAIN,
     "RENRAKUMO_RETRY_PLAN": "1,1,2,2,3,3,5,5,5,10",
@@ -59,21 +61,27 @@ class House:
         people: Sequence[Parent] = (),
         settings: Mapping[str, str] | None = None,
         extra: Mapping[str, Mapping[str, str]] | None = None,
+        ports: Mapping[str, int] | None = None,
+        routes: Mapping[str, str] | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> Self:
         """Start everything and wait until it is ready. `carriers`: behaviour by name, default accepts; `extra`: more
-        variables for one service."""
+        variables for one service; `ports`: chosen beforehand, by variable; `routes`: more domains with their host:port.
+        Mail to any other domain finds nobody."""
         exits = AsyncExitStack()
         try:
             simulators = {}
             for name, domains in DOMAINS.items():
                 simulator = CarrierSimulator(name, behaviour=(carriers or {}).get(name), domains=domains)
                 simulators[name] = await exits.enter_async_context(simulator)
-            routes = ",".join(
-                f"{domain}=127.0.0.1:{simulators[name].port}" for name, domains in DOMAINS.items() for domain in domains
-            )
-            chosen = {**SETTINGS, "RENRAKUMO_ROUTES": routes, **(settings or {})}
-            stack = LocalStack(Configuration.for_trial(state, chosen), extra=extra, say=say)
+            hosts = {
+                domain: f"127.0.0.1:{simulators[name].port}" for name, domains in DOMAINS.items() for domain in domains
+            } | {"*": NOBODY, **(routes or {})}
+            told = ",".join(f"{domain}={host}" for domain, host in hosts.items())
+            chosen = {**SETTINGS, "RENRAKUMO_ROUTES": told, **(settings or {})}
+            configuration = Configuration.for_trial(state, chosen)
+            configuration = dataclasses.replace(configuration, ports={**configuration.ports, **(ports or {})})
+            stack = LocalStack(configuration, extra=extra, say=say)
             await stack.start()
             exits.push_async_callback(stack.stop)
             parents = Parents(people, "127.0.0.1", stack.port("RENRAKUMO_SMTP_PORT"))
