@@ -25,8 +25,8 @@ from .people import AnswerForm, Child, Habits, Parent, Relation, Survey
 
 __all__ = ["Act", "ActKind", "AnswerForm", "Child", "Habits", "Parent", "Parents", "Relation", "Survey", "make_crowd"]
 
-SEND_ATTEMPTS = 8
-RETRY_SECONDS = 0.5
+SEND_ATTEMPTS = 40
+RETRY_SECONDS = (0.5, 1.0, 1.5, 2.0)
 CONNECTIONS = 20
 
 
@@ -283,7 +283,7 @@ class Parents:
             if answer.accepted or answer.code >= 500:
                 break
             if attempt < SEND_ATTEMPTS:
-                await asyncio.sleep(RETRY_SECONDS * attempt)
+                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1])
         act = Act(kind, parent, words, mail.recipient, answer.code, answer.text, child, survey)
         self.acts.append(act)
         if not answer.accepted:
