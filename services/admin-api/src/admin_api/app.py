@@ -1,0 +1,88 @@
+"""Where the office is put together: database, bus, the web application, the consumer of events, the outbox's relay."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from admin_api import security, tables
+from admin_api.clients import BusVerbs, Contents, Registry
+from admin_api.consumers import EventConsumer
+from admin_api.handlers.context import Books, Office
+from admin_api.routes import web
+from admin_api.settings import SERVICE, OfficeSettings, Settings
+from contracts.streams import ADMIN_API_EVENTS
+from runtime import database
+from runtime.ciphers import FieldCipher, KeyedHash
+from runtime.lifecycle import Service
+from runtime.logs import get_logger
+from runtime.redaction import reason_of
+from runtime.relay import OutboxRelay
+from runtime.sealing import Sealer
+from runtime.web import serve
+
+CONCURRENCY = 4
+POOL = 12
+FORGET_EVERY = 6 * 3600.0
+REMEMBER = timedelta(days=35)
+"""Longer than the stream of events keeps them."""
+
+log = get_logger(__name__)
+
+
+async def set_up(service: Service, settings: Settings) -> None:
+    """Wire everything; the web side opens once bus and database are there."""
+    engine = database.create_engine(settings.general_database_url, service=SERVICE, pool_size=POOL)
+    service.on_close(engine.dispose)
+    service.health.add("database", lambda: database.check(engine))
+    bus = await service.connect_bus()
+    await database.wait_until_up(engine)
+    office = build(settings, engine, bus)
+    app = web.build(office, cookie_secure=settings.cookie_secure)
+
+    async def serve_web(stop: asyncio.Event) -> None:
+        await serve(
+            app, host=settings.web_host, port=settings.web_port, variable="RENRAKUMO_WEB_PORT", stop=stop, ws="none"
+        )
+
+    async def forget(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                async with engine.begin() as connection:
+                    await office.books.inbox.forget(connection, REMEMBER)
+            except Exception as error:  # mere tidying: it can wait for the next time
+                log.warning("old_events_not_forgotten", reason=reason_of(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), FORGET_EVERY)
+
+    service.consume(bus, ADMIN_API_EVENTS, EventConsumer(office), concurrency=CONCURRENCY)
+    service.task("outbox relay", OutboxRelay(engine, tables.outbox, bus).run)
+    service.task("web", serve_web)
+    service.task("forget", forget)
+
+
+def build(settings: Settings, engine: AsyncEngine, bus: BusVerbs) -> Office:
+    """The office's work on this database and bus, with the keys of these settings."""
+    sealer = Sealer(settings.seal_public_keys)
+    return Office(
+        books=Books.open(engine, FieldCipher(settings.content_keys)),
+        registry=Registry(bus),
+        contents=Contents(bus, sealer),
+        sealer=sealer,
+        hash_secret=security.post_secret_hasher(KeyedHash(settings.post_secret_key.value)),
+        base_domain=settings.base_domain,
+        session_idle=settings.session_idle,
+        session_life=settings.session_life,
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_books(settings: OfficeSettings) -> AsyncIterator[Books]:
+    """The books alone, for a command of the operator."""
+    engine = database.create_engine(settings.general_database_url, service="operator", pool_size=1)
+    try:
+        yield Books.open(engine, FieldCipher(settings.content_keys))
+    finally:
+        await engine.dispose()

@@ -1,0 +1,1 @@
+"""What the office does, one file an idea: plain async functions that know neither HTTP nor NATS."""

@@ -1,0 +1,241 @@
+"""Messages on their way out: written, approved, cancelled, sent again to those who have not answered.
+
+Approving puts the content, sealed for dispatcher, into its bucket first, and then commits the state together with
+`message.approved` in the outbox: nobody ever hears of a message whose content is not there.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from admin_api.errors import Conflict, Forbidden, Unacceptable
+from admin_api.handlers.context import Office
+from admin_api.handlers.reading import visible
+from admin_api.handlers.units import require, require_groups
+from admin_api.model import Asks, Caller, OfficeLane, compose
+from admin_api.store import ledger, messages, news
+from admin_api.store.messages import Message
+from admin_api.store.units import Unit
+from contracts.events import MessageApproved, PostClosed
+from contracts.requests import AudienceSize
+from contracts.sealed import MessageContent
+from runtime.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message as it was written at the screen. Texts are plain already."""
+
+    subject: str
+    text: str
+    groups: tuple[str, ...] | None = None
+    members: tuple[int, ...] | None = None
+    lane: OfficeLane = "ordinary"
+    asks: Asks = "none"
+    choices: tuple[str, ...] = ()
+    about_child: bool = False
+    expires_at: datetime | None = None
+    publish: bool = False
+
+
+async def create(office: Office, who: Caller, unit: str, draft: Draft, *, send: bool) -> Message:
+    """Keep a message as a draft, or send it at once. Registry isn't asked: an urgent message leaves without it, too."""
+    now = office.books.clock()
+    if not who.reaches(draft.groups, draft.members):
+        raise Forbidden("You may write to your own groups only.")
+    if draft.expires_at is not None and draft.expires_at <= now:
+        raise Unacceptable("expires_at", "This moment has passed.")
+    async with office.books.engine.connect() as connection:
+        held = await require(connection, unit)
+        await require_groups(connection, unit, draft.groups, "groups")
+    if draft.about_child and not held.receipts:
+        raise Conflict("no-receipts-option", "Without the receipts option the unit knows no children.")
+    message = Message(
+        id=new_id(),
+        unit=unit,
+        sent_text=compose(draft.text, asks=draft.asks, choices=draft.choices, about_child=draft.about_child),
+        kind="broadcast" if draft.members is None else "individual",
+        created_at=now,
+        created_by=who.account,
+        **{field.name: getattr(draft, field.name) for field in dataclasses.fields(draft)},
+    )
+    if send:
+        message = dataclasses.replace(message, state="approved", approved_at=now, waves=1)
+        await prepare(office, held, message)
+    action = "message.sent" if send else "message.drafted"
+    async with office.books.change(who.actor, action, f"message/{message.id}", unit=unit) as connection:
+        await messages.add(connection, office.books.cipher, message)
+        if send:
+            await announce(office, connection, message)
+    return message
+
+
+async def approve(office: Office, who: Caller, unit: str, number: int) -> Message:
+    """Send a draft, or a phone post that waits for its sender's reply (who is told so). Conflict when it was sent or
+    cancelled before."""
+    books = office.books
+    async with books.engine.connect() as connection:
+        held = await require(connection, unit)
+        message = await visible(office, connection, who, unit, number)
+    _open(message)
+    if message.expires_at is not None and message.expires_at <= books.clock():
+        raise Conflict("expired", "The moment after which it must not be sent has passed.")
+    reached = await _reached(office, who.actor, message) if message.state == "held" else 0
+    await prepare(office, held, message)
+    async with books.change(who.actor, "message.approved", f"message/{number}", unit=unit) as connection:
+        message = _open(await visible(office, connection, who, unit, number, lock=True))
+        message = await release(office, connection, message)
+        await _tell_poster(office, connection, message, "sent", reached)
+    return message
+
+
+async def cancel(office: Office, who: Caller, unit: str, number: int) -> Message:
+    """Never send it. Conflict once it was sent."""
+    async with office.books.change(who.actor, "message.cancelled", f"message/{number}", unit=unit) as connection:
+        message = _open(await visible(office, connection, who, unit, number, lock=True))
+        await messages.settle_state(connection, number, "cancelled")
+        message = dataclasses.replace(message, state="cancelled")
+        await _tell_poster(office, connection, message, "cancelled", 0)
+    return message
+
+
+async def resend(office: Office, who: Caller, unit: str, number: int) -> tuple[Message, int]:
+    """Send the same copies again to those who have not answered; returns how many. A child for whom one guardian
+    answered needs no other. Conflict when it asks for no answer, hasn't been sent, or nobody is left."""
+    books = office.books
+    async with books.engine.connect() as connection:
+        held = await require(connection, unit)
+        message = await visible(office, connection, who, unit, number)
+    if message.state != "approved":
+        raise Conflict("not-sent", "It has not been sent yet.")
+    if message.asks == "none":
+        raise Conflict("asks-nothing", "This message asks for no answer.")
+    if message.expires_at is not None and message.expires_at <= books.clock():
+        raise Conflict("expired", "The moment after which it must not be sent has passed.")
+    await prepare(office, held, message)
+    async with books.change(who.actor, "message.resent", f"message/{number}", unit=unit) as connection:
+        await visible(office, connection, who, unit, number, lock=True)
+        copies = await ledger.open_copies(connection, unit, number)
+        if not copies:
+            raise Conflict("nobody-left", "Nobody is left who has not answered.")
+        wave = await messages.next_wave(connection, number)
+        message = dataclasses.replace(message, waves=wave)
+        await announce(office, connection, message, tuple(copies))
+    return message, len(copies)
+
+
+async def audience(
+    office: Office,
+    who: Caller,
+    unit: str,
+    *,
+    groups: tuple[str, ...] | None,
+    members: tuple[int, ...] | None,
+    about_child: bool,
+) -> AudienceSize:
+    """How many a message would reach."""
+    if not who.reaches(groups, members):
+        raise Forbidden("You may write to your own groups only.")
+    async with office.books.engine.connect() as connection:
+        await require(connection, unit)
+        await require_groups(connection, unit, groups, "groups")
+    return await office.registry.audience(unit, who.actor, groups=groups, members=members, about_child=about_child)
+
+
+async def prepare(office: Office, unit: Unit, message: Message) -> None:
+    """Put the content where dispatcher finds it. Conflict for a unit that is closed."""
+    if not unit.active:
+        raise Conflict("unit-closed", "The unit is closed.")
+    content = MessageContent(from_name=unit.name, subject=message.subject, text=message.sent_text, list_name=unit.name)
+    await office.contents.put(unit.code, message.id, content)
+
+
+async def release(office: Office, connection: AsyncConnection, message: Message) -> Message:
+    """Approve a locked message whose content is prepared, in the caller's transaction."""
+    now = office.books.clock()
+    await messages.settle_state(connection, message.id, "approved", now)
+    message = dataclasses.replace(message, state="approved", approved_at=now, waves=1)
+    await announce(office, connection, message)
+    return message
+
+
+async def announce(
+    office: Office, connection: AsyncConnection, message: Message, copies: tuple[int, ...] | None = None
+) -> None:
+    """Say `message.approved`, and the first time pin a published message to the notice board."""
+    now = office.books.clock()
+    await office.books.outbox.add(
+        connection,
+        MessageApproved(
+            id=f"message/{message.id}/{message.waves}",
+            occurred_at=now,
+            unit=message.unit,
+            message=message.id,
+            wave=message.waves,
+            lane=message.lane,
+            groups=message.groups,
+            members=message.members,
+            copies=copies,
+            about_child=message.about_child,
+            content_key=office.contents.key(message.unit, message.id),
+            expires_at=message.expires_at,
+        ),
+    )
+    if message.publish and message.waves == 1:
+        group = message.groups[0] if message.groups and len(message.groups) == 1 else None
+        notice = news.Notice(
+            id=new_id(),
+            unit=message.unit,
+            group=group,
+            title=message.subject,
+            body=message.text,
+            published_at=now,
+            expires_at=message.expires_at,
+            message=message.id,
+        )
+        await news.add_notice(connection, notice)
+
+
+async def close_post(
+    office: Office, connection: AsyncConnection, event_id: str, message: Message, outcome: str, recipients: int
+) -> None:
+    """Tell a phone poster what became of his post. `outcome` as in `PostClosed`."""
+    if message.addressee is None or message.posted_by is None or not message.groups:
+        return
+    closed = PostClosed.model_validate(
+        {
+            "id": event_id,
+            "occurred_at": office.books.clock(),
+            "unit": message.unit,
+            "group": message.groups[0],
+            "message": message.id,
+            "poster": message.posted_by,
+            "outcome": outcome,
+            "recipients": recipients,
+            "to": message.addressee,
+        }
+    )
+    await office.books.outbox.add(connection, closed)
+
+
+async def _tell_poster(
+    office: Office, connection: AsyncConnection, message: Message, outcome: str, recipients: int
+) -> None:
+    await close_post(office, connection, f"message/{message.id}/closed", message, outcome, recipients)
+
+
+async def _reached(office: Office, actor: str, message: Message) -> int:
+    size = await office.registry.audience(
+        message.unit, actor, groups=message.groups, members=message.members, about_child=message.about_child
+    )
+    return size.people
+
+
+def _open(message: Message) -> Message:
+    if message.state == "approved":
+        raise Conflict("already-sent", "It was sent already.")
+    if message.state == "cancelled":
+        raise Conflict("cancelled", "It was cancelled.")
+    return message

@@ -1,0 +1,142 @@
+"""Messages written on a phone: held until their sender replies to the mail that shows what will go to how many.
+
+    post.recognised -> text and audience from registry -> message held, post.held
+    confirmation.given (post) -> approved, post.closed (sent); too late: expired; once more: already_sent
+    post.refused -> kept for the administrators to see
+Each event changes something once (inbox), in one transaction with what it says.
+"""
+
+from typing import Literal
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from admin_api.handlers import messages as sending
+from admin_api.handlers.context import Office
+from admin_api.model import excerpt, lane_of_post, plain_line, plain_text
+from admin_api.store import messages, news, units
+from admin_api.store.messages import Message
+from contracts.events import ConfirmationGiven, PostHeld, PostRecognised, PostRefused
+from contracts.sealed import CardFields
+from runtime.errors import PermanentError
+from runtime.ids import new_id
+
+ACTOR = "admin-api"
+"""Who asks registry when nobody is at a screen."""
+
+NO_SUBJECT = "お知らせ"
+"""Phones send mail without a subject; a message to parents needs one."""
+
+
+async def recognised(office: Office, event: PostRecognised) -> None:
+    """Hold a post and have its sender asked. PermanentError for a unit, group or post that isn't there any more."""
+    books = office.books
+    async with books.engine.connect() as connection:
+        await _require(connection, event.unit, event.group)
+    post = await office.registry.post(event.unit, ACTOR, event.post)
+    size = await office.registry.audience(event.unit, ACTOR, groups=(event.group,), members=None, about_child=False)
+    subject, text = plain_line(post.subject) or NO_SUBJECT, plain_text(post.text)
+    message = Message(
+        id=new_id(),
+        unit=event.unit,
+        subject=subject,
+        text=text,
+        sent_text=text,
+        lane=lane_of_post(subject),
+        kind="broadcast",
+        created_at=books.clock(),
+        groups=(event.group,),
+        state="held",
+        posted_by=event.poster,
+        addressee=event.to,
+        post=event.post,
+    )
+    shown = CardFields(fields={"subject": subject, "excerpt": excerpt(text)})
+    held = PostHeld(
+        id=f"{event.id}/held",
+        occurred_at=books.clock(),
+        unit=event.unit,
+        group=event.group,
+        message=message.id,
+        poster=event.poster,
+        recipients=size.people,
+        excerpt=office.sealer.seal(shown, "dispatcher"),
+        to=event.to,
+    )
+    async with books.engine.begin() as connection:
+        if not await books.inbox.first_time(connection, PostRecognised.name, event.id):
+            return
+        await messages.add(connection, books.cipher, message)
+        await books.outbox.add(connection, held)
+        await books.audit(
+            connection, f"member/{event.poster}", "message.held", f"message/{message.id}", unit=event.unit
+        )
+
+
+async def confirmed(office: Office, event: ConfirmationGiven) -> None:
+    """The sender replied: send it, unless it is too late or was decided before. Other kinds are not ours."""
+    if event.kind != "post":
+        return
+    books = office.books
+    async with books.engine.connect() as connection:
+        unit = await units.get(connection, event.unit)
+        message = await messages.get(connection, books.cipher, event.unit, event.message_ref)
+    if unit is None or message is None or message.posted_by != event.recipient_ref:
+        raise PermanentError("confirmation_of_an_unknown_post")
+    size = await office.registry.audience(
+        event.unit, ACTOR, groups=message.groups, members=message.members, about_child=message.about_child
+    )
+    if message.state == "held" and not event.expired and unit.active:
+        await sending.prepare(office, unit, message)
+    async with books.engine.begin() as connection:
+        if not await books.inbox.first_time(connection, ConfirmationGiven.name, event.id):
+            return
+        locked = await messages.get(connection, books.cipher, event.unit, message.id, lock=True)
+        assert locked is not None
+        outcome = _outcome(locked, event, unit_active=unit.active)
+        if outcome == "sent":
+            await sending.release(office, connection, locked)
+        elif locked.state == "held":
+            await messages.settle_state(connection, locked.id, "cancelled")
+        await sending.close_post(
+            office,
+            connection,
+            f"{event.id}/closed",
+            locked,
+            outcome,
+            size.people if outcome in ("sent", "already_sent") else 0,
+        )
+        await books.audit(
+            connection,
+            f"member/{event.recipient_ref}",
+            "message.confirmed",
+            f"message/{locked.id}",
+            unit=event.unit,
+            detail={"outcome": outcome},
+        )
+
+
+async def refused(office: Office, event: PostRefused) -> None:
+    """Somebody tried to post who may not: the administrators see that, and nobody gets a mail."""
+    books = office.books
+    async with books.engine.begin() as connection:
+        await _require(connection, event.unit, None)
+        if await books.inbox.first_time(connection, PostRefused.name, event.id):
+            attempt = news.PostAttempt(new_id(), event.unit, event.group, event.reason, event.occurred_at)
+            await news.add_post_attempt(connection, attempt)
+
+
+def _outcome(
+    message: Message, event: ConfirmationGiven, *, unit_active: bool
+) -> Literal["sent", "expired", "already_sent", "cancelled"]:
+    if message.state == "approved":
+        return "already_sent"
+    if event.expired:
+        return "expired"
+    return "sent" if message.state == "held" and unit_active else "cancelled"
+
+
+async def _require(connection: AsyncConnection, unit: str, group: str | None) -> None:
+    if await units.get(connection, unit) is None:
+        raise PermanentError("unknown_unit")
+    if group is not None and await units.group(connection, unit, group) is None:
+        raise PermanentError("unknown_group")

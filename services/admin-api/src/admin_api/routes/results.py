@@ -1,0 +1,126 @@
+"""/v1/units/{unit}/messages/{message}/copies and .../answers: the table of who got it and who answered what."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from admin_api.handlers import reading
+from admin_api.routes.access import MessageReader, OfficeHere
+from admin_api.routes.problems import documented
+from admin_api.routes.types import AfterQuery, Moment, Number, NumberPath, Page, UnitPath, View
+
+router = APIRouter(prefix="/v1/units/{unit}/messages/{message}", tags=["results"])
+
+StateQuery = Annotated[str | None, Query(pattern=r"^[a-z]{1,20}$", description="Only copies in this state.")]
+ManyQuery = Annotated[int, Query(ge=1, le=500, description="Entries of a page at most.")]
+
+
+class CopyView(View):
+    """What became of one copy. `answered`: by a reply to this copy; `settled`: that, or another guardian answered for
+    the same child. Names only where the unit has the receipts option."""
+
+    copy_ref: Number
+    member: Number | None
+    member_name: str | None
+    child: Number | None
+    child_name: str | None
+    carrier: str | None
+    wave: int
+    state: Annotated[str, Field(examples=["delivered"])]
+    code: int | None
+    enhanced: Annotated[str | None, Field(examples=["2.0.0"])]
+    attempts: int
+    updated_at: Moment
+    answered: bool
+    settled: bool
+
+
+class AnswerView(View):
+    """One answer. `latest` is the one that counts for its copy; earlier ones stay. `needs_look`: no choice was
+    recognised beyond doubt, so a person should read `text`."""
+
+    id: Number
+    copy_ref: Number
+    member: Number | None
+    member_name: str | None
+    child: Number | None
+    child_name: str | None
+    received_at: Moment
+    choice: int | None
+    label: Annotated[str | None, Field(examples=["良好"])]
+    needs_look: bool
+    text: str
+    latest: bool
+
+
+@router.get("/copies", summary="Copies of a message", responses=documented(401, 403, 404, 409))
+async def list_copies(
+    unit: UnitPath,
+    message: NumberPath,
+    who: MessageReader,
+    office: OfficeHere,
+    state: StateQuery = None,
+    answered: Annotated[bool | None, Query(description="False: only those who still have to answer.")] = None,
+    after: AfterQuery = None,
+    limit: ManyQuery = 100,
+) -> Page[CopyView]:
+    found, names = await reading.copies(
+        office, who, unit, message, state=state, settled=answered, after=after or 0, limit=limit + 1
+    )
+    shown = found[:limit]
+    items = [
+        CopyView(
+            copy_ref=copy.copy_ref,
+            member=copy.member,
+            member_name=names.members.get(copy.member or 0),
+            child=copy.child,
+            child_name=names.children.get(copy.child or 0),
+            carrier=copy.carrier,
+            wave=copy.wave,
+            state=copy.state,
+            code=copy.code,
+            enhanced=copy.enhanced,
+            attempts=copy.attempts,
+            updated_at=copy.updated_at,
+            answered=copy.answered,
+            settled=copy.settled,
+        )
+        for copy in shown
+    ]
+    return Page[CopyView](items=items, next=shown[-1].copy_ref if len(found) > limit else None)
+
+
+@router.get("/answers", summary="Answers to a message", responses=documented(401, 403, 404, 409))
+async def list_answers(
+    unit: UnitPath,
+    message: NumberPath,
+    who: MessageReader,
+    office: OfficeHere,
+    latest: Annotated[bool | None, Query(description="True: only those that count.")] = None,
+    after: AfterQuery = None,
+    limit: ManyQuery = 100,
+) -> Page[AnswerView]:
+    asked, found, names = await reading.answers(
+        office, who, unit, message, latest=latest, after=after or 0, limit=limit + 1
+    )
+    labels = dict(enumerate(asked.choices, 1))
+    shown = found[:limit]
+    items = [
+        AnswerView(
+            id=answer.id,
+            copy_ref=answer.copy_ref,
+            member=answer.member,
+            member_name=names.members.get(answer.member or 0),
+            child=answer.child,
+            child_name=names.children.get(answer.child or 0),
+            received_at=answer.received_at,
+            choice=answer.choice,
+            label=labels.get(answer.choice or 0),
+            needs_look=answer.needs_look,
+            text=answer.text,
+            latest=answer.latest,
+        )
+        for answer in shown
+    ]
+    return Page[AnswerView](items=items, next=shown[-1].id if len(found) > limit else None)

@@ -1,0 +1,89 @@
+"""Building blocks of requests and answers: numbers as decimal strings, codes, plain texts, pages."""
+
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Path, Query
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
+
+from admin_api.model import plain_line, plain_text
+from contracts.base import GROUP_PATTERN, UNIT_PATTERN
+
+T = TypeVar("T")
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19 and value[0] != "0":
+        number = int(value)
+        if number < 2**63:
+            return number
+    elif isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:
+        return value
+    raise ValueError("must be a decimal number, written as a string")
+
+
+Number = Annotated[
+    int,
+    BeforeValidator(_number),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,17}$", "examples": ["7312098123450001"]}),
+]
+"""An opaque 63-bit number. JSON numbers would lose digits in JavaScript, so it travels as a decimal string."""
+
+UnitText = Annotated[str, Field(pattern=UNIT_PATTERN, examples=["sakura"])]
+GroupText = Annotated[str, Field(pattern=GROUP_PATTERN, examples=["xx1"])]
+UnitPath = Annotated[str, Path(pattern=UNIT_PATTERN, description="Code of the unit.", examples=["sakura"])]
+GroupPath = Annotated[str, Path(pattern=GROUP_PATTERN, description="Code of the group.", examples=["xx1"])]
+NumberPath = Annotated[Number, Path(description="Number, as a decimal string.")]
+AfterQuery = Annotated[Number | None, Query(description="The `next` of the page before.")]
+LimitQuery = Annotated[int, Query(ge=1, le=200, description="Entries of a page at most.")]
+
+
+def _line(value: str) -> str:
+    line = plain_line(value)
+    if not line:
+        raise ValueError("must not be empty")
+    return line
+
+
+def _text(value: str) -> str:
+    text = plain_text(value)
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+Line = Annotated[str, AfterValidator(_line)]
+"""One line of text without control characters, not empty."""
+
+PlainText = Annotated[str, AfterValidator(_text)]
+"""Text with LF line ends, without control characters, not empty."""
+
+Moment = Annotated[AwareDatetime, Field(examples=["2026-04-08T07:30:00+09:00"])]
+
+
+class Body(BaseModel):
+    """What comes in: unknown fields are refused, so that a misspelt one is noticed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class View(BaseModel):
+    """What goes out."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Page(View, Generic[T]):
+    """A part of a list. `next` is the `after` of the part that follows, null at the end."""
+
+    items: list[T]
+    next: Number | None = None
