@@ -23,6 +23,7 @@ from contracts.base import UNIT_PATTERN
 from renrakumo_cli.context import environment_of
 from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.secret_store import SecretsMissing
+from runtime import logs
 from runtime.ciphers import FieldCipher
 from runtime.database import create_engine
 from runtime.settings import load
@@ -91,6 +92,7 @@ def _run(work: Callable[[Books], Awaitable[T]]) -> T:
     except (LocalError, SecretsMissing) as error:
         _fail(str(error))
     settings = load(OfficeSettings)
+    logs.configure("command-line", "WARNING")  # standard output is for the answer
 
     async def run() -> T:
         engine = create_engine(settings.general_database_url, service="cli")
