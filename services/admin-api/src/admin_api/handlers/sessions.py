@@ -41,7 +41,7 @@ async def sign_in(office: Office, login: str, password: str, code: str) -> Signe
     async with books.engine.begin() as connection:
         fresh = await accounts.use_totp(connection, account, step)
         if fresh:
-            await accounts.forget_sessions(connection)
+            await accounts.forget_sessions(connection, now)
             await accounts.open_session(connection, account, security.token_hash(token), now, expires_at)
             await books.audit(
                 connection, attempt.caller.actor, "session.opened", attempt.caller.actor, unit=attempt.caller.unit

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -122,9 +122,9 @@ async def close_session(connection: AsyncConnection, token_hash: bytes) -> None:
     await connection.execute(delete(sessions).where(sessions.c.token_hash == token_hash))
 
 
-async def forget_sessions(connection: AsyncConnection) -> None:
+async def forget_sessions(connection: AsyncConnection, now: datetime) -> None:
     """Delete sessions that have ended."""
-    await connection.execute(delete(sessions).where(sessions.c.expires_at < func.now()))
+    await connection.execute(delete(sessions).where(sessions.c.expires_at < now))
 
 
 def _caller(row: Any) -> Caller:

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import Text, and_, or_, select, update
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admin_api.model import Asks, MessageKind, MessageState, OfficeLane
@@ -108,7 +109,8 @@ async def page(
     if before is not None:
         conditions.append(messages.c.id < before)
     if groups is not None:
-        within = and_(messages.c.groups.is_not(None), messages.c.groups.contained_by(array(groups, type_=Text)))
+        own = sql_cast(list(groups), ARRAY(Text))
+        within = and_(messages.c.groups.is_not(None), messages.c.groups.contained_by(own))
         conditions.append(or_(within, messages.c.created_by == account))
     query = select(messages).where(*conditions).order_by(messages.c.id.desc()).limit(limit)
     return [_message(row, cipher) for row in await connection.execute(query)]
