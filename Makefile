@@ -65,8 +65,9 @@ bench: $(STAMP) ## measure speed, side by side with the peers found on this mach
 soak: $(STAMP) ## run under load for a long time
 	@$(BIN)/python -m tests.soak $(ARGS)
 
-docs: $(STAMP) ## write the JSON schemas of all events to docs/events and the NATS accounts to deploy/nats
+docs: $(STAMP) ## write what follows from the code: event schemas, OpenAPI (docs/), NATS accounts (deploy/nats)
 	@$(BIN)/python -m contracts.export docs/events
+	@$(BIN)/python -m admin_api.routes.export docs/openapi.json
 	@$(BIN)/renrakumo bus accounts > deploy/nats/accounts.conf
 
 lock: ## pin all dependencies anew (needs an installed .venv)

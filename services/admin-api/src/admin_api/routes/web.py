@@ -31,6 +31,14 @@ _TAGS = (
 
 def build(office: Office, *, cookie_secure: bool) -> FastAPI:
     """The application for this office."""
+    app = bare()
+    app.state.office = office
+    app.state.cookie_secure = cookie_secure
+    return app
+
+
+def bare() -> FastAPI:
+    """The application without an office behind it: enough to say what it offers."""
     app = FastAPI(
         title="Renrakumo office",
         version="1",
@@ -39,8 +47,6 @@ def build(office: Office, *, cookie_secure: bool) -> FastAPI:
         generate_unique_id_function=_operation,
         redoc_url=None,
     )
-    app.state.office = office
-    app.state.cookie_secure = cookie_secure
     for module in (session, units, members, messages, results, board):
         app.include_router(module.router)
     problems.install(app)
