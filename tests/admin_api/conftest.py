@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.admin_api.desk import Desk, migrate, open_desk
+from tests.admin_api.ledger import Ledger
 from tests.support.servers import Databases
 
 
@@ -22,3 +23,9 @@ async def desk(bare: Desk) -> Desk:
     """An office with two units; sakura has names, answers and the groups xx1 and xx2."""
     await bare.furnish()
     return bare
+
+
+@pytest.fixture
+def ledger(desk: Desk) -> Ledger:
+    """Receipts' side of the database."""
+    return Ledger(desk)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,7 +11,7 @@ from admin_api.clients import BusVerbs, Contents, Registry
 from admin_api.consumers import EventConsumer
 from admin_api.handlers.context import Books, Office
 from admin_api.routes import web
-from admin_api.settings import SERVICE, OfficeSettings, Settings
+from admin_api.settings import SERVICE, Settings
 from contracts.streams import ADMIN_API_EVENTS
 from runtime import database
 from runtime.ciphers import FieldCipher, KeyedHash
@@ -76,13 +75,3 @@ def build(settings: Settings, engine: AsyncEngine, bus: BusVerbs) -> Office:
         session_idle=settings.session_idle,
         session_life=settings.session_life,
     )
-
-
-@contextlib.asynccontextmanager
-async def open_books(settings: OfficeSettings) -> AsyncIterator[Books]:
-    """The books alone, for a command of the operator."""
-    engine = database.create_engine(settings.general_database_url, service="operator", pool_size=1)
-    try:
-        yield Books.open(engine, FieldCipher(settings.content_keys))
-    finally:
-        await engine.dispose()

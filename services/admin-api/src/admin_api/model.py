@@ -21,6 +21,8 @@ MessageKind = Literal["broadcast", "individual"]
 RESERVED_GROUPS: Final = frozenset({"r", "b"})
 """Group codes that would read as tokens in a mail address."""
 
+LOGIN_LENGTH = 64
+
 EXCERPT = 200
 """Characters of a post that its sender is shown before it goes out."""
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from admin_api import security
 from admin_api.errors import Conflict, NotFound, Unacceptable
 from admin_api.handlers.context import Books
-from admin_api.model import Role
+from admin_api.model import LOGIN_LENGTH, Role, plain_line
 from admin_api.store import accounts, units
 from runtime.ids import new_id
 
@@ -28,6 +28,8 @@ async def create(
 ) -> Credentials:
     """A new account with a new password. NotFound for an unknown unit, Conflict for a taken login, Unacceptable for
     groups that the unit doesn't have."""
+    if not login.strip() or len(login) > LOGIN_LENGTH or plain_line(login) != login:
+        raise Unacceptable("login", f"A login is one line of 1 to {LOGIN_LENGTH} characters.")
     if (role == "operator") != (unit is None):
         raise Unacceptable("unit", "An operator belongs to no unit, everybody else to one.")
     if groups is not None and role != "sender":

@@ -26,6 +26,8 @@ from admin_api.routes.types import (
     UnitPath,
     View,
 )
+from admin_api.store.ledger import Counts
+from admin_api.store.messages import Message
 
 router = APIRouter(prefix="/v1/units/{unit}", tags=["messages"])
 
@@ -176,7 +178,7 @@ async def create(unit: UnitPath, body: NewMessage, who: Sender, office: OfficeHe
         publish=body.publish,
     )
     message = await messages.create(office, who, unit, draft, send=body.send)
-    return _detail(await reading.one(office, who, unit, message.id))
+    return _fresh(message)
 
 
 @router.get("/messages", summary="Messages, newest first", responses=documented(401, 403, 404))
@@ -205,16 +207,14 @@ async def get_message(unit: UnitPath, message: NumberPath, who: MessageReader, o
     "/messages/{message}/approve", summary="Send a draft or a held post", responses=documented(401, 403, 404, 409)
 )
 async def approve(unit: UnitPath, message: NumberPath, who: Sender, office: OfficeHere) -> MessageDetail:
-    await messages.approve(office, who, unit, message)
-    return _detail(await reading.one(office, who, unit, message))
+    return _fresh(await messages.approve(office, who, unit, message))
 
 
 @router.post(
     "/messages/{message}/cancel", summary="Never send a draft or a held post", responses=documented(401, 403, 404, 409)
 )
 async def cancel(unit: UnitPath, message: NumberPath, who: Sender, office: OfficeHere) -> MessageDetail:
-    await messages.cancel(office, who, unit, message)
-    return _detail(await reading.one(office, who, unit, message))
+    return _fresh(await messages.cancel(office, who, unit, message))
 
 
 @router.post(
@@ -230,6 +230,11 @@ async def resend(unit: UnitPath, message: NumberPath, who: Sender, office: Offic
 
 def _tuple(values: list[T] | None) -> tuple[T, ...] | None:
     return None if values is None else tuple(values)
+
+
+def _fresh(message: Message) -> MessageDetail:
+    """A message that was changed right now. The ledger isn't asked: it may be away, and the change has happened."""
+    return _detail(Seen(message, Counts()))
 
 
 def _fields(seen: Seen) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field, SecretStr
 
 from admin_api.handlers import sessions
-from admin_api.model import Caller, Role
+from admin_api.model import LOGIN_LENGTH, Caller, Role
 from admin_api.routes.access import COOKIE, OfficeHere, SessionHere
 from admin_api.routes.problems import documented
 from admin_api.routes.types import Body, Moment, Number, View
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/session", tags=["session"])
 
 
 class SignIn(Body):
-    login: Annotated[str, Field(min_length=1, max_length=64, examples=["sakura-kocho"])]
+    login: Annotated[str, Field(min_length=1, max_length=LOGIN_LENGTH, examples=["sakura-kocho"])]
     password: Annotated[SecretStr, Field(min_length=1, max_length=200)]
     totp: Annotated[str, Field(max_length=12, description="One-time password of this moment.", examples=["492039"])]
 
