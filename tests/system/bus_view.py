@@ -70,7 +70,7 @@ async def _stream(client: Client, name: str) -> list[OnTheBus]:
     js = client.jetstream(timeout=15)
     state = (await js.stream_info(name)).state
     found: list[OnTheBus] = []
-    for sequence in range(state.first_seq, state.last_seq + 1):
+    for sequence in range(max(state.first_seq, 1), state.last_seq + 1):
         try:
             message = await js.get_msg(name, sequence)
         except NotFoundError:
