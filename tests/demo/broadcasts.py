@@ -22,7 +22,7 @@ async def phone_post(town: Town) -> None:
     town.post_address["h2"] = rolled["address"]
     teachers = await town.members("higashi", group="hs")
     for member in teachers:
-        await office.post("/v1/units/higashi/groups/h2/posters", {"member": member["member"]})
+        await office.post("/v1/units/higashi/groups/h2/posters", {"member": member["id"]})
     teacher, hasty = town.people[0], town.people[1]
     expected = len(town.of_group("h2"))
 
@@ -92,6 +92,7 @@ async def health_survey(town: Town) -> None:
             "choices": list(SURVEY.choices),
             "about_child": True,
             "lane": "urgent",
+            "send": True,
         },
     )
     town.message["survey"] = message["id"]

@@ -68,7 +68,7 @@ def settings_of(databases: Databases, nats_url: str, password: str, port: int) -
             "health_port": 0,
             "general_database_url": databases.general_url("info_site"),
             "info_port": port,
-            "news_refresh_seconds": 0.1,
+            "news_refresh": 0.1,
         }
     )
 

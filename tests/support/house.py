@@ -1,6 +1,6 @@
 """A whole house to try things in: all services on free ports, simulated carriers, parents, and an office to sign in to.
 
-    async with House.build(state, carriers={"docomo": greylisting(2)}, people=make_crowd(7)) as house:
+    async with await House.build(state, carriers={"docomo": greylisting(2)}, people=make_crowd(7)) as house:
         account = await house.new_school("higashi", "ひがし小学校", receipts=True)
         office = await house.sign_in(account)
 
@@ -32,7 +32,7 @@ SETTINGS = {
     "RENRAKUMO_BASE_DOMAIN": BASE_DOMAIN,
     "RENRAKUMO_RETRY_PLAN": "1,1,2,2,3,3,5,5,5,10",
     "RENRAKUMO_OPERATOR_ADDRESS": "operator@gmail.com",
-    "RENRAKUMO_NEWS_REFRESH_SECONDS": "1",
+    "RENRAKUMO_NEWS_REFRESH": "1",
     "RENRAKUMO_SMTP_RATE_PER_PEER": "100000",
     "RENRAKUMO_SMTP_BURST_PER_PEER": "100000",
     "RENRAKUMO_SMTP_MAX_CONNECTIONS_PER_PEER": "1000",

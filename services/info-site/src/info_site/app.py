@@ -20,7 +20,7 @@ async def set_up(service: Service, settings: Settings) -> None:
     """Wire everything."""
     engine = create_engine(settings.general_database_url, service=SERVICE, pool_size=2)
     service.on_close(engine.dispose)
-    news = News(lambda: store.read_boards(engine), every=settings.news_refresh_seconds)
+    news = News(lambda: store.read_boards(engine), every=settings.news_refresh)
     service.health.add("news", news.check)
     unsubscriptions = Unsubscriptions(_now)
     pages = create_app(news, unsubscriptions.take, _now)

@@ -14,4 +14,4 @@ class Settings(ServiceSettings):
     general_database_url: str = Field(repr=False)
     info_host: str = "127.0.0.1"
     info_port: int = Field(default=8081, ge=0, le=65535)
-    news_refresh_seconds: float = Field(default=5.0, gt=0)
+    news_refresh: float = Field(default=5.0, gt=0)
