@@ -2,7 +2,12 @@
 
 import asyncpg
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
 
+from admin_api import tables
+from runtime.database import create_engine
 from runtime.migrations import upgrade
 from tests.support.servers import Databases
 
@@ -13,6 +18,7 @@ def migrated(fresh_databases: Databases) -> Databases:
     return fresh_databases
 
 
+INDEXES = {"messages_unit", "notices_unit", "events_unit", "post_attempts_unit", "audit_log_unit"}
 VIEWS = {
     "responder": {"public_units", "public_notices", "public_events"},
     "info_site": {"public_units", "public_notices", "public_events"},
@@ -59,3 +65,17 @@ async def test_the_audit_log_refuses_to_be_changed(migrated: Databases, statemen
 
 async def test_migrating_twice_changes_nothing(migrated: Databases) -> None:
     upgrade(migrated.general_url("admin_api"), "admin_api", "office")
+
+
+async def test_the_migrations_make_the_tables_that_the_code_uses(migrated: Databases) -> None:
+    def own(_: object, name: str | None, kind: str, *__: object) -> bool:
+        return not (kind == "index" and name in INDEXES)
+
+    def differences(connection: Connection) -> list[object]:
+        options = {"include_schemas": True, "version_table_schema": "office", "include_object": own}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), tables.metadata))
+
+    engine = create_engine(migrated.general_url("admin_api"), service="test")
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()

@@ -96,8 +96,8 @@ def plain_line(text: str) -> str:
 def compose(text: str, *, asks: Asks, choices: Sequence[str], about_child: bool) -> str:
     """The text as every copy carries it: `text`, and how to answer where an answer is asked.
 
-    `{{child}}` is the child's name, which dispatcher fills in."""
-    parts = ["{{child}} さんについて"] if about_child else []
+    `{{child}}` is the child with さん behind the name, which dispatcher fills in."""
+    parts = ["{{child}}について"] if about_child else []
     parts.append(text)
     if asks == "choice":
         listed = "\n".join(f"{number} {choice}" for number, choice in enumerate(choices, 1))

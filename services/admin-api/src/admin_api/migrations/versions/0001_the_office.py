@@ -2,12 +2,167 @@
 
 from alembic import op
 
-from admin_api.tables import metadata
-
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+TABLES = """
+CREATE TABLE office.audit_log (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    at timestamptz NOT NULL,
+    actor text NOT NULL,
+    unit text,
+    action text NOT NULL,
+    object text NOT NULL,
+    detail jsonb NOT NULL,
+    previous bytea NOT NULL,
+    hash bytea NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE TABLE office.inbox (
+    source text NOT NULL,
+    event_id text NOT NULL,
+    handled_at timestamptz DEFAULT now() NOT NULL,
+    PRIMARY KEY (source, event_id)
+);
+
+CREATE TABLE office.outbox (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    subject text NOT NULL,
+    payload bytea NOT NULL,
+    headers jsonb NOT NULL,
+    msg_id text NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE TABLE office.units (
+    code text NOT NULL,
+    name text NOT NULL,
+    receipts boolean NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    PRIMARY KEY (code)
+);
+
+CREATE TABLE office.accounts (
+    id bigint NOT NULL,
+    login text NOT NULL,
+    role text NOT NULL,
+    unit text,
+    groups text[],
+    password_hash text NOT NULL,
+    totp_key_id text NOT NULL,
+    totp_secret bytea NOT NULL,
+    totp_last_step bigint DEFAULT 0 NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    failed_count integer DEFAULT 0 NOT NULL,
+    locked_until timestamptz,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE (login),
+    FOREIGN KEY (unit) REFERENCES office.units (code)
+);
+
+CREATE TABLE office.groups (
+    unit text NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    position integer NOT NULL,
+    post_secret_hash text,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    PRIMARY KEY (unit, code),
+    FOREIGN KEY (unit) REFERENCES office.units (code)
+);
+
+CREATE TABLE office.post_attempts (
+    id bigint NOT NULL,
+    unit text NOT NULL,
+    group_code text NOT NULL,
+    reason text NOT NULL,
+    at timestamptz NOT NULL,
+    PRIMARY KEY (id),
+    FOREIGN KEY (unit) REFERENCES office.units (code)
+);
+
+CREATE TABLE office.events (
+    id bigint NOT NULL,
+    unit text NOT NULL,
+    group_code text,
+    starts_on date NOT NULL,
+    ends_on date,
+    starts_at time,
+    title text NOT NULL,
+    note text NOT NULL,
+    place text NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    PRIMARY KEY (id),
+    FOREIGN KEY (unit, group_code) REFERENCES office.groups (unit, code) ON DELETE CASCADE,
+    FOREIGN KEY (unit) REFERENCES office.units (code)
+);
+
+CREATE TABLE office.messages (
+    id bigint NOT NULL,
+    unit text NOT NULL,
+    groups text[],
+    members bigint[],
+    lane text NOT NULL,
+    kind text NOT NULL,
+    subject_key_id text NOT NULL,
+    subject_blob bytea NOT NULL,
+    body_key_id text NOT NULL,
+    body_blob bytea NOT NULL,
+    sent_key_id text NOT NULL,
+    sent_text bytea NOT NULL,
+    asks text NOT NULL,
+    choices text[] NOT NULL,
+    about_child boolean NOT NULL,
+    publish boolean NOT NULL,
+    state text NOT NULL,
+    created_by bigint,
+    posted_by bigint,
+    addressee jsonb,
+    post bigint,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    approved_at timestamptz,
+    expires_at timestamptz,
+    waves integer DEFAULT 0 NOT NULL,
+    PRIMARY KEY (id),
+    FOREIGN KEY (unit) REFERENCES office.units (code),
+    FOREIGN KEY (created_by) REFERENCES office.accounts (id),
+    UNIQUE (post)
+);
+
+CREATE TABLE office.sessions (
+    token_hash bytea NOT NULL,
+    account bigint NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    last_seen_at timestamptz DEFAULT now() NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (token_hash),
+    FOREIGN KEY (account) REFERENCES office.accounts (id) ON DELETE CASCADE
+);
+
+CREATE TABLE office.notices (
+    id bigint NOT NULL,
+    unit text NOT NULL,
+    group_code text,
+    title text NOT NULL,
+    body text NOT NULL,
+    published_at timestamptz NOT NULL,
+    expires_at timestamptz,
+    message bigint,
+    PRIMARY KEY (id),
+    FOREIGN KEY (unit, group_code) REFERENCES office.groups (unit, code) ON DELETE CASCADE,
+    FOREIGN KEY (unit) REFERENCES office.units (code),
+    UNIQUE (message),
+    FOREIGN KEY (message) REFERENCES office.messages (id)
+);
+
+CREATE INDEX ix_office_sessions_account ON office.sessions (account)
+"""
 
 CONSTRAINTS = """
 ALTER TABLE office.accounts ADD CONSTRAINT accounts_role CHECK (
@@ -63,14 +218,16 @@ GRANT SELECT ON office.sent_messages TO renrakumo_receipts
 
 
 def upgrade() -> None:
-    metadata.create_all(op.get_bind())
     op.execute(REFUSE)
-    for statement in ";".join((CONSTRAINTS, TRIGGERS, VIEWS)).split(";"):
+    for statement in ";".join((TABLES, CONSTRAINTS, TRIGGERS, VIEWS)).split(";"):
         op.execute(statement)
 
 
 def downgrade() -> None:
     for view in ("sent_messages", "public_events", "public_notices", "public_units"):
         op.execute(f"DROP VIEW office.{view}")
-    metadata.drop_all(op.get_bind())
+    op.execute(
+        "DROP TABLE office.notices, office.events, office.post_attempts, office.sessions, office.messages, "
+        "office.accounts, office.groups, office.units, office.audit_log, office.inbox, office.outbox"
+    )
     op.execute("DROP FUNCTION office.audit_log_is_append_only")
