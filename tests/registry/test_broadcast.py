@@ -182,9 +182,10 @@ async def test_a_question_about_children_goes_once_for_each_child(house: House) 
     copies = [copy for event in only(said, DeliveryPlanned) for copy in event.copies]
     cards = {card.copy_ref: card for batch in only(said, DeliveryBatch) for card in house.cards(batch)}
     shown = sorted((copy.member, cards[copy.copy_ref].fields["child"]) for copy in copies)
-    assert shown == sorted([(mother, "山田 太郎"), (mother, "山田 花子"), (father, "山田 太郎"), (teacher, "")])
+    who = ((mother, "山田 太郎 さん"), (mother, "山田 花子 さん"), (father, "山田 太郎 さん"), (teacher, "お子さん"))
+    assert shown == sorted(who)
     assert {cards[copy.copy_ref].fields["name"] for copy in copies if copy.member == teacher} == {"佐藤 花子（職員）"}
-    children = {copy.member: copy.child for copy in copies if cards[copy.copy_ref].fields["child"] == "山田 太郎"}
+    children = {copy.member: copy.child for copy in copies if cards[copy.copy_ref].fields["child"] == "山田 太郎 さん"}
     assert children[mother] == children[father]
     # A child of another group is not asked about.
     said = await house.broadcast(house.approved(groups=("g2",), about_child=True))

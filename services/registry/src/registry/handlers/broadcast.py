@@ -123,4 +123,6 @@ def _seal(
 
 def _card(context: Context, recipient: Recipient) -> RecipientCard:
     address, name, child = recipient.open(context.vault)
-    return RecipientCard(copy_ref=recipient.copy_ref, address=address, fields={"name": name, "child": child})
+    # A member who named no child is asked about his child all the same, in words that fit.
+    fields = {"name": name, "child": f"{child} さん" if child else "お子さん"}
+    return RecipientCard(copy_ref=recipient.copy_ref, address=address, fields=fields)
