@@ -99,9 +99,9 @@ class AuditView(View):
 
     id: Number
     at: Moment
-    actor: Annotated[str, Field(examples=["account/7312098123450001"])]
+    actor: Annotated[str, Field(examples=["account/7530867458329124481"])]
     action: Annotated[str, Field(examples=["message.sent"])]
-    object: Annotated[str, Field(examples=["message/7312098123450002"])]
+    object: Annotated[str, Field(examples=["message/7530867474440882994"])]
     detail: dict[str, str | int | bool | list[str] | None]
 
 

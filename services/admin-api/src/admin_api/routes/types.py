@@ -34,7 +34,7 @@ Number = Annotated[
     int,
     BeforeValidator(_number),
     PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,17}$", "examples": ["7312098123450001"]}),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,18}$", "examples": ["7530867474440882994"]}),
 ]
 """An opaque 63-bit number. JSON numbers would lose digits in JavaScript, so it travels as a decimal string."""
 
