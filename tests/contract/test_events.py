@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from contracts.base import Event
+
+from contracts.base import CARRIERS, Event
 from contracts.events import ALL
 from contracts.export import export
 from contracts.permissions import RIGHTS, SERVICES
-from contracts.streams import BUCKETS, CARRIERS, DELIVERY, STREAMS, consumers
+from contracts.streams import BUCKETS, DELIVERY, STREAMS, consumers
 
 GOLDEN = Path(__file__).parent / "golden"
 DOCS = Path(__file__).parents[2] / "docs" / "events"

@@ -54,9 +54,7 @@ async def dead_addresses(town: Town) -> None:
 async def _send(town: Town, subject: str) -> str:
     """A message to all of higashi; returns when every copy is settled."""
     office = town.office["higashi"]
-    made = await office.post(
-        "/v1/units/higashi/messages", {"subject": subject, "text": "大雪のため。", "send": True}
-    )
+    made = await office.post("/v1/units/higashi/messages", {"subject": subject, "text": "大雪のため。", "send": True})
 
     async def settled() -> bool:
         counts = (await office.get(f"/v1/units/higashi/messages/{made['id']}"))["counts"]

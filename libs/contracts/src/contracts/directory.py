@@ -6,7 +6,7 @@ responder hold all of it in memory. A post secret is in it only as a keyed hash.
 
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from contracts.base import Contract, GroupCode, UnitCode
 
@@ -14,7 +14,7 @@ BUCKET = "directory"
 
 
 class GroupEntry(Contract):
-    """One group. `post_secrets`: hex HMAC-SHA256 of `<unit>/<group>/<secret>`; more than one while a roll is under way."""
+    """One group. `post_secrets`: hex HMAC-SHA256 of `<unit>/<group>/<secret>`; two while a roll is under way."""
 
     name: str
     post_secrets: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")], ...] = ()
@@ -27,7 +27,7 @@ class UnitEntry(Contract):
     name: str
     receipts: bool = False
     active: bool = True
-    groups: dict[GroupCode, GroupEntry] = {}
+    groups: dict[GroupCode, GroupEntry] = Field(default_factory=dict)
 
 
 def key(unit: str) -> str:

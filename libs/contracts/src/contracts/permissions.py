@@ -22,7 +22,7 @@ SERVICES: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Subjects a service publishes (events), asks (request/reply) and answers; streams it reads single messages from."""
+    """Subjects a service publishes (events), asks (request/reply) and answers; streams it reads single messages of."""
 
     publishes: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()

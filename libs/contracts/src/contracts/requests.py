@@ -76,8 +76,8 @@ class NamesAsk(Ask):
 class Names(Contract):
     """Names by number; who has none is left out."""
 
-    members: dict[int, str] = {}
-    children: dict[int, str] = {}
+    members: dict[int, str] = Field(default_factory=dict)
+    children: dict[int, str] = Field(default_factory=dict)
 
 
 class AudienceAsk(Ask):

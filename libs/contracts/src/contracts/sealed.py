@@ -60,7 +60,7 @@ class RecipientCard(Contract):
 
     copy_ref: Ref
     address: str
-    fields: dict[str, str] = {}
+    fields: dict[str, str] = Field(default_factory=dict)
 
 
 class RecipientCards(Contract):

@@ -27,8 +27,8 @@ class StreamSpec:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerSpec:
-    """One durable pull consumer and the service that reads it. `ack_wait` in seconds; delivery is without limit, the bus
-    loop decides when to give up."""
+    """One durable pull consumer and the service that reads it. `ack_wait` in seconds; delivery is without limit, as the
+    bus loop decides when to give up."""
 
     stream: str
     name: str

@@ -14,8 +14,8 @@ class ConfirmationGiven(Event):
     """A person confirmed by reply (or by one click, for `unsubscribe`).
 
     `message_ref` and `recipient_ref` are what the token held: registration: (registration, member or registration);
-    leave: (request, member); post: (message, poster); unsubscribe: (message, copy). `expired`: the token was genuine but
-    older than its life. `reply` is `ReplyText` for registry (registration only)."""
+    leave: (request, member); post: (message, poster); unsubscribe: (message, copy). `expired`: the token was genuine
+    but older than its life. `reply` is `ReplyText` for registry (registration only)."""
 
     name: ClassVar[str] = "confirmation.given"
 

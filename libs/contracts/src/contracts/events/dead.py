@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from contracts.base import Event
 
 
@@ -16,7 +18,7 @@ class DeadLetter(Event):
     subject: str
     reason: str
     attempts: int
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default_factory=dict)
     payload: str
 
     def bus_subject(self) -> str:

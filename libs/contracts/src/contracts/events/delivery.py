@@ -14,8 +14,8 @@ ReplyKind = Literal["registration", "leave", "post", "answer"]
 """What a reply to a mail would be: the kind of its reply token."""
 
 Outcome = Literal["delivered", "deferred", "filtered", "full", "dead", "policy", "expired", "failed", "superseded"]
-"""`delivered`: the carrier's server took it. `deferred`: it will be tried again. The others are final: `dead` the address
-does not exist, `full` and `filtered` the recipient's side would not have it, `policy` the carrier refused us,
+"""`delivered`: the carrier's server took it. `deferred`: it will be tried again. The others are final: `dead` the
+address does not exist, `full` and `filtered` the recipient's side would not have it, `policy` the carrier refused us,
 `failed` anything else."""
 
 
@@ -44,8 +44,8 @@ class DeliveryPlanned(Event):
 class DeliveryBatch(Event):
     """Work for dispatcher: copies of one message at one carrier, at most 100.
 
-    The content is `MessageContent`, in the bucket `content` under `content_key`, or sealed in `content`. `recipients` is
-    `RecipientCards`; `extra` (CardFields) completes the fields of every card. `reply_kind` None: no reply token.
+    The content is `MessageContent`, in the bucket `content` under `content_key`, or sealed in `content`. `recipients`
+    is `RecipientCards`; `extra` (CardFields) completes the fields of every card. `reply_kind` None: no reply token.
     `null_sender`: envelope sender `<>`, else each copy's bounce token. `tracked`: outcomes belong in the ledger."""
 
     name: ClassVar[str] = "delivery.batch"
