@@ -67,6 +67,12 @@ def create_unit(
     _show({"code": created.code, "name": created.name, "receipts": created.receipts}, as_json)
 
 
+@unit.command("publish")
+def publish_units(as_json: bool = _JSON) -> None:
+    """Tell the front door all units and groups again, for a bus that was set up anew."""
+    _show({"units": _run(lambda books: units.publish_all(books, ACTOR))}, as_json)
+
+
 @administrator.command("create")
 def create_administrator(
     unit_code: str = typer.Argument(metavar="UNIT"),

@@ -99,6 +99,7 @@ class Configuration:
             "RENRAKUMO_ROUTES": "*=127.0.0.1:2526",  # a trial never writes to strangers
             "RENRAKUMO_PUBLIC_URL": f"http://{LOCAL_HOST}:{self.ports['RENRAKUMO_INFO_PORT']}",
             "RENRAKUMO_HELO_NAME": self.base_domain,
+            "RENRAKUMO_COOKIE_SECURE": "false",  # the local office speaks plain http
             **self.settings,
             "RENRAKUMO_BASE_DOMAIN": self.base_domain,
             "RENRAKUMO_NATS_URL": self.nats_url,
