@@ -84,6 +84,131 @@ def test_an_answer_in_the_subject_only() -> None:
     assert answer_text(letter(QUOTED), SENT) == ""
 
 
+COPY = """{{child}} さんについて
+
+{{ school }}からのお知らせです。本日の体調を{{day}}までにお知らせください。
+担任: {{teacher}}
+{{office}}
+1 良好
+2 せきあり
+"""
+FILLED = """緑 太郎 さんについて
+
+緑小学校からのお知らせです。本日の体調を4月8日(水)までにお知らせください。
+担任: 山田
+事務室
+1 良好
+2 せきあり
+"""
+WRAPPED = FILLED.replace("体調を4月", "体調を4\n月").replace("お知らせです。本日", "お知らせです。\n本日")
+OUTLOOK = "\n\n-----Original Message-----\nFrom: 緑小学校\nSent: Wednesday\nSubject: 健康調査\n\n"
+HEADERS = "\n差出人: 緑小学校 <info@midori.example.jp>\n送信日時: 2026年4月8日 9:00\n件名: 健康調査\n\n"
+DATED = "\n2026年4月8日(水) 9:00 あおば小学校:\n\n"
+
+
+@pytest.mark.parametrize("introduction", [OUTLOOK, HEADERS, DATED, ""])
+@pytest.mark.parametrize("quoted", [FILLED, WRAPPED, FILLED.replace("山田", ""), FILLED.replace("事務室\n", "")])
+def test_a_quoted_copy_is_known_whatever_its_placeholders_became(introduction: str, quoted: str) -> None:
+    assert answer_text(letter(introduction + quoted), COPY) == ""
+    assert answer_text(letter(f"2です\n{introduction}{quoted}"), COPY) == "2です"
+    assert answer_text(letter(f"{introduction}{quoted}\n2です\n"), COPY) == "2です"
+
+
+@pytest.mark.parametrize(
+    ("sent", "quoted"),
+    [
+        ("{{child}}について", "緑 太郎について"),
+        ("{{child}}", "緑 太郎"),
+        ("{{child}}\n本日の体調は？", "緑 太郎\n本日の体調は？"),
+        ("本日の体調は？\n{{school}}", "本日の体調は？\n緑小学校"),
+        ("{{class}} {{child}}さん、体調は？", "3年2組 緑太郎さん、体調は？"),
+    ],
+)
+def test_a_short_copy_that_is_introduced_is_no_answer(sent: str, quoted: str) -> None:
+    assert answer_text(letter(OUTLOOK + quoted), sent) == ""
+    assert answer_text(letter(f"2\n{OUTLOOK}{quoted}"), sent) == "2"
+
+
+def test_words_that_only_resemble_a_filled_line_stay() -> None:
+    assert answer_text(letter(f"給食 さんについて\n{OUTLOOK}{FILLED}"), COPY) == "給食 さんについて"
+    assert answer_text(letter(f"{OUTLOOK}{FILLED}\nアレルギーについて\n"), COPY) == "アレルギーについて"
+    assert (
+        answer_text(letter("2です\n\n本日の体調は？\n良好ですか\n"), "{{child}}\n本日の体調は？\n良好ですか") == "2です"
+    )
+    changed = FILLED.replace("までにお知らせ", "までに電話")
+    assert "までに電話ください。" in answer_text(letter(changed), COPY)
+
+
+@pytest.mark.parametrize(
+    ("sent", "subject", "answer"),
+    [
+        ("【緑小学校】{{child}}の健康調査", "Re: 【緑小学校】太郎の健康調査", ""),
+        ("【緑小学校】{{child}}の健康調査", "Ｒｅ：【緑小学校】 太郎の健康調査", ""),
+        ("【緑小学校】{{child}}の健康調査", "Re: 【緑小学校】太郎の健康調査 ③", "③"),
+        ("【緑小学校】{{child}}の健康調査", "③です Re: 【緑小学校】太郎の健康調査", "③です"),
+        ("{{child}}の健康調査", "Re: 太郎の健康調査", ""),
+        ("{{child}}の健康調査", "③ Re: 太郎の健康調査", "③"),
+        ("健康調査 {{child}}", "Re: 健康調査 太郎", ""),
+        ("{{title}}", "Re: 健康調査", ""),
+        ("{{title}}", "③", "③"),
+        ("【緑小学校】{{child}}の健康調査", "Re: ３です", "３です"),
+    ],
+)
+def test_a_filled_in_subject_is_no_answer(sent: str, subject: str, answer: str) -> None:
+    assert answer_text(letter("", subject), SENT, sent_subject=sent) == answer
+
+
+def test_an_answer_in_the_subject_keeps_its_characters() -> None:
+    assert answer_text(letter("", f"Re: {SUBJECT}　３ﾃﾞｽ ㈱"), SENT, sent_subject=SUBJECT) == "３ﾃﾞｽ ㈱"
+    assert answer_text(letter("", "Re: ｶﾞｯｺｳ 調査 ①"), SENT, sent_subject="ガッコウ調査") == "①"
+
+
+@pytest.mark.parametrize(
+    "introduction",
+    [
+        "2026年4月8日(水) 9:00 あおば小学校:",
+        "2026/04/08 9:00、あおば小学校：",
+        "2026年4月8日(水) 9:00\nあおば小学校:",
+        "Wed, 8 Apr 2026 9:00 Aoba School:",
+        "On Wed, 8 Apr 2026 at 9:00 Aoba School wrote:",
+        "On Wed, 8 Apr 2026 at 9:00 Aoba\nSchool wrote:",
+    ],
+)
+def test_an_attribution_needs_no_address(introduction: str) -> None:
+    for quoted in (QUOTED, SENT):
+        assert answer_text(letter(f"{introduction}\n\n{quoted}"), SENT) == ""
+        assert answer_text(letter(f"3です\n\n{introduction}\n{quoted}"), SENT) == "3です"
+    assert answer_text(letter(f"{introduction}\n{QUOTED}\n3です"), SENT) == "3です"
+    assert answer_text(letter(f"3です\n\n{introduction}\n{QUOTED}"), None) == "3です"
+
+
+def test_a_date_and_a_time_before_no_quotation_stay() -> None:
+    text = "2026年4月8日(水) 9:00 次のとおりです:\n3"
+    assert answer_text(letter(text), SENT) == text
+
+
+SHORT = "体調は？\n1 良好\n2 せきあり\n良好"
+
+
+@pytest.mark.parametrize("sent", [SHORT, "体調は？", "明日は休校です。\n返信してください。", "良好ですか"])
+@pytest.mark.parametrize("introduction", [OUTLOOK, HEADERS, DATED, "", "\n\n", "iPhoneから送信\n\n"])
+def test_an_empty_reply_to_a_short_text_is_empty(sent: str, introduction: str) -> None:
+    assert answer_text(letter(introduction + sent), sent) == ""
+    assert answer_text(letter(f"3です\n{introduction}{sent}"), sent) == "3です"
+
+
+def test_one_of_our_words_stays_an_answer_wherever_it_stands() -> None:
+    marked = "".join(f"> {line}\n" for line in SHORT.splitlines())
+    assert answer_text(letter("良好"), SHORT) == "良好"
+    for introduction in (OUTLOOK, HEADERS, DATED):
+        assert answer_text(letter(f"良好\n{introduction}{SHORT}"), SHORT) == "良好"
+        assert answer_text(letter(f"{introduction}{SHORT}\n\n良好"), SHORT) == "良好"
+        assert answer_text(letter(f"良好\n{introduction}{marked}"), SHORT) == "良好"
+        assert answer_text(letter(f"{introduction}{marked}\n良好"), SHORT) == "良好"
+    assert answer_text(letter(f"良好\n\n{marked}"), SHORT) == "良好"
+    assert answer_text(letter(f"{SHORT}\n\n良好"), SHORT) == "良好"
+
+
 @pytest.mark.parametrize(
     ("answer", "number"),
     [
@@ -149,9 +274,15 @@ def test_any_text_may_be_an_answer(text: str, choices: list[str]) -> None:
     assert choice.number is None or not choice.needs_look
 
 
-@given(st.text(alphabet="> \n-_|:aあ@0<１＞", max_size=400), st.text(alphabet="\naあ0:", max_size=100))
+PIECES = ["\n", "a", "あ", "0", ":", " ", "{{child}}", "{{a}}"]
+
+
+@given(
+    st.text(alphabet="> \n-_|:aあ@0<１＞", max_size=400), st.lists(st.sampled_from(PIECES), max_size=60).map("".join)
+)
 def test_any_reply_may_come(text: str, sent: str) -> None:
     answer_text(letter(text), sent)
+    answer_text(letter(text, f"Re: {text[:40]}".replace("\n", " ")), sent, sent_subject=sent.replace("\n", " "))
 
 
 def test_addresses_are_taken_out_before_anything_is_stored() -> None:
@@ -173,10 +304,14 @@ def test_addresses_are_taken_out_before_anything_is_stored() -> None:
         "2026/4/8 9:00 \n" * 20_000,
         "From: x\n" * 40_000,
         "1 " * 150_000,
+        "さんについて\n" * 40_000,
+        "a さんについて\n本日\n" * 20_000,
     ],
 )
 def test_hostile_replies_are_read_all_the_same(hostile: str) -> None:
     text = answer_text(letter(hostile), SENT * 20)
+    answer_text(letter("", hostile[:900]), COPY * 500, sent_subject="{{a}}a{{b}}1{{c}}" * 100)
+    answer_text(letter(hostile), COPY * 500)
     recognise(hostile, CHOICES)
     redact(hostile)
     assert len(text) <= len(hostile)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _MAX = 500
 
@@ -21,6 +21,8 @@ _DATE = re.compile(
     r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d{1,2},? \d{4}|\d{1,2}:\d{2}",
     re.IGNORECASE,
 )
+_YEAR = re.compile(r"\b(?:19|20)\d{2}\b|\b(?:19|20)\d{2}年")
+_TIME = re.compile(r"\d{1,2}[:時]\d{2}")
 _ADDRESS = re.compile(r"[<(\[＜]?[^\s<>()@＠]{1,100}[@＠][^\s<>()@]{1,200}[>)\]＞]?")
 _WROTE = re.compile(
     r"(?:wrote|writes|a écrit|schrieb|escribió|のメール|のメッセージ|(?:さん)?(?:は|が)?\s?(?:[^:：]{0,80}に)?"
@@ -80,6 +82,15 @@ def attribution(lines: Sequence[str], at: int) -> int:
 
     An attribution may be wrapped over three lines.
     """
+    return _first_that(_introduces, lines, at)
+
+
+def bare_attribution(lines: Sequence[str], at: int) -> int:
+    """The same for "2026年4月8日(水) 9:00 X:", which is one only where a quotation follows."""
+    return _first_that(_dates_only, lines, at)
+
+
+def _first_that(test: Callable[[str], bool], lines: Sequence[str], at: int) -> int:
     joined = ""
     for count in range(1, 4):
         if at + count > len(lines):
@@ -88,7 +99,7 @@ def attribution(lines: Sequence[str], at: int) -> int:
         if len(line) > _MAX or not line.strip() or (count > 1 and is_quoted(line) != is_quoted(lines[at])):
             break
         joined = f"{joined} {without_marks(line)}".strip()
-        if _introduces(unicodedata.normalize("NFKC", joined)[:_MAX]):
+        if test(unicodedata.normalize("NFKC", joined)[:_MAX]):
             return count
         if count == 1 and not (_DATE.search(joined) or _ADDRESS.search(joined) or joined.startswith("On ")):
             break
@@ -100,6 +111,10 @@ def _introduces(text: str) -> bool:
     if _WROTE.search(text[-160:]):
         return dated or addressed or text.lower().startswith("on ")
     return text.endswith((":", ">")) and dated and addressed
+
+
+def _dates_only(text: str) -> bool:
+    return text.endswith(":") and bool(_DATE.search(text) and _YEAR.search(text) and _TIME.search(text))
 
 
 def separator(line: str) -> bool:

@@ -21,7 +21,7 @@ from email.utils import format_datetime
 
 from mail.addresses import wire_form
 
-_PLACEHOLDER = re.compile(r"\{\{\s*([a-z][a-z0-9_]{0,39})\s*\}\}")
+PLACEHOLDER = re.compile(r"\{\{\s*([a-z][a-z0-9_]{0,39})\s*\}\}")
 _HEADER_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _TEXT_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _STRUCTURED = re.compile(r"[\x21-\x7e]+")
@@ -68,7 +68,7 @@ class Rendering:
             lines.append(b"Auto-Submitted: " + _exact("Auto-Submitted", self.auto_submitted))
         lines.extend(_unstructured(name, value) for name, value in self.extra_headers)
         lines.extend((b"X-Renrakumo: 1", b"MIME-Version: 1.0"))  # the first is the mark by which we know our own loops
-        varies = _PLACEHOLDER.search
+        varies = PLACEHOLDER.search
         object.__setattr__(self, "_shared", b"\r\n".join(lines) + b"\r\n")
         object.__setattr__(self, "_subject", None if varies(self.subject) else _unstructured("Subject", self.subject))
         object.__setattr__(self, "_content", None if varies(self.text) else _content(self.text))
@@ -111,7 +111,7 @@ class Rendering:
 
 def _fill(pattern: str, fields: Mapping[str, str]) -> str:
     # One pass: a placeholder that stands inside a field's value is not looked at again.
-    return _PLACEHOLDER.sub(lambda found: fields.get(found[1], found[0]), pattern)
+    return PLACEHOLDER.sub(lambda found: fields.get(found[1], found[0]), pattern)
 
 
 def _content(text: str) -> bytes:
