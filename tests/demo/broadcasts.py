@@ -57,7 +57,7 @@ async def phone_post(town: Town) -> None:
 
 
 async def forged_posts(town: Town) -> None:
-    """A guessed secret, and the right one in the wrong hands."""
+    """A guessed secret, the right one in the wrong hands, and the right one with a teacher's address as sender."""
     report, parents = town.report, town.house.parents
     report.chapter("Forged posts")
     stranger = town.of_group("h1")[5]
@@ -74,7 +74,17 @@ async def forged_posts(town: Town) -> None:
     report.check("administrators see that somebody tried", True, await town.house.until("the attempt", seen, 30))
     await parents.idle()
     report.check("mails that came of it", 0, len(parents.letters) - before)
-    report.check("parents who got the forged message", 0, len(who_got(town, "偽の連絡")))
+
+    victim = town.people[1]  # enrolled, but he replies to no confirmation
+    asked = len(parents.letters_of(victim, LetterKind.CONFIRM_POST))
+    await parents.post(victim, town.post_address["h2"], "偽の連絡", "学校は休みです。")
+
+    async def warned() -> bool:
+        return len(parents.letters_of(victim, LetterKind.CONFIRM_POST)) > asked
+
+    report.check("whose sender was forged is asked first", True, await town.house.until("the question", warned, 30))
+    await parents.idle()
+    report.check("parents who got the forged messages", 0, len(who_got(town, "偽の連絡")))
 
 
 async def health_survey(town: Town) -> None:

@@ -108,7 +108,7 @@ class InboundUnsubscribe(Event):
 
 class InboundOperator(Inbound):
     """Mail for `postmaster` or `abuse` (RFC 2142). `recipient` is `RecipientCards` of one, for dispatcher: the
-    operator's own mailbox, with the mail's sender, subject and text as fields; None when the operator has no mailbox set."""
+    operator's own mailbox, with the mail's sender, subject and text as fields; None when the operator has none."""
 
     name: ClassVar[str] = "inbound.operator"
 
