@@ -102,6 +102,15 @@ async def test_the_operator_gets_sender_subject_and_text_in_a_sealed_card() -> N
     assert card.fields == {"from": "parent@docomo.ne.jp", "subject": "loop?", "text": "help\n"}
 
 
+async def test_what_another_instance_forwards_to_our_postmaster_is_stored_and_not_forwarded_again() -> None:
+    bus = ListPublisher()
+    ours = "X-Renrakumo: 1\r\n"
+    async with open_door(bus) as door:
+        await mailer.send(HOST, door.port, "", ["Postmaster"], mail(more=ours + "Auto-Submitted: auto-replied\r\n"))
+        await mailer.send(HOST, door.port, PARENT, ["Postmaster"], mail("a school's mail, redirected", more=ours))
+    assert [event.recipient is None for event in bus.events(InboundOperator)] == [True, False]
+
+
 async def test_a_reply_that_went_to_the_from_address_is_still_recognised() -> None:
     bus = ListPublisher()
     more = f"In-Reply-To: <other@x.example>\r\nReferences: <{TOKEN}.1@minami.{BASE}>\r\n"

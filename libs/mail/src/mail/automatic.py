@@ -87,6 +87,11 @@ def judge(letter: Letter, envelope_from: str) -> Automatic:
     return Automatic(reply_allowed=True, count_answer=True, why="")
 
 
+def is_our_automatic(letter: Letter) -> bool:
+    """Whether a Renrakumo, this one or another, wrote the letter by itself (mail.rendering puts the marks on)."""
+    return bool(letter.header("x-renrakumo") and letter.header("auto-submitted"))
+
+
 def _surely_machine(letter: Letter, envelope_from: str) -> str:
     if letter.header("auto-submitted").lower().startswith("auto"):
         return "Auto-Submitted"

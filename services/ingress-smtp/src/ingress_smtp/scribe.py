@@ -97,7 +97,8 @@ class Scribe:
         return {"carrier": _carrier(address), "recipient": self._card(number, address, {})}
 
     def _for_operator(self, common: dict[str, Any], recipient: Recipient, number: int) -> InboundOperator:
-        address = self._operator_address
+        # What another instance forwarded to a postmaster of ours may come back: two such would talk for ever.
+        address = None if automatic.is_our_automatic(self._letter) else self._operator_address
         fields = {
             "from": self._letter.sender or self._sender.address,
             "subject": self._letter.subject[:_SUBJECT],
