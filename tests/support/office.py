@@ -50,6 +50,9 @@ class Office:
     async def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
         return self._kept(await self._client.post(path, json=body or {}))
 
+    async def delete(self, path: str, **parameters: str | int) -> Any:
+        return self._kept(await self._client.delete(path, params=parameters))
+
     async def all_of(self, path: str, **parameters: str | int) -> list[dict[str, Any]]:
         """Every page of a list."""
         items: list[dict[str, Any]] = []
