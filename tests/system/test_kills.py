@@ -2,6 +2,7 @@
 everybody gets the message, nobody is skipped, only copies in flight at a kill come twice, every answer is kept once."""
 
 import asyncio
+import os
 import random
 import signal
 import time
@@ -25,7 +26,7 @@ from tests.system.school import open_school
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
-SEED = 20260408
+SEED = int(os.environ.get("RENRAKUMO_TEST_SEED", "20260408"))
 PEOPLE = 2000
 SILENT = 0.75
 SURVEY = Survey("健康調査", ("良好", "せきあり", "発熱あり"), seed=str(SEED))
