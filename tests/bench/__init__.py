@@ -1,0 +1,1 @@
+"""Benchmarks: how fast, and at what cost, on the machine they run on."""

@@ -1,0 +1,1 @@
+"""Long runs under load, with processes killed at moments that a seed chooses."""

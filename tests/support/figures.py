@@ -1,0 +1,26 @@
+"""Where measured figures are kept: var/<kind>/latest.json, and an entry of the same in var/<kind>/ for each run."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+_VAR = Path(__file__).resolve().parents[2] / "var"
+
+
+def quick() -> bool:
+    """True when QUICK is set: a run of a few minutes at most."""
+    return os.environ.get("QUICK", "") not in ("", "0")
+
+
+def keep(kind: str, figures: Mapping[str, Any]) -> Path:
+    """Write the figures as JSON; gives the path of latest.json."""
+    folder = _VAR / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(figures, indent=2, ensure_ascii=False) + "\n"
+    (folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json").write_text(text, encoding="utf-8")
+    latest = folder / "latest.json"
+    latest.write_text(text, encoding="utf-8")
+    return latest
