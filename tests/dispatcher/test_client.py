@@ -222,6 +222,14 @@ async def test_a_host_that_will_not_talk_is_left_for_the_next_one() -> None:
     assert refused.value.busy
 
 
+@pytest.mark.parametrize("name", ["\\000" * 63 + ".parents.example", "x" * 64 + ".example", "a..example", "x" * 300])
+async def test_a_name_that_cannot_be_a_host_is_a_hop_without_a_server(name: str) -> None:
+    """Whoever holds a domain decides what its MX says; it must not break the batch for the others in it."""
+    with pytest.raises(HopUnavailable) as caught:
+        await Connector("us.example", timeouts=QUICK).open(Hop("hop", (Host(name, 25),)))
+    assert caught.value.stage == "connect"
+
+
 async def test_a_server_that_knows_only_helo_is_served() -> None:
     async with listening(lambda: Script({**USUAL, b"EHLO": b"502 what\r\n"})) as port:
         assert await send_one(Connector("mail.example", timeouts=QUICK), hop(port)) == 250

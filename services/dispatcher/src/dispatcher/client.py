@@ -199,7 +199,8 @@ class Connector:
             raise HopUnavailable("host refuses us", stage="connect", host=host.name, reply=reply) from None
         except SMTPTimeoutError:
             raise HopUnavailable("no connection in time", stage="connect", host=host.name) from None
-        except (SMTPConnectError, SMTPException, OSError):
+        except (SMTPConnectError, SMTPException, OSError, UnicodeError):
+            # UnicodeError: MX may name what cannot be a host, and whose domain it is decides that.
             raise HopUnavailable("no connection", stage="connect", host=host.name) from None
         await self._hello(smtp, host)
         if tls:
