@@ -41,6 +41,15 @@ async def test_a_huge_body_is_not_read(bare: Desk) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("length", [{}, {"Content-Length": "5"}])
+async def test_a_body_of_unknown_length_is_not_read(bare: Desk, length: dict[str, str]) -> None:
+    """A length beside Transfer-Encoding says nothing about what follows."""
+    headers = {"Transfer-Encoding": "chunked", **length}
+    answer = await bare.client.post("/v1/session", content=b"x" * 1_000_001, headers=headers)
+    assert answer.status_code == 411
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 async def test_a_path_that_is_no_code_is_a_problem_after_signing_in(desk: Desk) -> None:
     headers = await desk.as_("administrator")
     for path in (f"/v1/units/{SECRET}", f"/v1/units/sakura/messages/{SECRET}", "/v1/units/sakura/messages/0"):

@@ -43,9 +43,10 @@ class Guard:
 
         with tracing.accept(headers):
             try:
-                if (length := headers.get("content-length")) is None and "transfer-encoding" in headers:
+                if "transfer-encoding" in headers:
+                    # Also beside a length, which then says nothing (RFC 9112 6.3).
                     await problem(411, "length-required")(scope, receive, tell)
-                elif length is not None and int(length) > MAX_BODY:
+                elif (length := headers.get("content-length")) is not None and int(length) > MAX_BODY:
                     await problem(413, "too-large", f"At most {MAX_BODY} octets.")(scope, receive, tell)
                 else:
                     await self._app(scope, receive, tell)
