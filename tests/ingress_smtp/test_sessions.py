@@ -227,6 +227,17 @@ async def test_limits_of_connections_recipients_unknown_recipients_and_rate() ->
             assert (await again.send(PARENT, [at("info")], mail()))[at("info")].code == 451
 
 
+async def test_one_mail_is_not_stored_whole_for_many_made_up_tokens() -> None:
+    bus = ListPublisher()
+    tokens = ["r-" + f"{letter}2" * 24 for letter in "abcdefgh"]
+    async with open_door(bus) as door, Connection(HOST, door.port) as connection:
+        replies = await connection.send(PARENT, [at(local) for local in (*tokens, "leave")], mail())
+        assert [reply.code for reply in replies.values()] == [250] * 5 + [452] * 3 + [250]
+        again = await connection.send(PARENT, [at(local) for local in tokens[5:]], mail())
+        assert [reply.code for reply in again.values()] == [250] * 3
+    assert len(bus.stored) == 9
+
+
 async def test_whoever_tries_out_addresses_is_slowed_down_over_all_his_connections() -> None:
     async with open_door(ListPublisher(), smtp_unknown_rate_per_peer=0.001, smtp_unknown_burst_per_peer=2) as door:
         codes = []

@@ -15,6 +15,7 @@ OPERATOR_UNIT = "operator"
 
 _NEEDS_SENDER = frozenset({Kind.ENTRY, Kind.LEAVE, Kind.POST, Kind.INFO})
 _WITH_GROUP = frozenset({Kind.ENTRY, Kind.LEAVE, Kind.POST, Kind.INFO})
+_WHOLE = frozenset({Kind.REPLY, Kind.BOUNCE, Kind.INFO})
 _MAX_PATH = 1000
 
 
@@ -82,6 +83,11 @@ class Recipient:
     def key(self) -> str:
         """The same for every spelling of the same recipient."""
         return "/".join((self.kind, self.unit, self.group or "", self.token, self.mailbox))
+
+    @property
+    def whole(self) -> bool:
+        """Its event may hold the whole mail."""
+        return self.kind in _WHOLE
 
 
 def split_path(argument: str) -> tuple[str, str] | None:

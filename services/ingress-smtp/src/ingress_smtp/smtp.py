@@ -34,10 +34,14 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one session, one peer and everybody together may take. Sizes in octets, times in seconds."""
+    """What one session, one peer and everybody together may take. Sizes in octets, times in seconds.
+
+    `max_whole`: recipients of one mail that each get all of it. Anybody can make up tokens, and a copy is sealed for
+    each; a sender's server hands the mail in again for those that come after."""
 
     max_size: int = 4_000_000
     max_recipients: int = 50
+    max_whole: int = 5
     max_unknown: int = 30
     timeout: float = 300.0
     session_seconds: float = 3600.0
@@ -276,6 +280,8 @@ class _Hooks:
                 if not may_go_on or server.unknown >= self._door.bounds.max_unknown:
                     return str(model.TOO_MANY_UNKNOWN)
             return str(found)
+        if found.whole and sum(known.whole for known in envelope.recipients) >= self._door.bounds.max_whole:
+            return str(model.TOO_MANY_RECIPIENTS)
         envelope.rcpt_tos.append(address)
         envelope.recipients.append(found)
         return str(model.RECIPIENT_OK)
