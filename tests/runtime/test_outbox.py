@@ -5,7 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import pytest
 from sqlalchemy import MetaData, Table, text
@@ -18,6 +18,7 @@ from renrakumo_cli.local.postgres import PostgresServer
 from runtime import tracing
 from runtime.bus import Bus, Outgoing
 from runtime.database import check, create_engine
+from runtime.errors import BusUnavailable
 from runtime.outbox import Inbox, Outbox, inbox_table, outbox_table
 from runtime.relay import OutboxRelay
 from tests.runtime.conftest import connected, declare, subject_of
@@ -93,6 +94,23 @@ class Watched(Bus):
         return await super().publish_many(messages, timeout=timeout)
 
 
+class Hesitant:
+    """Stores everything but what it is offered first, like a bus whose leader is being chosen; keeps what it stored."""
+
+    def __init__(self) -> None:
+        self.stored: list[bytes] = []
+        self._refusals = 1
+
+    async def publish_many(self, messages: Sequence[Outgoing], *, timeout: float = 10) -> list[Exception | None]:
+        results: list[Exception | None] = []
+        for message in messages:
+            refused, self._refusals = self._refusals > 0, max(0, self._refusals - 1)
+            results.append(BusUnavailable("bus_error_10008") if refused else None)
+            if not refused:
+                self.stored.append(message.payload)
+        return results
+
+
 async def start(relay: OutboxRelay) -> Callable[[], None]:
     stop = asyncio.Event()
     task = asyncio.create_task(relay.run(stop))
@@ -128,6 +146,20 @@ async def test_what_was_committed_is_published_in_order(bus: Bus, tables: Tables
     last = await bus.last(spec.stream, subject_of(spec))
     assert last is not None
     assert last.headers["Renrakumo-Correlation"] == "the-mail"
+
+
+async def test_the_newest_change_of_a_key_is_what_stays_in_its_bucket(tables: Tables) -> None:
+    outbox, hesitant = Outbox(tables.outbox), Hesitant()
+    async with tables.engine.begin() as conn:
+        for number, key in enumerate(("sakura", "sakura", "momiji", "sakura")):
+            await outbox.add_raw(conn, f"$KV.directory.unit.{key}", f"{key} {number}".encode(), f"change-{number}")
+    await start(OutboxRelay(tables.engine, tables.outbox, cast(Bus, hesitant)))
+    await tables.empty()
+    assert [payload for payload in hesitant.stored if payload.startswith(b"sakura")] == [
+        b"sakura 0",
+        b"sakura 1",
+        b"sakura 3",
+    ]
 
 
 async def test_a_relay_that_died_before_deleting_publishes_nothing_twice(bus: Bus, tables: Tables) -> None:

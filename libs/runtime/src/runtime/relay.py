@@ -25,6 +25,7 @@ from runtime.redaction import reason_of
 
 WINDOW = 256
 _COUNT_EVERY = 15
+_BUCKETS = "$KV."
 log = get_logger(__name__)
 
 
@@ -86,7 +87,7 @@ class OutboxRelay:
         rounds = 0
         while not stop.is_set():
             self._wake.clear()
-            rows = await driver.fetch(self._select, self._window)
+            rows = _one_change_a_key(await driver.fetch(self._select, self._window))
             if not rows:
                 OUTBOX_PENDING.labels(self._name).set(0)
                 await self._pause(1.0)
@@ -129,6 +130,18 @@ class OutboxRelay:
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._wake.set()
+
+
+def _one_change_a_key(rows: list["asyncpg.Record"]) -> list["asyncpg.Record"]:
+    """The window up to the second change of one key of a bucket: were only the first of two refused for the moment, it
+    would be stored after the second and stay the newest."""
+    seen: set[str] = set()
+    for number, row in enumerate(rows):
+        if row["subject"] in seen:
+            return rows[:number]
+        if row["subject"].startswith(_BUCKETS):
+            seen.add(row["subject"])
+    return rows
 
 
 async def _rest(stop: asyncio.Event) -> None:
