@@ -250,6 +250,18 @@ async def test_an_event_whose_transaction_failed_comes_as_the_first_again(tables
         assert await inbox.first_time(conn, "EVENTS", "e2")
 
 
+async def test_the_database_soon_notices_a_machine_that_vanished(tables: Tables) -> None:
+    """Its relay's lock falls with its connection; until then no other process relays."""
+    async with tables.engine.connect() as conn:
+        found = [
+            int((await conn.execute(text(f"SELECT setting FROM pg_settings WHERE name = '{name}'"))).scalar_one())
+            for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
+        ]
+    idle, interval, count, unacknowledged = found
+    assert 0 < idle + interval * count <= 120
+    assert 0 < unacknowledged <= 120_000
+
+
 async def test_errors_of_the_database_show_no_parameters(tables: Tables) -> None:
     await check(tables.engine)
     with pytest.raises(Exception) as caught:

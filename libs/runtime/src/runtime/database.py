@@ -48,6 +48,11 @@ def create_engine(url: str, *, service: str, pool_size: int = 5) -> AsyncEngine:
                 "application_name": f"renrakumo-{service}",
                 "statement_timeout": str(STATEMENT_SECONDS * 1000),
                 "idle_in_transaction_session_timeout": "60000",
+                # A machine that vanished without a word still holds its relay's lock: the server must notice soon.
+                "tcp_keepalives_idle": "30",
+                "tcp_keepalives_interval": "10",
+                "tcp_keepalives_count": "3",
+                "tcp_user_timeout": "60000",
                 "timezone": "UTC",
             },
         },
