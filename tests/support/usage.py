@@ -27,6 +27,12 @@ def cpu_seconds(pid: int) -> float:
     return ticks / _TICKS
 
 
+def machine_seconds() -> float:
+    """Processor time that anybody on this machine used since it started."""
+    user, nice, system, _idle, _iowait, irq, softirq = Path("/proc/stat").read_text().split()[1:8]
+    return sum(int(field) for field in (user, nice, system, irq, softirq)) / _TICKS
+
+
 def peak_memory(pid: int) -> int:
     """Octets: the most that was resident at once since the process started, children not counted."""
     return _kilobytes(Path(f"/proc/{pid}/status"), "VmHWM:") * 1024
