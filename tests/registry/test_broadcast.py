@@ -14,7 +14,7 @@ from contracts.events import DeliveryBatch, DeliveryPlanned, LeaveCompleted
 from contracts.requests import AudienceAsk, RemoveAsk
 from registry import handlers, tables
 from registry.store.addresses import COLUMN
-from runtime.errors import PermanentError
+from runtime.errors import PermanentError, UnknownKey
 from runtime.ids import new_id
 from runtime.outbox import Outbox
 from tests.registry.house import START, House, only
@@ -131,6 +131,32 @@ async def test_a_process_that_died_in_the_middle_is_continued_with_the_same_batc
     assert 0 < len(first) < 25
     assert [batch.batch for batch in (*first, *rest)] == [f"{message.message}-1-{n}" for n in range(1, 26)]
     assert Counter(card.address for batch in (*first, *rest) for card in house.cards(batch)) == Counter(people.values())
+
+
+async def test_a_damaged_address_fails_by_itself_and_stops_nobody_else(house: House) -> None:
+    people = await populate(house, 1_200)
+    damaged = min(people)
+    async with house.engine.begin() as connection:
+        await connection.execute(
+            text(
+                "UPDATE addresses SET ciphertext = (SELECT ciphertext FROM addresses WHERE id = :other) WHERE id = :id"
+            ),
+            {"id": 1 << 40, "other": (1 << 40) + 1},
+        )
+    said = await house.broadcast(house.approved())
+    cards = [card for batch in check_plan(said) for card in house.cards(batch)]
+    owner = {copy.copy_ref: copy.member for event in only(said, DeliveryPlanned) for copy in event.copies}
+    # Without an address dispatcher settles the copy as failed, so that the ledger shows it.
+    assert {owner[card.copy_ref]: card.address for card in cards} == people | {damaged: ""}
+
+
+async def test_a_key_that_is_missing_in_the_settings_fails_no_copy(house: House) -> None:
+    await populate(house, 10)
+    async with house.engine.begin() as connection:
+        await connection.execute(text("UPDATE addresses SET key_id = 'elsewhere'"))
+    with pytest.raises(UnknownKey):
+        await house.broadcast(house.approved())
+    assert await house.said() == []
 
 
 async def test_only_the_groups_that_were_chosen(house: House) -> None:

@@ -11,7 +11,7 @@ import secrets
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from runtime.errors import CipherError
+from runtime.errors import CipherError, UnknownKey
 from runtime.keys import KeyRing
 
 _NONCE = 12
@@ -33,10 +33,10 @@ class FieldCipher:
         return self._current, nonce + sealed
 
     def decrypt(self, key_id: str, blob: bytes, *, context: str) -> str:
-        """The text; CipherError (permanent) when the key is unknown, the context differs, or it was altered."""
+        """The text; UnknownKey when the ring lacks its key, CipherError when the context differs or it was altered."""
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise CipherError("encrypted_with_unknown_key")
+            raise UnknownKey("encrypted_with_unknown_key")
         try:
             return cipher.decrypt(blob[:_NONCE], blob[_NONCE:], context.encode()).decode()
         except (InvalidTag, ValueError):

@@ -34,6 +34,10 @@ class CipherError(PermanentError):
     """A stored field that cannot be decrypted: unknown key, other context, or altered."""
 
 
+class UnknownKey(CipherError):
+    """The field's key is not in the ring: nothing is wrong with the field, the settings lack a key."""
+
+
 class BusUnavailable(TransientError):
     """The bus did not take or answer a message in time."""
 

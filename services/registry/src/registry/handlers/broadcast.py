@@ -15,7 +15,7 @@ from contracts.sealed import RecipientCard, RecipientCards
 from registry.handlers.context import Context
 from registry.store import audiences, views
 from registry.store.audiences import Progress, Recipient, Selection
-from runtime.errors import PermanentError
+from runtime.errors import CipherError, PermanentError, UnknownKey
 from runtime.logs import get_logger
 
 BATCHES_A_ROUND = 10
@@ -122,7 +122,14 @@ def _seal(
 
 
 def _card(context: Context, recipient: Recipient) -> RecipientCard:
-    address, name, child = recipient.open(context.vault)
+    try:
+        address, name, child = recipient.open(context.vault)
+    except UnknownKey:
+        raise  # nothing is wrong with the row: it can be sent as soon as the settings have the key again
+    except CipherError:
+        # One damaged row must not stop a mail to everybody: dispatcher settles what has no address as failed.
+        log.error("recipient_does_not_open", copy_ref=recipient.copy_ref)
+        address = name = child = ""
     # A member who named no child is asked about his child all the same, in words that fit.
     fields = {"name": name, "child": f"{child} さん" if child else "お子さん"}
     return RecipientCard(copy_ref=recipient.copy_ref, address=address, fields=fields)
