@@ -101,6 +101,17 @@ async def test_a_published_message_becomes_a_notice_when_it_goes_out(desk: Desk)
     assert tuple(row) == ("sakura", "臨時休校", "本日は休校です。")
 
 
+async def test_a_sender_of_some_groups_puts_nothing_on_the_board_of_the_whole_unit(desk: Desk) -> None:
+    headers = await desk.as_("sender", groups=("xx1", "xx2"))
+    body = {"subject": "遠足", "text": "延期します。", "publish": True, "send": True}
+    both = await desk.client.post(f"{U}/messages", json={**body, "groups": ["xx1", "xx2"]}, headers=headers)
+    assert both.status_code == 403
+    one = await desk.client.post(f"{U}/messages", json={**body, "groups": ["xx1"]}, headers=headers)
+    assert one.status_code == 201
+    rows = await desk.sql("SELECT group_code FROM office.public_notices", role="info_site")
+    assert [row["group_code"] for row in rows] == ["xx1"]
+
+
 async def test_a_resend_goes_to_those_who_have_not_answered(desk: Desk, ledger: Ledger) -> None:
     headers = await desk.as_("administrator")
     message = int((await _create(desk, headers, **SURVEY, about_child=True, send=True))["id"])

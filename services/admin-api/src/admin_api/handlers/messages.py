@@ -45,6 +45,8 @@ async def create(office: Office, who: Caller, unit: str, draft: Draft, *, send: 
     now = office.books.clock()
     if not who.reaches(draft.groups, draft.members):
         raise Forbidden("You may write to your own groups only.")
+    if draft.publish and who.groups is not None and len(draft.groups or ()) != 1:
+        raise Forbidden("A notice for several groups stands on the whole unit's board: choose one of your groups.")
     if draft.expires_at is not None and draft.expires_at <= now:
         raise Unacceptable("expires_at", "This moment has passed.")
     async with office.books.engine.connect() as connection:
