@@ -1,10 +1,10 @@
 """Members are shown without addresses; an address that somebody types goes sealed to registry and nowhere else."""
 
 from contracts import requests
-from contracts.requests import InviteAsk, PosterChange, RemoveAsk
+from contracts.requests import ChildView, InviteAsk, MembersPage, PosterChange, RemoveAsk
 from contracts.sealed import AddressCard
 from runtime.errors import RequestRefused
-from tests.admin_api.desk import Desk
+from tests.admin_api.desk import MEMBER, Desk
 
 U = "/v1/units/sakura"
 ADDRESS = "Hanako..y.@docomo.ne.jp"
@@ -76,3 +76,18 @@ async def test_while_registry_is_away_the_answer_says_when_to_ask_again(desk: De
         answer = await desk.client.request(method, f"{U}/{path}", headers=headers)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_sender_of_one_group_does_not_see_the_familys_children_in_others(desk: Desk) -> None:
+    children = tuple(
+        ChildView(child=number, name=f"子{number}", group=group) for number, group in ((21, "xx1"), (22, "xx2"))
+    )
+    family = MEMBER.model_copy(update={"groups": ("xx1", "xx2"), "children": children})
+    desk.bus.answers[requests.MEMBERS] = MembersPage(members=(family,), next=None, total=1)
+    headers = await desk.as_("sender", groups=("xx1",))
+    page = (await desk.client.get(f"{U}/members?group=xx1", headers=headers)).json()
+    assert page["items"][0]["groups"] == ["xx1"]
+    assert [child["id"] for child in page["items"][0]["children"]] == ["21"]
+    headers = await desk.as_("administrator")
+    page = (await desk.client.get(f"{U}/members?group=xx1", headers=headers)).json()
+    assert len(page["items"][0]["children"]) == 2

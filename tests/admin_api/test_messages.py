@@ -120,6 +120,8 @@ async def test_a_resend_goes_to_those_who_have_not_answered(desk: Desk, ledger: 
     await ledger.copy(message, 102, member=12, child=21)
     await ledger.copy(message, 103, member=12, child=22)
     await ledger.copy(message, 104, member=13)
+    # Still on its way: it arrives without being sent again.
+    await ledger.copy(message, 105, member=14, state="deferred")
     await ledger.answer(message, 101, choice=1, text="良好です")
     answer = await desk.client.post(f"{U}/messages/{message}/resend", headers=headers)
     assert answer.json() == {"wave": 2, "copies": 2}

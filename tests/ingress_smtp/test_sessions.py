@@ -353,3 +353,15 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return folder / "cert.pem", folder / "key.pem"
+
+
+async def test_a_post_too_long_to_be_sent_on_is_refused_at_the_door_and_its_sender_told_why() -> None:
+    bus = ListPublisher()
+    post = at(f"1nen-{SECRET}")
+    async with open_door(bus) as door:
+        long = await mailer.send(HOST, door.port, PARENT, [post], mail("あ" * 20_001))
+        short = await mailer.send(HOST, door.port, PARENT, [post], mail("あ" * 19_000))
+    assert long[post].code == 552
+    assert "20000" in long[post].text
+    assert short[post].code == 250
+    assert len(bus.events(InboundPost)) == 1

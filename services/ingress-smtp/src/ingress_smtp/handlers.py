@@ -21,6 +21,7 @@ from ingress_smtp import metrics, model
 from ingress_smtp.directory import Directory
 from ingress_smtp.model import Recipient, Reply, Sender
 from ingress_smtp.scribe import Scribe
+from mail.addresses import Kind
 from runtime import tracing
 from runtime.bus import Outgoing
 from runtime.ciphers import KeyedHash
@@ -89,9 +90,12 @@ class Intake:
         with tracing.accept(None):
             wanted = tuple(dict.fromkeys(recipients))
             if len(raw) > _IN_A_THREAD:
-                events, messages = await asyncio.to_thread(self._write_down, sender, wanted, raw)
+                written = await asyncio.to_thread(self._write_down, sender, wanted, raw)
             else:
-                events, messages = self._write_down(sender, wanted, raw)
+                written = self._write_down(sender, wanted, raw)
+            if isinstance(written, Reply):
+                return written
+            events, messages = written
             results = await self._publisher.publish_many(messages, timeout=self._rules.publish_timeout)
             metrics.STORING.observe(monotonic() - started)
             failed = [problem for problem in results if problem is not None]
@@ -107,7 +111,7 @@ class Intake:
 
     def _write_down(
         self, sender: Sender, recipients: Sequence[Recipient], raw: bytes
-    ) -> tuple[list[Inbound], list[Outgoing]]:
+    ) -> tuple[list[Inbound], list[Outgoing]] | Reply:
         scribe = Scribe(
             sender,
             raw,
@@ -116,6 +120,9 @@ class Intake:
             sender_hash=self._sender_hash,
             operator_address=self._rules.operator_address,
         )
+        # Said at the door, while the sender's own server can still tell him; further in nobody could.
+        if scribe.text_length > model.LONGEST_POST and any(one.kind is Kind.POST for one in recipients):
+            return model.TEXT_TOO_LONG
         events = [scribe.event(recipient) for recipient in recipients]
         messages = [Outgoing(event.bus_subject(), event.model_dump_json().encode(), event.id) for event in events]
         return events, messages

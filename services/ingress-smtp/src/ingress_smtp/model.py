@@ -17,6 +17,8 @@ _NEEDS_SENDER = frozenset({Kind.ENTRY, Kind.LEAVE, Kind.POST, Kind.INFO})
 _WITH_GROUP = frozenset({Kind.ENTRY, Kind.LEAVE, Kind.POST, Kind.INFO})
 _WHOLE = frozenset({Kind.REPLY, Kind.BOUNCE, Kind.INFO})
 _MAX_PATH = 1000
+LONGEST_POST = 20_000
+"""Characters of a message to a group; a phone's mail is far shorter, and what is longer would not fit on its way out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ UNUSABLE_SENDER = Reply(550, "5.1.7", "We cannot write back to the sender addres
 NOT_READY = Reply(451, "4.3.2", "Starting up, please try again shortly")
 NOT_STORED = Reply(451, "4.3.0", "The mail could not be stored just now, please try again later")
 TOO_LARGE = Reply(552, "5.3.4", "The mail is too large")
+TEXT_TOO_LONG = Reply(552, "5.3.4", f"A message to a group may have at most {LONGEST_POST} characters of text")
 TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients in one mail")
 TOO_FAST = Reply(451, "4.7.1", "Too many mails from your server in a short time, please try again later")
 TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections, please try again later")

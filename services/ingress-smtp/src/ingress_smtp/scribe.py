@@ -57,6 +57,11 @@ class Scribe:
             why=verdict.why or ("" if sender.address else "no sender address to write to"),
         )
 
+    @property
+    def text_length(self) -> int:
+        """Characters of the mail's text."""
+        return len(self._letter.text)
+
     def event(self, recipient: Recipient) -> Inbound:
         """What this mail is for one recipient."""
         fingerprint = model.digest(self._raw, self._sender, recipient)

@@ -15,12 +15,16 @@ from runtime.ids import new_id
 
 
 async def page(office: Office, who: Caller, ask: MembersAsk) -> MembersPage:
-    """A page of members. A sender who is limited to groups has to name one of them."""
+    """A page of members. A sender who is limited to groups has to name one of them, and sees of a family only what
+    belongs to his own groups."""
     if who.groups is not None and (ask.group is None or ask.group not in who.groups):
         raise Forbidden("Choose one of your own groups.")
     if ask.group is not None:
         await _group(office, ask.unit, ask.group)
-    return await office.registry.members(ask)
+    page = await office.registry.members(ask)
+    if who.groups is None:
+        return page
+    return page.model_copy(update={"members": tuple(_within(member, who.groups) for member in page.members)})
 
 
 async def invite(office: Office, who: Caller, unit: str, group: str, card: Sealed) -> int:
@@ -75,3 +79,12 @@ def _known() -> Iterator[None]:
         if refusal.code.startswith("unknown"):
             raise NotFound("The unit has no such member.") from None
         raise
+
+
+def _within(member: MemberView, groups: tuple[str, ...]) -> MemberView:
+    return member.model_copy(
+        update={
+            "groups": tuple(group for group in member.groups if group in groups),
+            "children": tuple(child for child in member.children if child.group in groups),
+        }
+    )

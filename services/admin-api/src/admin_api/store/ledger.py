@@ -104,6 +104,8 @@ _COPIES = text(f"""
 _OPEN_COPIES = text("""
     SELECT copies.copy_ref FROM ledger.copies
     WHERE message = :message AND unit = :unit AND NOT answered
+      -- What is still on its way arrives by itself; sending it again would make two.
+      AND state NOT IN ('planned', 'deferred')
       AND (child IS NULL OR child NOT IN (
           SELECT child FROM ledger.copies WHERE message = :message AND child IS NOT NULL AND answered))
     ORDER BY copy_ref
