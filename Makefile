@@ -59,10 +59,10 @@ format: $(STAMP) ## put the code into its form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure speed, side by side with the peers found on this machine
+bench: $(STAMP) ## measure the whole path, from approval to the last copy (QUICK=1: the small one only)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: $(STAMP) ## run under load for a long time
+soak: $(STAMP) ## kill processes all through a large broadcast (QUICK=1: a small one)
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 docs: $(STAMP) ## write what follows from the code: event schemas, OpenAPI (docs/), NATS accounts (deploy/nats)

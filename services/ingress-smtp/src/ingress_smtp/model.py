@@ -18,7 +18,7 @@ _WITH_GROUP = frozenset({Kind.ENTRY, Kind.LEAVE, Kind.POST, Kind.INFO})
 _WHOLE = frozenset({Kind.REPLY, Kind.BOUNCE, Kind.INFO})
 _MAX_PATH = 1000
 LONGEST_POST = 20_000
-"""Characters of a message to a group; a phone's mail is far shorter, and what is longer would not fit on its way out."""
+"""Characters of a message to a group; phones write far less, and much more would not fit on its way out."""
 
 
 @dataclass(frozen=True, slots=True)
