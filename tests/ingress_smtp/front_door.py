@@ -17,12 +17,12 @@ from contracts.directory import GroupEntry, UnitEntry
 from contracts.events import ALL
 from contracts.sealed import Sealed
 from ingress_smtp.app import build_door
-from ingress_smtp.directory import Directory
 from ingress_smtp.handlers import Publisher
 from ingress_smtp.settings import Settings
 from ingress_smtp.smtp import Door
 from runtime.bus import KV_READY, KvChange, Outgoing
 from runtime.ciphers import KeyedHash
+from runtime.directory import Directory
 from runtime.errors import BusUnavailable
 from runtime.keys import KeyRing
 from runtime.sealing import Opener

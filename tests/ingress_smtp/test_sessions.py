@@ -25,7 +25,7 @@ from contracts.events import (
     InboundReply,
 )
 from contracts.sealed import EntryLetter, PostLetter, RawLetter, RecipientCards
-from ingress_smtp.directory import Directory
+from runtime.directory import Directory
 from runtime.errors import BusRefused
 from tests.ingress_smtp.front_door import (
     BASE,

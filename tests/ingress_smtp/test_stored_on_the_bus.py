@@ -12,12 +12,12 @@ from contracts.events import InboundEntry, InboundReply
 from contracts.sealed import EntryLetter, RawLetter
 from contracts.streams import DIRECTORY, INBOUND
 from ingress_smtp.app import set_up
-from ingress_smtp.directory import Directory
 from ingress_smtp.settings import LARGEST_MAIL, SERVICE
 from mail import reading
 from renrakumo_cli.local import ports
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus import Bus, StoredMessage
+from runtime.directory import Directory
 from runtime.lifecycle import Service
 from runtime.settings import ServiceSettings
 from tests.ingress_smtp.front_door import BASE, SCHOOL, TOKEN, mail, open_door, opened, settings
@@ -49,7 +49,7 @@ async def front_door(server: NatsServer, **changes: object) -> AsyncIterator[tup
     eyes = await connected(server, "operator")
     await office.kv_put(DIRECTORY.name, contract.key("minami"), SCHOOL.model_dump_json().encode())
     directory = Directory()
-    following = asyncio.create_task(directory.follow(bus.kv_watch(DIRECTORY.name, stop=stop), stop))
+    following = asyncio.create_task(directory.follow(bus.kv_watch(DIRECTORY.name, stop=stop)))
     try:
         await until(lambda: directory.loaded)
         async with open_door(bus, directory, **changes) as door:

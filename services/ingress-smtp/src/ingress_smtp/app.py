@@ -5,11 +5,11 @@ import ssl
 from datetime import UTC, datetime
 
 from contracts.streams import DIRECTORY
-from ingress_smtp.directory import Directory
 from ingress_smtp.handlers import Intake, Publisher, Rules
 from ingress_smtp.settings import Settings
 from ingress_smtp.smtp import Bounds, Door
 from runtime.ciphers import KeyedHash
+from runtime.directory import Directory
 from runtime.lifecycle import Service
 from runtime.sealing import Sealer
 
@@ -22,7 +22,7 @@ async def set_up(service: Service, settings: Settings) -> None:
     door = build_door(settings, directory, bus)
 
     async def follow(stop: asyncio.Event) -> None:
-        await directory.follow(bus.kv_watch(DIRECTORY.name, stop=stop), stop)
+        await directory.follow(bus.kv_watch(DIRECTORY.name, stop=stop))
 
     async def serve(stop: asyncio.Event) -> None:
         await door.run(settings.smtp_host, settings.smtp_port, stop)

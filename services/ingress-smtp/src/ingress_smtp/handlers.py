@@ -18,13 +18,13 @@ from typing import Protocol
 from contracts import directory as contract
 from contracts.events.inbound import Inbound
 from ingress_smtp import metrics, model
-from ingress_smtp.directory import Directory
 from ingress_smtp.model import Recipient, Reply, Sender
 from ingress_smtp.scribe import Scribe
 from mail.addresses import Kind
 from runtime import tracing
 from runtime.bus import Outgoing
 from runtime.ciphers import KeyedHash
+from runtime.directory import Directory
 from runtime.errors import BusRefused
 from runtime.logs import get_logger
 from runtime.sealing import Sealer

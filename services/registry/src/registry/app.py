@@ -55,7 +55,7 @@ async def set_up(service: Service, settings: Settings) -> None:
     service.health.add("directory", known.check)
     context = build_context(settings, engine, known)
 
-    service.task("directory", partial(directory.follow, known, lambda stop: bus.kv_watch(bucket.BUCKET, stop=stop)))
+    service.task("directory", lambda stop: known.follow(bus.kv_watch(bucket.BUCKET, stop=stop)))
     service.task("outbox", OutboxRelay(engine, tables.outbox, bus).run)
     service.task("housekeeping", partial(handlers.housekeeping.run, context))
     for spec, consumer in (

@@ -37,7 +37,7 @@ async def set_up(service: Service, settings: Settings) -> None:
     )
 
     async def follow(stop: asyncio.Event) -> None:
-        await directory.follow(bus.kv_watch(DIRECTORY.name, stop=stop), stop)
+        await directory.follow(bus.kv_watch(DIRECTORY.name, stop=stop))
 
     service.task("directory", follow)
     service.task("news", memory.run)
