@@ -1,5 +1,5 @@
-"""The office's rules, pure: who may do what, what a message says in the end, when to slow down a guesser, and how the
-rows of the audit log hang together. Time and randomness come in as arguments."""
+"""The office's rules, pure: who may do what, what a message says in the end, when to slow down a guesser, when two
+requests are the same, and how the rows of the audit log hang together. Time and randomness come in as arguments."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 Role = Literal["operator", "administrator", "sender", "viewer"]
 ROLES: Final[tuple[Role, ...]] = ("operator", "administrator", "sender", "viewer")
@@ -129,6 +129,17 @@ def lane_of_post(subject: str) -> OfficeLane:
 def excerpt(text: str) -> str:
     """The first lines of a post."""
     return text if len(text) <= EXCERPT else f"{text[:EXCERPT].rstrip()}…"
+
+
+def request_hash(operation: str, body: Mapping[str, Any]) -> bytes:
+    """SHA-256 of what a request asks for, whatever the order of its fields. Times in `body` are aware."""
+    content = {"operation": operation, "body": body}
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_utc)
+    return hashlib.sha256(canonical.encode()).digest()
+
+
+def _utc(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 FREE_FAILURES: Final = 4

@@ -130,6 +130,20 @@ messages = Table(
 """Messages. `groups` null: everybody; `members` set: these only. `sent_text` is the text exactly as it goes out, which
 is needed to take quotations out of answers. `addressee`: a sealed box with the phone poster's address."""
 
+requests_seen = Table(
+    "requests_seen",
+    metadata,
+    Column("account", BigInteger, ForeignKey("office.accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("unit", Text, ForeignKey("office.units.code"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("body_hash", LargeBinary, nullable=False),
+    Column("message", BigInteger, ForeignKey("office.messages.id"), nullable=False),
+    Column("wave", Integer),
+    Column("copies", Integer),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+"""Requests that came with an Idempotency-Key, and what came of them. `wave` and `copies`: of a resend."""
+
 notices = Table(
     "notices",
     metadata,

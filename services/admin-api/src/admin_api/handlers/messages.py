@@ -11,12 +11,14 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admin_api.errors import Conflict, Forbidden, Unacceptable
+from admin_api.handlers import once
 from admin_api.handlers.context import Office
 from admin_api.handlers.reading import visible
 from admin_api.handlers.units import require, require_groups
 from admin_api.model import Asks, Caller, OfficeLane, compose
 from admin_api.store import ledger, messages, news
 from admin_api.store.messages import Message
+from admin_api.store.requests_seen import Request
 from admin_api.store.units import Unit
 from contracts.events import MessageApproved, PostClosed
 from contracts.requests import AudienceSize
@@ -40,8 +42,25 @@ class Draft:
     publish: bool = False
 
 
-async def create(office: Office, who: Caller, unit: str, draft: Draft, *, send: bool) -> Message:
-    """Keep a message as a draft, or send it at once. Registry isn't asked: an urgent message leaves without it, too."""
+async def create(
+    office: Office, who: Caller, unit: str, draft: Draft, *, send: bool, key: str | None = None
+) -> Message:
+    """Keep a message as a draft, or send it at once. Registry isn't asked: an urgent message leaves without it, too.
+
+    With a `key` that this account used before, the message that was made then, as it is now; Conflict when it was used
+    for something else."""
+    request = once.named(who, unit, key, "message", {**dataclasses.asdict(draft), "send": send})
+    try:
+        await once.check(office.books, request)
+        return await _create(office, who, unit, draft, send=send, request=request)
+    except once.Repeated as repeated:
+        async with office.books.engine.connect() as connection:
+            return await visible(office, connection, who, unit, repeated.outcome.message)
+
+
+async def _create(
+    office: Office, who: Caller, unit: str, draft: Draft, *, send: bool, request: Request | None
+) -> Message:
     now = office.books.clock()
     if not who.reaches(draft.groups, draft.members):
         raise Forbidden("You may write to your own groups only.")
@@ -69,6 +88,7 @@ async def create(office: Office, who: Caller, unit: str, draft: Draft, *, send: 
     action = "message.sent" if send else "message.drafted"
     async with office.books.change(who.actor, action, f"message/{message.id}", unit=unit) as connection:
         await messages.add(connection, office.books.cipher, message)
+        await once.claim(office.books, connection, request, message.id)
         if send:
             await announce(office, connection, message)
     return message
@@ -103,9 +123,21 @@ async def cancel(office: Office, who: Caller, unit: str, number: int) -> Message
     return message
 
 
-async def resend(office: Office, who: Caller, unit: str, number: int) -> tuple[Message, int]:
-    """Send the same copies again to those who have not answered; returns how many. A child for whom one guardian
-    answered needs no other. Conflict when it asks for no answer, hasn't been sent, or nobody is left."""
+async def resend(office: Office, who: Caller, unit: str, number: int, *, key: str | None = None) -> tuple[int, int]:
+    """Send the same copies again to those who have not answered; returns the wave and how many. A child for whom one
+    guardian answered needs no other. Conflict when it asks for no answer, hasn't been sent, or nobody is left.
+
+    With a `key` that this account used before, wave and copies of then; Conflict when it was used for something else.
+    """
+    request = once.named(who, unit, key, f"message/{number}/resend", {})
+    try:
+        await once.check(office.books, request)
+        return await _resend(office, who, unit, number, request)
+    except once.Repeated as repeated:
+        return repeated.outcome.wave, repeated.outcome.copies
+
+
+async def _resend(office: Office, who: Caller, unit: str, number: int, request: Request | None) -> tuple[int, int]:
     books = office.books
     async with books.engine.connect() as connection:
         held = await require(connection, unit)
@@ -119,13 +151,14 @@ async def resend(office: Office, who: Caller, unit: str, number: int) -> tuple[M
     await prepare(office, held, message)
     async with books.change(who.actor, "message.resent", f"message/{number}", unit=unit) as connection:
         await visible(office, connection, who, unit, number, lock=True)
+        await once.claim(books, connection, request, number)
         copies = await ledger.open_copies(connection, unit, number)
         if not copies:
             raise Conflict("nobody-left", "Nobody is left who has not answered.")
         wave = await messages.next_wave(connection, number)
-        message = dataclasses.replace(message, waves=wave)
-        await announce(office, connection, message, tuple(copies))
-    return message, len(copies)
+        await once.note(connection, request, wave, len(copies))
+        await announce(office, connection, dataclasses.replace(message, waves=wave), tuple(copies))
+    return wave, len(copies)
 
 
 async def audience(

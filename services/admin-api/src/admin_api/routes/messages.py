@@ -16,6 +16,7 @@ from admin_api.routes.types import (
     AfterQuery,
     Body,
     GroupText,
+    KeyHeader,
     LimitQuery,
     Line,
     Moment,
@@ -164,7 +165,9 @@ async def count_audience(unit: UnitPath, body: Recipients, who: Sender, office: 
 @router.post(
     "/messages", status_code=201, summary="Write a message, and send it", responses=documented(401, 403, 404, 409)
 )
-async def create(unit: UnitPath, body: NewMessage, who: Sender, office: OfficeHere) -> MessageDetail:
+async def create(
+    unit: UnitPath, body: NewMessage, who: Sender, office: OfficeHere, key: KeyHeader = None
+) -> MessageDetail:
     draft = Draft(
         subject=body.subject,
         text=body.text,
@@ -177,7 +180,7 @@ async def create(unit: UnitPath, body: NewMessage, who: Sender, office: OfficeHe
         expires_at=body.expires_at,
         publish=body.publish,
     )
-    message = await messages.create(office, who, unit, draft, send=body.send)
+    message = await messages.create(office, who, unit, draft, send=body.send, key=key)
     return _fresh(message)
 
 
@@ -222,10 +225,10 @@ async def cancel(unit: UnitPath, message: NumberPath, who: Sender, office: Offic
     summary="Send it again to those who have not answered",
     responses=documented(401, 403, 404, 409),
 )
-async def resend(unit: UnitPath, message: NumberPath, who: Sender, office: OfficeHere) -> Resent:
+async def resend(unit: UnitPath, message: NumberPath, who: Sender, office: OfficeHere, key: KeyHeader = None) -> Resent:
     """A child for whom one guardian answered counts as answered."""
-    again, copies = await messages.resend(office, who, unit, message)
-    return Resent(wave=again.waves, copies=copies)
+    wave, copies = await messages.resend(office, who, unit, message, key=key)
+    return Resent(wave=wave, copies=copies)
 
 
 def _tuple(values: list[T] | None) -> tuple[T, ...] | None:

@@ -17,7 +17,8 @@ RETRY_SECONDS = 5
 
 
 class FieldError(BaseModel):
-    """What is wrong with one part of the request. `at` is a JSON pointer behind `body`, `query` or `path`."""
+    """What is wrong with one part of the request. `at` is a JSON pointer behind `body`, `query`, `path` or
+    `header`."""
 
     at: str = Field(examples=["body/choices/0"])
     message: str = Field(examples=["String should have at least 1 character"])

@@ -135,6 +135,21 @@ CREATE TABLE office.messages (
     UNIQUE (post)
 );
 
+CREATE TABLE office.requests_seen (
+    account bigint NOT NULL,
+    unit text NOT NULL,
+    key text NOT NULL,
+    body_hash bytea NOT NULL,
+    message bigint NOT NULL,
+    wave integer,
+    copies integer,
+    at timestamptz NOT NULL,
+    PRIMARY KEY (account, unit, key),
+    FOREIGN KEY (account) REFERENCES office.accounts (id) ON DELETE CASCADE,
+    FOREIGN KEY (unit) REFERENCES office.units (code),
+    FOREIGN KEY (message) REFERENCES office.messages (id)
+);
+
 CREATE TABLE office.sessions (
     token_hash bytea NOT NULL,
     account bigint NOT NULL,
@@ -227,7 +242,7 @@ def downgrade() -> None:
     for view in ("sent_messages", "public_events", "public_notices", "public_units"):
         op.execute(f"DROP VIEW office.{view}")
     op.execute(
-        "DROP TABLE office.notices, office.events, office.post_attempts, office.sessions, office.messages, "
-        "office.accounts, office.groups, office.units, office.audit_log, office.inbox, office.outbox"
+        "DROP TABLE office.notices, office.events, office.post_attempts, office.sessions, office.requests_seen, "
+        "office.messages, office.accounts, office.groups, office.units, office.audit_log, office.inbox, office.outbox"
     )
     op.execute("DROP FUNCTION office.audit_log_is_append_only")
