@@ -65,12 +65,14 @@ async def set_up(service: Service, settings: Settings) -> None:
 def build(settings: Settings, engine: AsyncEngine, bus: BusVerbs) -> Office:
     """The office's work on this database and bus, with the keys of these settings."""
     sealer = Sealer(settings.seal_public_keys)
+    secret_hash = KeyedHash(settings.post_secret_key.value)
     return Office(
         books=Books.open(engine, FieldCipher(settings.content_keys)),
         registry=Registry(bus),
         contents=Contents(bus, sealer),
         sealer=sealer,
-        hash_secret=security.post_secret_hasher(KeyedHash(settings.post_secret_key.value)),
+        hash_secret=security.post_secret_hasher(secret_hash),
+        fingerprint=security.fingerprinter(secret_hash),
         base_domain=settings.base_domain,
         session_idle=settings.session_idle,
         session_life=settings.session_life,

@@ -131,11 +131,10 @@ def excerpt(text: str) -> str:
     return text if len(text) <= EXCERPT else f"{text[:EXCERPT].rstrip()}…"
 
 
-def request_hash(operation: str, body: Mapping[str, Any]) -> bytes:
-    """SHA-256 of what a request asks for, whatever the order of its fields. Times in `body` are aware."""
+def canonical_request(operation: str, body: Mapping[str, Any]) -> str:
+    """What a request asks for as one text, whatever the order of its fields. Times in `body` are aware."""
     content = {"operation": operation, "body": body}
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_utc)
-    return hashlib.sha256(canonical.encode()).digest()
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_utc)
 
 
 def _utc(value: datetime) -> str:

@@ -90,3 +90,8 @@ def new_post_secret() -> str:
 def post_secret_hasher(key: KeyedHash) -> Callable[[str, str, str], str]:
     """(unit, group, secret) -> what the directory holds of it."""
     return lambda unit, group, secret: key.hexdigest(secret_text(unit, group, secret))
+
+
+def fingerprinter(key: KeyedHash) -> Callable[[str], bytes]:
+    """text -> 32 bytes. The prefix keeps it apart from post secrets, which are hashed with the same key."""
+    return lambda text: key.digest(f"request\0{text}")

@@ -64,13 +64,15 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """Everything. `hash_secret`: (unit, group, secret) -> what the directory holds of a post secret."""
+    """Everything. `hash_secret`: (unit, group, secret) -> what the directory holds of a post secret;
+    `fingerprint`: a text -> what recognises it again and doesn't tell it."""
 
     books: Books
     registry: Registry
     contents: Contents
     sealer: Sealer
     hash_secret: Callable[[str, str, str], str]
+    fingerprint: Callable[[str], bytes]
     base_domain: str
     session_idle: timedelta
     session_life: timedelta

@@ -49,7 +49,7 @@ async def create(
 
     With a `key` that this account used before, the message that was made then, as it is now; Conflict when it was used
     for something else."""
-    request = once.named(who, unit, key, "message", {**dataclasses.asdict(draft), "send": send})
+    request = once.named(office, who, unit, key, "message", {**dataclasses.asdict(draft), "send": send})
     try:
         await once.check(office.books, request)
         return await _create(office, who, unit, draft, send=send, request=request)
@@ -129,7 +129,7 @@ async def resend(office: Office, who: Caller, unit: str, number: int, *, key: st
 
     With a `key` that this account used before, wave and copies of then; Conflict when it was used for something else.
     """
-    request = once.named(who, unit, key, f"message/{number}/resend", {})
+    request = once.named(office, who, unit, key, f"message/{number}/resend", {})
     try:
         await once.check(office.books, request)
         return await _resend(office, who, unit, number, request)

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admin_api.errors import Conflict
-from admin_api.handlers.context import Books
-from admin_api.model import Caller, request_hash
+from admin_api.handlers.context import Books, Office
+from admin_api.model import Caller, canonical_request
 from admin_api.store import requests_seen
 from admin_api.store.requests_seen import Outcome, Request
 
@@ -24,9 +24,14 @@ class Repeated(Exception):
         self.outcome = outcome
 
 
-def named(who: Caller, unit: str, key: str | None, operation: str, body: Mapping[str, Any]) -> Request | None:
+def named(
+    office: Office, who: Caller, unit: str, key: str | None, operation: str, body: Mapping[str, Any]
+) -> Request | None:
     """The request under its sender's key; None for one without a key, which is never a repetition."""
-    return None if key is None else Request(who.account, unit, key, request_hash(operation, body))
+    if key is None:
+        return None
+    # A keyed hash: from a plain one, a short note about a child could be guessed.
+    return Request(who.account, unit, key, office.fingerprint(canonical_request(operation, body)))
 
 
 async def check(books: Books, request: Request | None) -> None:

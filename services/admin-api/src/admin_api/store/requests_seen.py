@@ -15,7 +15,7 @@ _KEY = (requests_seen.c.account, requests_seen.c.unit, requests_seen.c.key)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as its sender named it. `body_hash`: SHA-256 of what it asks for."""
+    """A request as its sender named it. `body_hash`: keyed hash of what it asks for."""
 
     account: int
     unit: str
