@@ -113,7 +113,7 @@ def _marked(lines: Sequence[str], at: int) -> bool:
 
 
 def _is_barred(lines: Sequence[str], at: int) -> bool:
-    near = lines[max(at - 1, 0) : at] + lines[at + 1 : at + 2]  # type: ignore[operator]
+    near = (*lines[max(at - 1, 0) : at], *lines[at + 1 : at + 2])
     return quotation.is_barred(lines[at]) and any(quotation.is_barred(line) for line in near)
 
 
