@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.base import CARRIERS, Event
+from contracts.base import CARRIERS, LANES, Event
 from contracts.events import ALL
 from contracts.export import export
 from contracts.permissions import RIGHTS, SERVICES
@@ -67,7 +67,7 @@ def test_every_consumer_reads_from_a_stream_that_holds_its_subjects() -> None:
 
 def test_every_carrier_has_a_queue_of_its_own_in_every_lane() -> None:
     filters = [consumer.filters for consumer in consumers() if consumer.stream == DELIVERY.name]
-    assert len(filters) == len(set(filters)) == 3 * len(CARRIERS)
+    assert len(filters) == len(set(filters)) == len(LANES) * len(CARRIERS)
 
 
 def test_every_service_has_rights_and_every_bucket_known_users() -> None:

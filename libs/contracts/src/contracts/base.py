@@ -7,7 +7,7 @@ newer writer never breaks an older reader.
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 UNIT_PATTERN = r"^[a-z][a-z0-9]{1,19}$"
 GROUP_PATTERN = r"^[a-z0-9]{1,12}$"
@@ -21,8 +21,9 @@ GroupCode = Annotated[str, StringConstraints(pattern=GROUP_PATTERN)]
 Ref = Annotated[int, Field(gt=0, lt=2**63)]
 """Opaque number of a member, child, copy, message, registration or post."""
 
-Lane = Literal["urgent", "prompt", "ordinary"]
-LANES: tuple[Lane, ...] = ("urgent", "prompt", "ordinary")
+Lane = Literal["urgent", "prompt", "correction", "ordinary"]
+LANES: tuple[Lane, ...] = ("urgent", "prompt", "correction", "ordinary")
+"""From first to last: emergencies, answers to a mail somebody just sent, corrections of an ordinary message, the rest."""
 
 Carrier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,20}$")]
 CARRIERS: tuple[str, ...] = (
@@ -51,8 +52,15 @@ class Event(Contract):
     name: ClassVar[str]
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    version: Literal[1] = 1
+    version: int = 1
     occurred_at: AwareDatetime
+
+    @field_validator("version")
+    @classmethod
+    def _the_version_it_is(cls, value: int) -> int:
+        if value != cls.model_fields["version"].default:
+            raise ValueError("another version of this event")
+        return value
 
     def bus_subject(self) -> str:
         return self.name

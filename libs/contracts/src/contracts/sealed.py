@@ -6,7 +6,7 @@ The models below are the contents of such boxes; they never travel in the clear.
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from contracts.base import Contract, Ref
 
@@ -56,11 +56,16 @@ class AddressCard(Contract):
 
 
 class RecipientCard(Contract):
-    """For dispatcher: one copy's address, and what replaces the placeholders `{{key}}` of the text."""
+    """For dispatcher: one copy's address, and what replaces the placeholders `{{key}}` of the text.
+
+    `tries` counts the attempts so far at this very copy; before `due` it is not tried again, whatever brings its batch
+    back earlier."""
 
     copy_ref: Ref
     address: str
     fields: dict[str, str] = Field(default_factory=dict)
+    tries: Annotated[int, Field(ge=0)] = 0
+    due: AwareDatetime | None = None
 
 
 class RecipientCards(Contract):

@@ -62,7 +62,7 @@ DELIVERY = StreamSpec(
     schedules=True,
 )
 OUTCOMES = StreamSpec("OUTCOMES", ("delivery.planned", "delivery.settled"), max_age=30 * DAY)
-PROGRESS = StreamSpec("PROGRESS", ("progress.*",), max_age=3 * DAY, max_per_subject=1)
+PROGRESS = StreamSpec("PROGRESS", ("progress.*.*",), max_age=3 * DAY)
 DEADLETTERS = StreamSpec("DEADLETTERS", ("dead.*",), max_age=90 * DAY)
 
 STREAMS: tuple[StreamSpec, ...] = (INBOUND, EVENTS, DELIVERY, OUTCOMES, PROGRESS, DEADLETTERS)

@@ -5,7 +5,7 @@ A copy is one mail of a message to one person (about one child). Its number stan
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from contracts.base import Carrier, Contract, Event, Lane, Ref, UnitCode
 from contracts.sealed import Sealed
@@ -76,9 +76,10 @@ class DeliveryBatch(Event):
 
 
 class CopyOutcome(Contract):
-    """What happened to one copy at one attempt. Only codes: a server's words may hold the address.
+    """What happened to one copy at one attempt.
 
-    `stage` is the SMTP command that was answered, `code` its three digits, `enhanced` the status of RFC 3463."""
+    `stage` is the SMTP command that was answered, `code` its three digits, `enhanced` the status of RFC 3463, `reply`
+    the server's words, shortened, with everything that could be an address or the recipient's name taken out."""
 
     copy_ref: Ref
     outcome: Outcome
@@ -89,21 +90,29 @@ class CopyOutcome(Contract):
     enhanced: str | None = None
     host: str | None = None
     reason: str = ""
+    reply: Annotated[str, StringConstraints(max_length=200)] = ""
     next_attempt_at: AwareDatetime | None = None
 
 
 class DeliveryProgress(Event):
-    """How far one attempt at a batch has come: the last message on its subject holds all outcomes so far. A dispatcher
-    that takes over a dead one's batch reads it and skips them."""
+    """A step of one attempt at a batch: outcomes that came since the step before. The first step of each `owner` (a
+    dispatcher that took the batch) has none. Who takes over reads all steps and skips the copies that they name."""
 
     name: ClassVar[str] = "progress"
 
+    version: int = 2
     batch: str
     attempt: Annotated[int, Field(ge=1)]
-    outcomes: tuple[CopyOutcome, ...]
+    owner: str
+    outcomes: tuple[CopyOutcome, ...] = ()
 
     def bus_subject(self) -> str:
-        return f"progress.{self.batch}"
+        return progress_subject(self.batch, self.attempt)
+
+
+def progress_subject(batch: str, attempt: int) -> str:
+    """Where the steps of an attempt are kept, in order."""
+    return f"progress.{batch}.{attempt}"
 
 
 class DeliverySettled(Event):
