@@ -72,8 +72,10 @@ DIRECTORY = BucketSpec(
 )
 CONTENT = BucketSpec("content", ttl=40 * DAY, writers=("admin-api",), readers=("dispatcher",))
 ANSWERED = BucketSpec("answered", ttl=3_600.0, writers=("responder",), readers=("responder",))
+# Longer than any copy is tried for; what is older cannot come back.
+SUPERSEDED = BucketSpec("superseded", ttl=4 * DAY, max_value=1_000, writers=("admin-api",), readers=("dispatcher",))
 
-BUCKETS: tuple[BucketSpec, ...] = (DIRECTORY, CONTENT, ANSWERED)
+BUCKETS: tuple[BucketSpec, ...] = (DIRECTORY, CONTENT, ANSWERED, SUPERSEDED)
 
 REGISTRY_INBOUND = ConsumerSpec(
     "INBOUND", "registry-inbound", "registry", ("inbound.entry", "inbound.leave", "inbound.post")

@@ -64,7 +64,8 @@ class MessageApproved(Event):
     """A message may go out. Its content is in the bucket `content` under `content_key`, sealed for dispatcher.
 
     Recipients: `groups` (None = everybody in the unit), or `members` when given. `copies` names existing copies to send
-    again; then `wave` is above 1.
+    again; then `wave` is above 1. `supersedes`: the message that this one corrects; what is left of that one is not
+    sent any more (it stands in the bucket `superseded` already), and this one's first wave goes before ordinary mail.
     """
 
     name: ClassVar[str] = "message.approved"
@@ -79,3 +80,4 @@ class MessageApproved(Event):
     about_child: bool = False
     content_key: str
     expires_at: AwareDatetime | None = None
+    supersedes: Ref | None = None
