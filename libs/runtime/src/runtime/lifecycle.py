@@ -10,6 +10,7 @@ process), 78 for settings. While setup waits for NATS or PostgreSQL the health s
 """
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -28,6 +29,8 @@ from runtime.settings import ServiceSettings
 
 STOP_SECONDS = 15.0
 CLOSE_SECONDS = 12.0
+GARBAGE_THRESHOLDS = (10_000, 20, 10)
+"""Rarer rounds than Python's 700: most of what a batch makes is gone before, without any cycle."""
 
 S = TypeVar("S", bound=ServiceSettings)
 Work = Callable[[asyncio.Event], Awaitable[None]]
@@ -115,6 +118,7 @@ class Service:
         tasks: list[asyncio.Task[None]] = []
         try:
             if await self._set_up(setup):
+                _spare_what_stays()
                 tasks = [asyncio.create_task(self._guard(name, work)) for name, work in self._work.items()]
                 log.info("service_started")
             await self.stop.wait()
@@ -191,6 +195,14 @@ class Service:
                     await closer()
             except Exception as error:
                 log.warning("close_step_failed", reason=reason_of(error))
+
+
+def _spare_what_stays() -> None:
+    """Take modules, models and wiring (some 300,000 objects that live as long as the process) out of the garbage
+    collector's rounds: each full one stood still for 50 ms on their account, in the middle of a broadcast."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 async def _settle(tasks: list["asyncio.Task[None]"], seconds: float) -> None:
