@@ -231,6 +231,26 @@ async def test_a_whole_batch_is_written_in_one_go_and_two_about_the_same_copies_
     assert (counts["planned"], counts["delivered"], counts["deferred"], counts["children"]) == (100, 100, 0, 100)
 
 
+async def test_what_was_held_back_on_purpose_is_no_failure(house: House) -> None:
+    message, copies = new_id(), [new_id() for _ in range(6)]
+    await house.receipts.plan(planned(house, message, copies))
+    outcomes: tuple[Outcome, ...] = ("delivered", "deferred", "superseded", "expired", "filtered")
+    for attempt, (copy, outcome) in enumerate(zip(copies, outcomes, strict=False), 1):
+        await house.receipts.settle(settled(house, message, [copy], outcome, attempt=attempt))
+    # The retry of the deferred one finds its message stopped: that is its last word, whatever comes late.
+    await house.receipts.settle(settled(house, message, [copies[1]], "superseded", attempt=7))
+    await house.receipts.settle(settled(house, message, [copies[1]], "deferred", attempt=2))
+    counts = (await house.rows("SELECT * FROM ledger.counts WHERE message = :m", m=message))[0]
+    assert {name: counts[name] for name in ("planned", "delivered", "deferred", "failed", "expired", "superseded")} == {
+        "planned": 6,
+        "delivered": 1,
+        "deferred": 0,
+        "failed": 1,
+        "expired": 1,
+        "superseded": 2,
+    }
+
+
 async def test_the_tables_are_those_that_the_migration_makes(house: House) -> None:
     made = await house.rows(
         "SELECT table_name, column_name, is_nullable FROM information_schema.columns "
