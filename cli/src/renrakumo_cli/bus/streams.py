@@ -95,7 +95,7 @@ def _bucket_config(spec: BucketSpec, replicas: int) -> StreamConfig:
         storage=StorageType.FILE,
         discard=DiscardPolicy.NEW,
         max_age=spec.ttl,
-        duplicate_window=_BUCKET_DUPLICATES,
+        duplicate_window=min(_BUCKET_DUPLICATES, spec.ttl or _BUCKET_DUPLICATES),
         max_msgs_per_subject=1,
         max_msg_size=spec.max_value,
         num_replicas=replicas,
