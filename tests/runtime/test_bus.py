@@ -22,6 +22,7 @@ from runtime.errors import (
     TransientError,
     WrongRevision,
 )
+from runtime.keyvalue import contents
 from tests.runtime.conftest import connected, declare, subject_of
 
 
@@ -218,6 +219,20 @@ async def test_a_watch_gives_all_then_the_marker_then_changes(bus: Bus) -> None:
     assert seen[3:] == [("a", None), ("c", b"3")]
     stop.set()
     await asyncio.wait_for(task, 5)
+
+
+async def test_a_bucket_is_told_as_it_is_right_now(bus: Bus) -> None:
+    bucket = await new_bucket(bus)
+    assert await contents(bus, bucket) == {}
+    for key, value in (("a", b"1"), ("b", b"2"), ("b", b"3")):
+        await bus.kv_put(bucket, key, value)
+    await bus.kv_delete(bucket, "a")
+    assert await contents(bus, bucket) == {"b": b"3"}
+
+
+async def test_a_bucket_that_is_not_there_is_said_to_be_away(bus: Bus) -> None:
+    with pytest.raises(BusUnavailable):
+        await contents(bus, "nowhere", timeout=0.2)
 
 
 async def test_a_watch_goes_on_after_the_server_restarted(fresh_nats: NatsServer) -> None:

@@ -74,8 +74,13 @@ CONTENT = BucketSpec("content", ttl=40 * DAY, writers=("admin-api",), readers=("
 ANSWERED = BucketSpec("answered", ttl=3_600.0, writers=("responder",), readers=("responder",))
 # Longer than any copy is tried for; what is older cannot come back.
 SUPERSEDED = BucketSpec("superseded", ttl=4 * DAY, max_value=1_000, writers=("admin-api",), readers=("dispatcher",))
+PACE = BucketSpec("pace", max_value=1_000, writers=("admin-api",), readers=("admin-api", "dispatcher"))
+# A dispatcher that tells nothing for so long is no more.
+POSTMEN = BucketSpec(
+    "postmen", ttl=60.0, max_value=64_000, writers=("dispatcher",), readers=("admin-api", "dispatcher")
+)
 
-BUCKETS: tuple[BucketSpec, ...] = (DIRECTORY, CONTENT, ANSWERED, SUPERSEDED)
+BUCKETS: tuple[BucketSpec, ...] = (DIRECTORY, CONTENT, ANSWERED, SUPERSEDED, PACE, POSTMEN)
 
 REGISTRY_INBOUND = ConsumerSpec(
     "INBOUND", "registry-inbound", "registry", ("inbound.entry", "inbound.leave", "inbound.post")

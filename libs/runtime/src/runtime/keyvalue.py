@@ -7,12 +7,13 @@ connection it begins anew (everything again, the marker again), so a reader that
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import nats.errors
 import nats.js.errors
 from nats.js.kv import KeyValue
 
+from runtime.errors import BusUnavailable
 from runtime.logs import get_logger
 from runtime.redaction import reason_of
 
@@ -124,3 +125,28 @@ async def _stop_when(watcher: KeyValue.KeyWatcher, *events: asyncio.Event) -> No
 
 def _subject(bucket: str, key: str) -> str:
     return f"$KV.{bucket}.{key}"
+
+
+class Watchable(Protocol):
+    """Whose buckets can be watched (Bus)."""
+
+    def kv_watch(self, bucket: str, *, stop: asyncio.Event | None = None) -> AsyncIterator[KvChange]: ...
+
+
+async def contents(bus: Watchable, bucket: str, *, timeout: float = 5) -> dict[str, bytes]:
+    """All that is in a small bucket right now, by key. Raises BusUnavailable when that isn't told in time."""
+    found = dict[str, bytes]()
+    told, complete = asyncio.Event(), False
+    try:
+        async with asyncio.timeout(timeout):
+            async for change in bus.kv_watch(bucket, stop=told):
+                if change == KV_READY:
+                    complete = True
+                    told.set()
+                elif not complete and change.value is not None:
+                    found[change.key] = change.value
+    except TimeoutError:
+        pass
+    if not complete:
+        raise BusUnavailable("bucket_not_told")
+    return found
