@@ -94,3 +94,17 @@ def test_a_trial_has_free_ports_of_its_own_everywhere(tmp_path: Path) -> None:
     chosen = Configuration.for_trial(tmp_path).ports
     assert set(chosen) == set(default_ports())
     assert len(set(chosen.values())) == len(chosen)
+
+
+def test_several_dispatchers_are_asked_for_by_their_number_alone(tmp_path: Path) -> None:
+    configuration = configured(tmp_path, RENRAKUMO_DISPATCHERS="3")
+    names = [spec.name for spec in configuration.processes if spec.service == "dispatcher"]
+    assert names == ["dispatcher", "dispatcher-2", "dispatcher-3"]
+    ports = {configuration.ports[spec.health_variable] for spec in configuration.processes}
+    assert len(ports) == len(configuration.processes)
+
+
+@pytest.mark.parametrize("number", ["0", "10", "many"])
+def test_a_number_of_dispatchers_that_cannot_be_is_refused(tmp_path: Path, number: str) -> None:
+    with pytest.raises(LocalError, match="RENRAKUMO_DISPATCHERS"):
+        configured(tmp_path, RENRAKUMO_DISPATCHERS=number)

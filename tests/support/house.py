@@ -63,10 +63,12 @@ class House:
         extra: Mapping[str, Mapping[str, str]] | None = None,
         ports: Mapping[str, int] | None = None,
         routes: Mapping[str, str] | None = None,
+        dispatchers: int = 1,
         say: Callable[[str], None] = lambda line: None,
     ) -> Self:
         """Start everything and wait until it is ready. `carriers`: behaviour by name, default accepts; `extra`: more
-        variables for one service; `ports`: chosen beforehand, by variable; `routes`: more domains with their host:port.
+        variables for one service; `ports`: chosen beforehand, by variable; `routes`: more domains with their host:port;
+        `dispatchers`: how many share the work.
         Mail to any other domain finds nobody."""
         exits = AsyncExitStack()
         try:
@@ -79,7 +81,7 @@ class House:
             } | {"*": NOBODY, **(routes or {})}
             told = ",".join(f"{domain}={host}" for domain, host in hosts.items())
             chosen = {**SETTINGS, "RENRAKUMO_ROUTES": told, **(settings or {})}
-            configuration = Configuration.for_trial(state, chosen)
+            configuration = Configuration.for_trial(state, chosen, dispatchers=dispatchers)
             configuration = dataclasses.replace(configuration, ports={**configuration.ports, **(ports or {})})
             stack = LocalStack(configuration, extra=extra, say=say)
             await stack.start()

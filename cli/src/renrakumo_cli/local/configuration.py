@@ -15,10 +15,11 @@ from renrakumo_cli.local.services import (
     LOCAL_HOST,
     NATS_PORT,
     POSTGRES_PORT,
-    SERVICES,
+    MOST_DISPATCHERS,
     Database,
     ServiceSpec,
     default_ports,
+    processes,
 )
 from renrakumo_cli.secret_store import SECRET_VARIABLES
 
@@ -27,7 +28,16 @@ DATABASE_URLS: Mapping[Database, str] = {
     "personal": "RENRAKUMO_PERSONAL_DATABASE_URL",
     "general": "RENRAKUMO_GENERAL_DATABASE_URL",
 }
-_STACK_ONLY = frozenset({NATS_URL, *DATABASE_URLS.values(), *default_ports(), "RENRAKUMO_STATE_DIR"})
+DISPATCHERS = "RENRAKUMO_DISPATCHERS"
+_STACK_ONLY = frozenset(
+    {
+        NATS_URL,
+        *DATABASE_URLS.values(),
+        *default_ports(MOST_DISPATCHERS),
+        DISPATCHERS,
+        "RENRAKUMO_STATE_DIR",
+    }
+)
 
 
 def state_folder(variables: Mapping[str, str] | None = None) -> Path:
@@ -38,7 +48,8 @@ def state_folder(variables: Mapping[str, str] | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Configuration:
-    """Everything that was decided before the first process starts. `ports`: by variable name."""
+    """Everything that was decided before the first process starts. `ports`: by variable name; `dispatchers`: how many
+    of them share the work."""
 
     state: Path
     ports: Mapping[str, int]
@@ -46,10 +57,12 @@ class Configuration:
     external_nats: str | None = None
     external_databases: Mapping[Database, str] = field(default_factory=dict)
     durable: bool = True
+    dispatchers: int = 1
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> "Configuration":
         """As `make up` runs it. Raises LocalError for a port that is no number or half an external database."""
+        dispatchers = _dispatchers(variables)
         external = {kind: variables[name] for kind, name in DATABASE_URLS.items() if variables.get(name)}
         if len(external) == 1:
             raise LocalError(f"Set both {' and '.join(DATABASE_URLS.values())}, or neither.")
@@ -61,16 +74,27 @@ class Configuration:
                 )
         return cls(
             state=state_folder(variables),
-            ports=_resolved({name: _port(variables, name, default) for name, default in default_ports().items()}),
+            ports=_resolved(
+                {name: _port(variables, name, default) for name, default in default_ports(dispatchers).items()}
+            ),
             settings={name: value for name, value in variables.items() if _passes(name)},
             external_nats=variables.get(NATS_URL) or None,
             external_databases=external,
+            dispatchers=dispatchers,
         )
 
     @classmethod
-    def for_trial(cls, state: Path, settings: Mapping[str, str] | None = None) -> "Configuration":
+    def for_trial(
+        cls, state: Path, settings: Mapping[str, str] | None = None, *, dispatchers: int = 1
+    ) -> "Configuration":
         """For tests and the demo: free ports everywhere, quick servers, nothing from the environment."""
-        return cls(state, _resolved(dict.fromkeys(default_ports(), 0)), dict(settings or {}), durable=False)
+        ports = _resolved(dict.fromkeys(default_ports(dispatchers), 0))
+        return cls(state, ports, dict(settings or {}), durable=False, dispatchers=dispatchers)
+
+    @property
+    def processes(self) -> tuple[ServiceSpec, ...]:
+        """What runs, beside the servers."""
+        return processes(self.dispatchers)
 
     @property
     def base_domain(self) -> str:
@@ -114,7 +138,7 @@ class Configuration:
 
     def wanted_ports(self) -> dict[str, tuple[str, int]]:
         """Variable -> (host, port) of everything that will listen on this machine."""
-        hosts = {spec.listens[1]: spec.listens[0] for spec in SERVICES if spec.listens}
+        hosts = {spec.listens[1]: spec.listens[0] for spec in self.processes if spec.listens}
         unused = {
             *([NATS_PORT[0]] if self.external_nats else []),
             *([POSTGRES_PORT[0]] if self.external_databases else []),
@@ -129,6 +153,13 @@ class Configuration:
 def _passes(name: str) -> bool:
     """Does an operator's variable go on to the services? Secrets never: each service gets only its own."""
     return name.startswith("RENRAKUMO_") and name not in SECRET_VARIABLES and name not in _STACK_ONLY
+
+
+def _dispatchers(variables: Mapping[str, str]) -> int:
+    text = variables.get(DISPATCHERS, "") or "1"
+    if not text.isdigit() or not 1 <= int(text) <= MOST_DISPATCHERS:
+        raise LocalError(f"{DISPATCHERS} must be a number from 1 to {MOST_DISPATCHERS}")
+    return int(text)
 
 
 def _port(variables: Mapping[str, str], name: str, default: int) -> int:

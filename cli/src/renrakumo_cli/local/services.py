@@ -1,7 +1,7 @@
 """The seven services as the local stack sees them: module, database, ports and the variables that name them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Database = Literal["personal", "general"]
@@ -9,7 +9,8 @@ Database = Literal["personal", "general"]
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """One service. `listens`: host variable, port variable and default port of what it serves to the world."""
+    """One process. `listens`: host variable, port variable and default port of what it serves to the world; `of`: the
+    service that it is a further instance of."""
 
     name: str
     health_port: int
@@ -17,11 +18,17 @@ class ServiceSpec:
     database: Database | None = None
     listens: tuple[str, str, int] | None = None
     module: str = ""
+    of: str = ""
+
+    @property
+    def service(self) -> str:
+        """The service that it is: whose secrets and rights it has."""
+        return self.of or self.name
 
     @property
     def package(self) -> str:
         """Import name."""
-        return self.name.replace("-", "_")
+        return self.service.replace("-", "_")
 
     @property
     def main(self) -> str:
@@ -31,7 +38,7 @@ class ServiceSpec:
     @property
     def health_variable(self) -> str:
         """Variable that moves its health port when all services run together."""
-        return f"RENRAKUMO_{self.package.upper()}_HEALTH_PORT"
+        return f"RENRAKUMO_{self.name.replace('-', '_').upper()}_HEALTH_PORT"
 
 
 # `stage` is the order of stopping: first who takes work in, then who does it.
@@ -44,6 +51,19 @@ SERVICES: tuple[ServiceSpec, ...] = (
     ServiceSpec("info-site", 9106, 1, "general", ("RENRAKUMO_INFO_HOST", "RENRAKUMO_INFO_PORT", 8081)),
     ServiceSpec("admin-api", 9107, 1, "general", ("RENRAKUMO_WEB_HOST", "RENRAKUMO_WEB_PORT", 8080)),
 )
+
+
+MOST_DISPATCHERS = 9
+
+
+def processes(dispatchers: int = 1) -> tuple[ServiceSpec, ...]:
+    """The services, with so many dispatchers side by side: `dispatcher`, `dispatcher-2` ..."""
+    first = next(spec for spec in SERVICES if spec.name == "dispatcher")
+    more = (
+        replace(first, name=f"dispatcher-{number}", of="dispatcher", health_port=first.health_port + 10 * (number - 1))
+        for number in range(2, dispatchers + 1)
+    )
+    return (*SERVICES, *more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +87,10 @@ NATS_PORT: tuple[str, int] = ("RENRAKUMO_NATS_PORT", 14222)
 POSTGRES_PORT: tuple[str, int] = ("RENRAKUMO_POSTGRES_PORT", 15432)
 
 
-def default_ports() -> Mapping[str, int]:
+def default_ports(dispatchers: int = 1) -> Mapping[str, int]:
     """Variable -> default port, of everything that listens."""
     ports = {NATS_PORT[0]: NATS_PORT[1], POSTGRES_PORT[0]: POSTGRES_PORT[1]}
-    for spec in SERVICES:
+    for spec in processes(dispatchers):
         if spec.listens:
             ports[spec.listens[1]] = spec.listens[2]
         ports[spec.health_variable] = spec.health_port

@@ -27,7 +27,7 @@ from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.local.postgres import PostgresServer
 from renrakumo_cli.local.process import ChildProcess
-from renrakumo_cli.local.services import NATS_PORT, OWNERS, POSTGRES_PORT, SERVICES, Database, Owner, ServiceSpec
+from renrakumo_cli.local.services import NATS_PORT, OWNERS, POSTGRES_PORT, Database, Owner, ServiceSpec
 from renrakumo_cli.local.supervisor import Child
 from renrakumo_cli.secret_store import SecretStore
 from runtime import migrations
@@ -45,7 +45,7 @@ class LocalStack:
         configuration: Configuration,
         *,
         extra: Mapping[str, Mapping[str, str]] | None = None,
-        services: Sequence[ServiceSpec] = SERVICES,
+        services: Sequence[ServiceSpec] | None = None,
         owners: Sequence[Owner] = OWNERS,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
@@ -55,7 +55,7 @@ class LocalStack:
         self.nats: NatsServer | None = None
         self.postgres: PostgresServer | None = None
         self._extra = {name: dict(variables) for name, variables in (extra or {}).items()}
-        self.services = tuple(services)
+        self.services = tuple(configuration.processes if services is None else services)
         self._owners = tuple(owners)
         self._say = say
         self._children: dict[str, Child] = {}
@@ -174,10 +174,10 @@ class LocalStack:
     def variables(self, service: str) -> dict[str, str]:
         """Everything that a service is told."""
         spec = self._spec(service)
-        variables = {**self.configuration.service_variables(spec), **self.secrets.environment(service)}
+        variables = {**self.configuration.service_variables(spec), **self.secrets.environment(spec.service)}
         if spec.database:
             variables[DATABASE_URLS[spec.database]] = self.database_url(spec.package)
-        return {**variables, **self._extra.get(service, {})}
+        return {**variables, **self._extra.get(spec.service, {})}
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
