@@ -21,8 +21,8 @@ SLOWEST = 20.0
 def main() -> int:
     quick = figures.quick()
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
-    parser.add_argument("--recipients", type=int, default=2000 if quick else 20_000)
-    parser.add_argument("--kills", type=int, default=4 if quick else 40)
+    parser.add_argument("--recipients", type=int, default=5000 if quick else 20_000)
+    parser.add_argument("--kills", type=int, default=6 if quick else 20)
     parser.add_argument("--seed", type=int, default=SEED)
     told = parser.parse_args()
     state = Path(tempfile.mkdtemp(prefix="renrakumo-soak-"))

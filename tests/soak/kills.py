@@ -1,12 +1,11 @@
 """A broadcast to very many while processes die: nobody may be skipped, and only copies in flight may come twice.
 
 Flow: seed the members -> send -> each time that so many copies have arrived, and a moment after, somebody is killed
-with -9 and started again (every second time the dispatcher) -> wait until the ledger says that all are delivered ->
-compare what lies in the mailboxes, the ledger, and the list of members.
+with -9 and started again (every second time one of the dispatchers) -> wait until the ledger says that all are
+delivered -> compare what lies in the mailboxes with the ledger, copy by copy, and with the list of members.
 """
 
 import asyncio
-import itertools
 import random
 import signal
 from collections import Counter
@@ -15,8 +14,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from renrakumo_cli.local.services import SERVICES
+from mail import tokens
 from renrakumo_cli.local.stack import NATS, POSTGRES
+from runtime.keys import KeyRing
+from tests.soak.sockets import connections_to
 from tests.support.behaviour import Behaviour, GreylistBy, canonical, greylisting, overload, slow
 from tests.support.carriers import ReceivedMail
 from tests.support.crowd import make_crowd
@@ -26,8 +27,8 @@ from tests.system.school import open_school
 
 UNIT = "minami"
 DISPATCHER = "dispatcher"
-HOLD_COPIES = frozenset({DISPATCHER, NATS})
-"""At whose death a copy may be at a carrier without anybody here knowing."""
+DISPATCHERS = 3
+OTHERS = ("registry", "receipts", NATS, POSTGRES)
 
 CARRIERS: dict[str, Behaviour] = {
     "docomo": greylisting(2, by=GreylistBy.RECIPIENT) | slow(0.03),
@@ -39,10 +40,13 @@ CARRIERS: dict[str, Behaviour] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it. `in_flight_at_kills`: sessions open at the carriers when the dispatcher or the bus was killed,
-    each of which may have had one copy in hand; `kills`: how many struck before the broadcast was over."""
+    """What came of it. `kills`: how many struck before the broadcast was over; `in_flight_at_kills`: sessions of the
+    dispatcher that was killed (of all, when it was the bus), each of which may have had one copy at the carrier without
+    anybody knowing; `ledger_matches`: every member has one copy, every copy that the ledger calls delivered lies in a
+    mailbox and every one in a mailbox is called delivered, each with the attempt that brought it."""
 
     seed: int
+    dispatchers: int
     recipients: int
     kills: int
     skipped: int
@@ -64,28 +68,39 @@ class Mailboxes:
     """How often each copy (recipient, Message-ID) arrived."""
 
     copies: Counter[tuple[str, str]] = field(default_factory=Counter)
+    reached: set[str] = field(default_factory=set)
 
     def put(self, mail: ReceivedMail) -> None:
-        self.copies[canonical(mail.recipient), mail.message_id] += 1
-
-    @property
-    def reached(self) -> set[str]:
-        return {recipient for recipient, _ in self.copies}
+        recipient = canonical(mail.recipient)
+        self.reached.add(recipient)
+        self.copies[recipient, mail.message_id] += 1
 
     @property
     def duplicates(self) -> int:
         """Mails beyond one for each recipient."""
         return sum(self.copies.values()) - len(self.reached)
 
+    def copy_refs(self, keys: KeyRing) -> set[int]:
+        """Numbers of the copies that arrived, out of the tokens in their Message-IDs."""
+        found = [tokens.find([message_id]) for _, message_id in self.copies]
+        return {tokens.check(keys, UNIT, token).recipient_ref for token in found if token is not None}
+
 
 async def run(
-    state: Path, *, recipients: int, kills: int, seed: int, within: float, say: Callable[[str], None]
+    state: Path,
+    *,
+    recipients: int,
+    kills: int,
+    seed: int,
+    within: float,
+    say: Callable[[str], None],
+    dispatchers: int = DISPATCHERS,
 ) -> Outcome:
     """`within`: seconds after which who has no copy yet counts as skipped."""
     loop = asyncio.get_running_loop()
     people = make_crowd(seed, recipients)
     rng = random.Random(seed)
-    async with await House.build(state, carriers=CARRIERS, say=say) as house:
+    async with await House.build(state, carriers=CARRIERS, dispatchers=dispatchers, say=say) as house:
         await house.parents.stop()
         mailboxes = Mailboxes()
         for carrier in house.carriers.values():
@@ -96,15 +111,14 @@ async def run(
         began = loop.time()
         message = await school.send("お知らせ", "明日は午前中で下校します。")
         struck = in_flight = 0
-        for copies, name in _plan(rng, recipients, kills):
+        for copies, name in _plan(rng, recipients, kills, _names(dispatchers)):
             if not await _arrived(house, mailboxes, copies, deadline=began + within):
                 break
             await asyncio.sleep(rng.uniform(0, 0.3))
-            reached = len(mailboxes.reached)
-            if reached == recipients:
+            if len(mailboxes.reached) == recipients:
                 break
-            say(f"{reached:6} of {recipients} reached: killing {name}")
-            in_flight += _open_sessions(house) if name in HOLD_COPIES else 0
+            say(f"{len(mailboxes.reached):6} of {recipients} reached: killing {name}")
+            in_flight += _in_flight(house, name, dispatchers)
             await house.stack.restart(name, first=signal.SIGQUIT if name == POSTGRES else signal.SIGKILL)
             struck += 1
 
@@ -116,28 +130,33 @@ async def run(
         wanted = {canonical(parent.address) for parent in people}
         return Outcome(
             seed=seed,
+            dispatchers=dispatchers,
             recipients=recipients,
             kills=struck,
             skipped=len(wanted - mailboxes.reached),
             duplicates=mailboxes.duplicates,
             in_flight_at_kills=in_flight,
-            ledger_matches=await _ledger_matches(house, set(members), int(message)),
+            ledger_matches=await _ledger_matches(house, mailboxes, set(members), int(message)),
             seconds=round(seconds, 1),
         )
 
 
-def _plan(rng: random.Random, recipients: int, kills: int) -> Iterator[tuple[int, str]]:
+def _names(dispatchers: int) -> list[str]:
+    return [DISPATCHER, *(f"{DISPATCHER}-{number}" for number in range(2, dispatchers + 1))]
+
+
+def _plan(rng: random.Random, recipients: int, kills: int, dispatchers: list[str]) -> Iterator[tuple[int, str]]:
     """(copies arrived, whom), in order of time."""
     moments = sorted(int(rng.uniform(0.02, 0.9) * recipients) for _ in range(kills))
-    return zip(moments, _victims(rng), strict=False)
+    return zip(moments, _victims(rng, dispatchers), strict=False)
 
 
-def _victims(rng: random.Random) -> Iterator[str]:
-    """The dispatcher, one of the others, the dispatcher, another one...: all others before one comes again."""
-    others = [NATS, POSTGRES, *(spec.name for spec in SERVICES if spec.name != DISPATCHER)]
+def _victims(rng: random.Random, dispatchers: list[str]) -> Iterator[str]:
+    """A dispatcher, one of the others, a dispatcher, another one...: all others before one comes again."""
     while True:
-        for name in rng.sample(others, len(others)):
-            yield from itertools.chain((DISPATCHER,), (name,))
+        for name in rng.sample(OTHERS, len(OTHERS)):
+            yield rng.choice(dispatchers)
+            yield name
 
 
 async def _arrived(house: House, mailboxes: Mailboxes, copies: int, *, deadline: float) -> bool:
@@ -151,13 +170,29 @@ async def _arrived(house: House, mailboxes: Mailboxes, copies: int, *, deadline:
     return True
 
 
-def _open_sessions(house: House) -> int:
-    return sum(carrier.stats.active for carrier in house.carriers.values())
+def _in_flight(house: House, victim: str, dispatchers: int) -> int:
+    """Sessions on which a copy may be at a carrier without anybody knowing, should this process die now."""
+    names = _names(dispatchers)
+    if victim not in (*names, NATS):
+        return 0
+    ports = {carrier.port for carrier in house.carriers.values()}
+    return sum(connections_to(house.stack.pid(name), ports) for name in ([victim] if victim in names else names))
 
 
-async def _ledger_matches(house: House, members: set[int], message: int) -> bool:
-    """Every member stands in the ledger once, as delivered, and nobody else does."""
-    query = "SELECT member, state FROM ledger.copies WHERE message = $1"
+async def _ledger_matches(house: House, mailboxes: Mailboxes, members: set[int], message: int) -> bool:
+    query = """
+        SELECT copies.copy_ref, copies.member, copies.state,
+               count(*) FILTER (WHERE attempts.outcome = 'delivered' AND attempts.host IS NOT NULL) AS brought
+        FROM ledger.copies LEFT JOIN ledger.attempts USING (copy_ref)
+        WHERE copies.message = $1
+        GROUP BY copies.copy_ref, copies.member, copies.state
+    """
     rows = await databases.rows(house.stack, databases.GENERAL_DATABASE, query, message)
-    delivered = [row["member"] for row in rows if row["state"] == "delivered"]
-    return len(rows) == len(delivered) == len(members) and set(delivered) == members
+    delivered = {row["copy_ref"] for row in rows if row["state"] == "delivered" and row["brought"] == 1}
+    keys = KeyRing.parse(house.stack.variables(DISPATCHER)["RENRAKUMO_TOKEN_KEYS"])
+    return (
+        len(rows) == len(members)
+        and {row["member"] for row in rows} == members
+        and delivered == mailboxes.copy_refs(keys)
+        and len(delivered) == len(rows)
+    )
