@@ -79,7 +79,8 @@ class CopyOutcome(Contract):
     """What happened to one copy at one attempt.
 
     `stage` is the SMTP command that was answered, `code` its three digits, `enhanced` the status of RFC 3463, `reply`
-    the server's words, shortened, with everything that could be an address or the recipient's name taken out."""
+    the server's words, shortened, with everything that could be an address or the recipient's name taken out. `reason`:
+    see contracts.reasons. `sure`, with `dead`: the carrier's words leave no doubt."""
 
     copy_ref: Ref
     outcome: Outcome
@@ -90,6 +91,7 @@ class CopyOutcome(Contract):
     enhanced: str | None = None
     host: str | None = None
     reason: str = ""
+    sure: bool = False
     reply: Annotated[str, StringConstraints(max_length=200)] = ""
     next_attempt_at: AwareDatetime | None = None
 
