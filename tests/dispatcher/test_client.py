@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.client import Connector, Envelope, Timeouts, dot_stuffed
+from dispatcher.client import Connector, Envelope, Timeouts
 from dispatcher.replies import ConnectionLost, HopUnavailable
 from dispatcher.routes import Hop, Host, Login
+from dispatcher.wire import dot_stuffed
 
 COPY = Envelope("b-x@sakura.example", "taro@parents.example", b"Subject: x\r\n\r\n.hidden dot\r\n")
 QUICK = Timeouts(connect=3, command=3, text=3)
@@ -151,6 +152,8 @@ class Script(asyncio.Protocol):
 
 
 USUAL: dict[bytes, bytes | None] = {b"EHLO": b"250-there\r\n250 8BITMIME\r\n", b"DATA": b"354 go\r\n"}
+PIPELINING: dict[bytes, bytes | None] = {**USUAL, b"EHLO": b"250-there\r\n250-PIPELINING\r\n250 SIZE 4000000\r\n"}
+BOTH_WAYS = pytest.mark.parametrize("usual", [USUAL, PIPELINING], ids=["in steps", "pipelining"])
 
 
 async def test_a_server_whose_encryption_is_broken_gets_the_mail_in_plain() -> None:
@@ -170,6 +173,7 @@ async def test_a_server_whose_encryption_is_broken_gets_the_mail_in_plain() -> N
     assert b"DATA" not in made[2].lines
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize(
     "answers, stage",
     [
@@ -182,29 +186,32 @@ async def test_a_server_whose_encryption_is_broken_gets_the_mail_in_plain() -> N
         ({b"RCPT": b"nonsense\r\n"}, "rcpt"),
     ],
 )
-async def test_a_talk_that_breaks_says_where_and_leaves_no_session(
-    answers: dict[bytes, bytes | None], stage: str
+async def test_a_talk_that_breaks_says_where_and_whether_the_copy_is_in_doubt_and_leaves_no_session(
+    answers: dict[bytes, bytes | None], stage: str, usual: dict[bytes, bytes | None]
 ) -> None:
-    async with listening(lambda: Script({**USUAL, **answers})) as port:
+    async with listening(lambda: Script({**usual, **answers})) as port:
         session = await Connector("mail.example", timeouts=QUICK).open(hop(port))
         with pytest.raises(ConnectionLost) as lost:
             await session.send(COPY)
         assert lost.value.stage == stage
+        assert lost.value.uncertain == (stage == "body")
         assert not session.usable
         session.drop()
 
 
-async def test_a_refused_copy_leaves_a_clean_session_and_a_421_none() -> None:
-    script = Script({**USUAL, b"RCPT": b"550 5.1.1 no\r\n"})
+@BOTH_WAYS
+async def test_a_refused_copy_leaves_a_clean_session_and_a_421_none(usual: dict[bytes, bytes | None]) -> None:
+    script = Script({**usual, b"RCPT": b"550 5.1.1 no\r\n", b"DATA": b"503 no recipients\r\n"})
     async with listening(lambda: script) as port:
         session = await Connector("mail.example", timeouts=QUICK).open(hop(port))
         reply = await session.send(COPY)
         assert (reply.stage, reply.code, reply.enhanced) == ("rcpt", 550, "5.1.1")
-        assert script.lines[-1] == b"RSET"
         assert session.usable
         script._answers[b"RCPT"] = b"250 ok\r\n"
+        script._answers[b"DATA"] = b"354 go\r\n"
         script._answers[b"."] = b"421 4.7.0 enough\r\n"
         assert (await session.send(COPY)).code == 421
+        assert script.lines.count(b"RSET") == 1
         assert not session.usable
 
 

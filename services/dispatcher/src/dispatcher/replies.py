@@ -1,8 +1,8 @@
 """What a server said, where in the talk it said it, and the errors of a talk that broke off.
 
 A `Reply` is an answer, good or bad, that belongs to one copy. The errors are for when there is no such answer: the
-next hop would not talk to us at all (HopUnavailable), or the connection broke in the middle (ConnectionLost), when
-nobody can know what became of the copy. A server's words may hold the address: they are judged, never logged.
+next hop would not talk to us at all (HopUnavailable), or the connection broke in the middle (ConnectionLost), which
+says whether the server may have taken the copy. A server's words may hold the address: they are judged, never logged.
 """
 
 import re
@@ -40,7 +40,10 @@ class Reply:
 
 
 def read_reply(stage: Stage, code: int, text: str, host: str | None = None) -> Reply:
-    """A Reply from code and text as they stood on the wire (lines joined by LF)."""
+    """A Reply from code and text as they stood on the wire (lines joined by LF). Octets that were no UTF-8 and came as
+    lone surrogates are replaced, since such a text cannot be stored."""
+    if not text.isascii():
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     found = _ENHANCED.match(text.lstrip())
     if found is None:
         return Reply(stage, code, text, None, host)
@@ -73,4 +76,17 @@ class TlsFailed(SmtpError, TransientError):
 
 
 class ConnectionLost(SmtpError, TransientError):
-    """Reset, closed, silent for too long, or out of step, after the session had begun."""
+    """Reset, closed, silent for too long, or out of step, after the session had begun. `uncertain`: the end of the text
+    was written, so that the server may have taken the copy; False: surely not taken."""
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        stage: Stage,
+        host: str | None = None,
+        reply: Reply | None = None,
+        uncertain: bool = False,
+    ) -> None:
+        super().__init__(code, stage=stage, host=host, reply=reply)
+        self.uncertain = uncertain
