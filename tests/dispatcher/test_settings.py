@@ -1,6 +1,7 @@
 """Settings that are missing or wrong are named, never shown."""
 
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -28,10 +29,11 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_what_is_optional_may_be_left_out_or_empty(environment: pytest.MonkeyPatch) -> None:
-    for name in ("PUBLIC_URL", "HELO_NAME", "RETRY_PLAN"):
+    for name in ("PUBLIC_URL", "HELO_NAME", "RETRY_PLAN", "CARRIERS"):
         environment.setenv(f"RENRAKUMO_{name}", "")
     settings = load(Settings)
     assert (settings.public_url, settings.helo_name, settings.retry_plan) == (None, None, None)
+    assert settings.carriers is None
     environment.setenv("RENRAKUMO_RETRY_PLAN", "2, 5,10")
     environment.setenv("RENRAKUMO_PUBLIC_URL", "https://info.example/")
     settings = load(Settings)
@@ -64,3 +66,26 @@ def test_a_wrong_one_ends_the_process_with_its_name(
     assert end.value.code == 78
     assert f"RENRAKUMO_{name}" in shown
     assert "geheim" not in shown
+
+
+def test_every_mistake_in_the_operators_carriers_file_is_told_at_start(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "ours.yaml"
+    environment.setenv("RENRAKUMO_CARRIERS", str(file))
+    with pytest.raises(SystemExit) as end:
+        load(Settings)
+    assert end.value.code == 78
+    assert "RENRAKUMO_CARRIERS: ours.yaml cannot be read" in capsys.readouterr().err
+    file.write_text("carriers: {docomo: {conections: 3, retry: [1m, soon]}}")
+    # Also when the value is the bare name.
+    environment.chdir(tmp_path)
+    for value in (str(file), "ours.yaml"):
+        environment.setenv("RENRAKUMO_CARRIERS", value)
+        with pytest.raises(SystemExit):
+            load(Settings)
+        shown = capsys.readouterr().err
+        assert "docomo: conections: unknown field" in shown
+        assert "docomo: retry: number 2: must be a duration" in shown
+    file.write_text("carriers: {docomo: {connections: 3}}")
+    assert load(Settings).carriers == Path("ours.yaml")

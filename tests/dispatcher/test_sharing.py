@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from contracts.base import LANES, Lane
 from contracts.events.delivery import CopyOutcome, DeliveryBatch, DeliveryProgress, DeliverySettled
 from contracts.sealed import Sealed
-from dispatcher.carriers import policy_of
+from dispatcher.carriers import load_carriers
 from dispatcher.client import Envelope
 from dispatcher.lanes import Slots, may_enter
 from dispatcher.pacing import Pauses
@@ -138,7 +138,7 @@ class Opener:
         return sum(session.usable for session in self.opened)
 
 
-POLICY = replace(policy_of("other"), connections=2, connections_per_hop=1, messages_per_connection=3, idle_seconds=10)
+POLICY = replace(load_carriers().named("other"), connections=2, connections_per_hop=1, messages_per_connection=3, idle_seconds=10)
 
 
 async def test_a_session_in_order_is_used_again_and_a_worn_out_one_is_not() -> None:

@@ -82,8 +82,8 @@ THE_WAY: Final = (
 
 THE_MESSAGE: Final = (
     "too late to be of use",
-    "stopped",
-    "corrected",
+    "stopped by its sender",
+    "superseded by a correction",
     "content missing",
     "cannot be rendered",
 )

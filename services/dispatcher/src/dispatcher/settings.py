@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, field_validator
 from pydantic_settings import NoDecode
 
 from dispatcher import NAME
+from dispatcher.carriers import load_carriers
 from dispatcher.routes import RouteTable, parse_routes
 from runtime.settings import CipherKeysSetting, KeyRingSetting, PublicKeysSetting, ServiceSettings
 
@@ -30,13 +32,27 @@ def _plan(value: Any) -> tuple[float, ...] | None:
     return steps or None
 
 
+def _carriers(value: Any) -> Path | None:
+    """A carriers file that can be used: its mistakes shall be told at start, with all other complaints."""
+    if not value:
+        return None
+    try:
+        load_carriers(Path(value))
+    except ValueError as error:
+        # A reason that repeats the variable's value would be held back as a secret.
+        raise ValueError(str(error).replace(str(value), "the file")) from None
+    return Path(value)
+
+
 class Settings(ServiceSettings):
     """`routes` has no default, so that no mail leaves the house before somebody said where to. `retry_plan` replaces
-    the carriers' plans; `helo_name` is this machine's name in EHLO (default: the base domain)."""
+    the carriers' plans; `carriers` is a file to lay over the shipped one (dispatcher.carriers); `helo_name` is this
+    machine's name in EHLO (default: the base domain)."""
 
     health_port: int = Field(default=9103, ge=0, le=65535)
     routes: Annotated[RouteTable, NoDecode, PlainValidator(_routes), Field(repr=False)]
     retry_plan: Annotated[tuple[float, ...] | None, NoDecode, PlainValidator(_plan)] = None
+    carriers: Annotated[Path | None, NoDecode, PlainValidator(_carriers)] = None
     public_url: str | None = None
     helo_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$")
     token_keys: KeyRingSetting
