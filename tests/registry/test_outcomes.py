@@ -46,20 +46,57 @@ async def state(house: House) -> tuple[str, str | None]:
 async def test_an_unknown_user_is_taken_off_at_once(house: House) -> None:
     await house.register(HANAKO)
     message, copy = await copy_of_new_message(house)
-    event = settled(house, message, copy, "dead", stage="rcpt", code=550, enhanced="5.1.1")
+    event = settled(house, message, copy, "dead", stage="rcpt", code=550, sure=True)
     await handlers.outcomes.settle(house.context, event)
     assert await state(house) == ("undeliverable", "unknown_user")
 
 
-async def test_a_death_in_doubt_needs_two_messages(house: House) -> None:
+async def doubted(house: House) -> None:
+    """One more message to everybody is refused as to a dead address, in words that leave a doubt."""
+    message, copy = await copy_of_new_message(house)
+    await handlers.outcomes.settle(house.context, settled(house, message, copy, "dead", stage="rcpt", code=550))
+
+
+async def test_a_death_in_doubt_needs_two_messages_some_days_apart(house: House) -> None:
     await house.register(HANAKO)
     message, copy = await copy_of_new_message(house)
     for _ in range(3):
-        await handlers.outcomes.settle(house.context, settled(house, message, copy, "dead", stage="body", code=550))
+        await handlers.outcomes.settle(house.context, settled(house, message, copy, "dead", stage="rcpt", code=550))
+        house.clock.forward(days=1)
     assert await state(house) == ("active", None)
-    message, copy = await copy_of_new_message(house)
-    await handlers.outcomes.settle(house.context, settled(house, message, copy, "dead", stage="body", code=550))
+    await doubted(house)
     assert await state(house) == ("undeliverable", "unknown_user")
+
+
+async def test_a_carriers_bad_day_takes_nobody_off(house: House) -> None:
+    await house.register(HANAKO)
+    for _ in range(4):
+        await doubted(house)
+        house.clock.forward(hours=12)
+    assert await state(house) == ("active", None)
+
+
+async def test_a_copy_that_arrives_takes_the_doubt_away(house: House) -> None:
+    await house.register(HANAKO)
+    await doubted(house)
+    house.clock.forward(days=4)
+    message, copy = await copy_of_new_message(house)
+    await handlers.outcomes.settle(house.context, settled(house, message, copy, "delivered"))
+    house.clock.forward(days=4)
+    await doubted(house)
+    assert await state(house) == ("active", None)
+    assert await house.rows("SELECT hard_count FROM addresses") == [(1,)]
+
+
+async def test_the_parents_own_mail_takes_the_doubt_away(house: House) -> None:
+    await house.register(HANAKO)
+    await doubted(house)
+    house.clock.forward(days=4)
+    opened = single(await house.entry(HANAKO, group="g2"), RegistrationOpened)
+    await house.reply(opened.registration)
+    assert await house.rows("SELECT hard_count, hard_message, hard_at FROM addresses") == [(0, None, None)]
+    await doubted(house)
+    assert await state(house) == ("active", None)
 
 
 async def test_full_and_filtered_mailboxes_stay(house: House) -> None:
@@ -108,7 +145,7 @@ async def test_a_late_report_beyond_doubt_takes_off(house: House) -> None:
 async def test_the_parents_next_mail_brings_the_address_back(house: House) -> None:
     await house.register(HANAKO)
     message, copy = await copy_of_new_message(house)
-    event = settled(house, message, copy, "dead", stage="rcpt", code=550, enhanced="5.1.1")
+    event = settled(house, message, copy, "dead", stage="rcpt", code=550, sure=True)
     await handlers.outcomes.settle(house.context, event)
     house.clock.forward(days=1)
     # Not refused as a member: the guide mail and its reply prove that the address lives.

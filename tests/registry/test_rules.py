@@ -112,26 +112,23 @@ def test_a_registration_is_completed_only_while_open_fresh_and_possible(
     assert (decision == "complete") == (fresh and group_exists)
 
 
-def outcome(kind: str, *, stage: str = "rcpt", code: int | None = 550, enhanced: str | None = "5.1.1") -> CopyOutcome:
+def outcome(kind: str, *, sure: bool = False) -> CopyOutcome:
     return CopyOutcome.model_validate(
-        {"copy_ref": 1, "outcome": kind, "at": NOW, "attempt": 1, "stage": stage, "code": code, "enhanced": enhanced}
+        {"copy_ref": 1, "outcome": kind, "at": NOW, "attempt": 1, "stage": "rcpt", "code": 550, "sure": sure}
     )
 
 
 @pytest.mark.parametrize(
     ("said", "finding"),
     [
-        (outcome("delivered", stage="body", code=250, enhanced=None), "alive"),
-        (outcome("dead"), "certainly_dead"),
-        (outcome("dead", enhanced=None), "certainly_dead"),
-        (outcome("dead", stage="body"), "dead"),
-        (outcome("dead", enhanced="5.7.1"), "dead"),
-        (outcome("dead", code=554), "dead"),
+        (outcome("delivered"), "alive"),
+        (outcome("dead", sure=True), "certainly_dead"),
+        (outcome("dead"), "dead"),
         (outcome("filtered"), "soft"),
-        (outcome("full", code=452), "soft"),
-        (outcome("policy", code=550, enhanced="5.7.26"), "nothing"),
-        (outcome("deferred", code=451), "nothing"),
-        (outcome("superseded", code=None), "nothing"),
+        (outcome("full"), "soft"),
+        (outcome("policy"), "nothing"),
+        (outcome("deferred"), "nothing"),
+        (outcome("superseded"), "nothing"),
     ],
 )
 def test_what_an_outcome_says_of_the_address(said: CopyOutcome, finding: Finding) -> None:
@@ -154,16 +151,35 @@ def test_one_message_in_doubt_never_takes_an_address_off(story: list[tuple[Findi
     assert standing.state == "active"
 
 
-def test_two_messages_in_doubt_do() -> None:
+@given(st.lists(st.tuples(st.just("dead"), st.integers(1, 50), times), max_size=30), times)
+def test_messages_of_the_same_days_never_take_an_address_off(
+    story: list[tuple[Finding, int, datetime]], start: datetime
+) -> None:
+    standing = Judgement()
+    for finding, message, at in story:
+        within = start + (at - start) % model.DEAD_APART
+        standing = model.judge(standing, finding, message=message, at=within)
+    assert standing.state == "active"
+
+
+def test_two_messages_in_doubt_days_apart_do() -> None:
     once = model.judge(Judgement(), "dead", message=1, at=NOW)
-    twice = model.judge(once, "dead", message=2, at=NOW)
-    assert (once.state, twice.state, twice.reason) == ("active", "undeliverable", "unknown_user")
+    soon = model.judge(once, "dead", message=2, at=NOW + model.DEAD_APART - timedelta(seconds=1))
+    later = model.judge(soon, "dead", message=3, at=NOW + model.DEAD_APART)
+    assert (once.state, soon.state, later.state, later.reason) == ("active", "active", "undeliverable", "unknown_user")
+
+
+def test_one_death_beyond_doubt_is_enough() -> None:
+    standing = model.judge(Judgement(), "certainly_dead", message=1, at=NOW)
+    assert (standing.state, standing.reason) == ("undeliverable", "unknown_user")
 
 
 def test_a_delivery_in_between_begins_the_count_anew() -> None:
     standing = model.judge(Judgement(), "dead", message=1, at=NOW)
-    standing = model.judge(standing, "alive", message=2, at=NOW)
-    assert model.judge(standing, "dead", message=3, at=NOW).state == "active"
+    standing = model.judge(standing, "alive", message=2, at=NOW + timedelta(days=1))
+    assert standing == Judgement(last_outcome_at=NOW + timedelta(days=1))
+    standing = model.judge(standing, "dead", message=3, at=NOW + timedelta(days=9))
+    assert standing.state == "active"
 
 
 def test_an_old_report_says_nothing_against_a_newer_sign_of_life() -> None:

@@ -1,6 +1,6 @@
 """The rules of registering, leaving and of living and dead addresses, pure: facts and the time in, a decision out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -16,9 +16,12 @@ LeaveDecision = Literal["complete", "expired", "already_done"]
 PostDecision = Literal["recognised", "automatic", "not_enrolled", "empty"]
 Finding = Literal["alive", "certainly_dead", "dead", "soft", "nothing"]
 
-_NO_SUCH_USER: Final = frozenset({"5.1.1", "5.1.6", "5.1.10"})
 _SOFT: Final = frozenset({"filtered", "full", "expired", "failed"})
-_DEAD_MESSAGES: Final = 2
+DEAD_MESSAGES: Final = 2
+DEAD_APART: Final = timedelta(days=3)
+"""How many messages, and how far apart, must be refused as to a dead address when each refusal alone leaves a doubt: a
+carrier whose directory is out of order says such things for hours, sometimes over a weekend."""
+
 _QUIET: Final = timedelta(days=1)
 UNKNOWN_USER: Final = "unknown_user"
 
@@ -68,14 +71,12 @@ def decide_post(*, reply_allowed: bool, enrolled: bool, subject: str, text: str)
 
 
 def find(outcome: CopyOutcome) -> Finding:
-    """What an attempt says of the address. `dead` is the dispatcher's verdict after the carrier's own words; said to
-    the recipient alone (RCPT), before any content, it leaves no doubt."""
+    """What an attempt says of the address. Whether a carrier's words are beyond doubt (`sure`) the dispatcher's table
+    knows; here only follows what is done about it."""
     if outcome.outcome == "delivered":
         return "alive"
     if outcome.outcome == "dead":
-        no_such_user = outcome.enhanced is None or outcome.enhanced in _NO_SUCH_USER
-        certain = outcome.stage == "rcpt" and outcome.code == 550 and no_such_user
-        return "certainly_dead" if certain else "dead"
+        return "certainly_dead" if outcome.sure else "dead"
     return "soft" if outcome.outcome in _SOFT else "nothing"
 
 
@@ -88,30 +89,40 @@ def find_in_bounce(bounce: CopyBounced) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Where an address stands."""
+    """Where an address stands. `hard_count` deaths in doubt were counted since the last sign of life, the last one of
+    `hard_message`, said at `hard_at`."""
 
     state: Literal["active", "undeliverable"] = "active"
     reason: str | None = None
     hard_count: int = 0
     soft_count: int = 0
     hard_message: int | None = None
+    hard_at: datetime | None = None
     last_outcome_at: datetime | None = None
 
 
 def judge(before: Judgement, finding: Finding, *, message: int, at: datetime) -> Judgement:
-    """Where an address stands after a finding. Soft failures never make it undeliverable; old findings don't undo
-    newer ones; doubtful deaths count once a message, and two take it off. Repeating a finding changes nothing but
-    `soft_count`."""
+    """Where an address stands after a finding.
+
+    It becomes undeliverable by one death beyond doubt, or by deaths in doubt of DEAD_MESSAGES different messages with
+    DEAD_APART between them. A delivered copy takes all doubt away (as does the parent's own mail: addresses.revive).
+    Soft failures never make it undeliverable, and what is said of an earlier time undoes nothing newer. Repeating a
+    finding changes nothing but `soft_count`."""
     if finding == "nothing" or (before.last_outcome_at is not None and at < before.last_outcome_at):
         return before
     if finding == "alive":
-        return Judgement(before.state, before.reason, 0, 0, None, at)
+        return Judgement(before.state, before.reason, last_outcome_at=at)
     if finding == "soft":
-        return Judgement(before.state, before.reason, before.hard_count, before.soft_count + 1, before.hard_message, at)
-    count = before.hard_count if before.hard_message == message else before.hard_count + 1
-    if finding == "certainly_dead" or count >= _DEAD_MESSAGES:
-        return Judgement("undeliverable", UNKNOWN_USER, count, before.soft_count, message, at)
-    return Judgement(before.state, before.reason, count, before.soft_count, message, at)
+        return replace(before, soft_count=before.soft_count + 1, last_outcome_at=at)
+    if finding == "certainly_dead":
+        return replace(before, state="undeliverable", reason=UNKNOWN_USER, last_outcome_at=at)
+    again = before.hard_message == message or (before.hard_at is not None and at - before.hard_at < DEAD_APART)
+    if before.hard_count and again:
+        return replace(before, last_outcome_at=at)
+    doubted = replace(before, hard_count=before.hard_count + 1, hard_message=message, hard_at=at, last_outcome_at=at)
+    if doubted.hard_count >= DEAD_MESSAGES:
+        return replace(doubted, state="undeliverable", reason=UNKNOWN_USER)
+    return doubted
 
 
 def worth_writing(before: Judgement, after: Judgement) -> bool:

@@ -55,10 +55,11 @@ addresses = Table(
     Column("hard_count", Integer, nullable=False),
     Column("soft_count", Integer, nullable=False),
     Column("hard_message", BigInteger),
+    _time("hard_at", nullable=True),
     _time("last_outcome_at", nullable=True),
 )
 """One row a mailbox, whatever units it belongs to. `state`: active | undeliverable, with `reason`. `hard_message` is
-the last message that counted in `hard_count`."""
+the last message that counted in `hard_count`, at `hard_at`."""
 
 members = Table(
     "members",

@@ -24,7 +24,7 @@ _INSERT = text("""
 """)
 _REVIVE = text("""
     UPDATE addresses SET state = 'active', reason = NULL, hard_count = 0, soft_count = 0, hard_message = NULL,
-        last_outcome_at = greatest(last_outcome_at, :at)
+        hard_at = NULL, last_outcome_at = greatest(last_outcome_at, :at)
     WHERE id = :id
 """)
 _UNUSED = """
@@ -36,7 +36,8 @@ _ERASE = text(f"DELETE FROM addresses WHERE id = ANY(CAST(:ids AS bigint[])) AND
 _HOLD_UNUSED = text(f"SELECT id FROM addresses WHERE {_UNUSED} LIMIT :limit FOR UPDATE SKIP LOCKED")  # noqa: S608
 
 _OF_COPIES = text("""
-    SELECT copies.copy_ref, addresses.id, state, reason, hard_count, soft_count, hard_message, last_outcome_at
+    SELECT copies.copy_ref, addresses.id, state, reason, hard_count, soft_count, hard_message, hard_at,
+        last_outcome_at
     FROM copies
     JOIN members ON members.id = copies.member
     JOIN addresses ON addresses.id = members.address_id
@@ -46,7 +47,7 @@ _OF_COPIES = text("""
 """)
 _JUDGE = text("""
     UPDATE addresses SET state = :state, reason = :reason, hard_count = :hard_count, soft_count = :soft_count,
-        hard_message = :hard_message, last_outcome_at = :last_outcome_at
+        hard_message = :hard_message, hard_at = :hard_at, last_outcome_at = :last_outcome_at
     WHERE id = :id
 """)
 
@@ -112,7 +113,15 @@ async def standing_of_copies(
     return {
         row.copy_ref: (
             row.id,
-            Judgement(row.state, row.reason, row.hard_count, row.soft_count, row.hard_message, row.last_outcome_at),
+            Judgement(
+                row.state,
+                row.reason,
+                row.hard_count,
+                row.soft_count,
+                row.hard_message,
+                row.hard_at,
+                row.last_outcome_at,
+            ),
         )
         for row in rows
     }
@@ -131,6 +140,7 @@ async def write_judgements(connection: AsyncConnection, judgements: dict[int, Ju
                     "hard_count": each.hard_count,
                     "soft_count": each.soft_count,
                     "hard_message": each.hard_message,
+                    "hard_at": each.hard_at,
                     "last_outcome_at": each.last_outcome_at,
                 }
                 for number, each in judgements.items()
