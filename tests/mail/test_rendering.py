@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import email
 import email.policy
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mail.reading import read
-from mail.rendering import Rendering, RenderingError
+from mail.rendering import SLOT, Rendering, RenderingError
 
 DATE = datetime(2026, 4, 8, 9, 0, tzinfo=UTC)
 SENDER = "info@midori.example.jp"
 
 
 def rendering(subject: str = "お知らせ", text: str = "本文です。\n", **more: str) -> Rendering:
-    return Rendering(subject, text, more.pop("from_name", "緑小学校"), SENDER, DATE, **more)  # type: ignore[arg-type]
+    return Rendering(subject, text, more.pop("from_name", "緑小学校"), SENDER, DATE, **more)
+
+
+def copy(
+    message: Rendering,
+    to: str = "a@example.jp",
+    message_id: str = "m@x.jp",
+    reply_to: str | None = None,
+    leave_mail: str | None = None,
+    leave_url: str | None = None,
+    fields: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
+    return message.form(message_id, reply_to, leave_mail, leave_url).copy(to, fields=fields)
 
 
 def parsed(raw: bytes) -> EmailMessage:
@@ -29,9 +43,10 @@ def parsed(raw: bytes) -> EmailMessage:
 
 
 def test_a_copy_carries_everything_that_a_mail_server_and_a_parent_look_for() -> None:
-    raw = rendering(list_id="midori.example.jp", auto_submitted="auto-generated").copy(
+    raw = copy(
+        rendering(list_id="midori.example.jp", auto_submitted="auto-generated"),
         "taro@docomo.ne.jp",
-        "<r-x.1@midori.example.jp>",
+        "r-x.1@midori.example.jp",
         "r-x@midori.example.jp",
         "r-u@midori.example.jp",
         "https://e.jp/u",
@@ -53,14 +68,14 @@ def test_a_copy_carries_everything_that_a_mail_server_and_a_parent_look_for() ->
 
 
 def test_one_click_is_only_promised_where_there_is_a_url() -> None:
-    raw = rendering().copy("a@example.jp", "m@x.jp", "r@x.jp", "u@x.jp")
+    raw = copy(rendering(), reply_to="r@x.jp", leave_mail="u@x.jp")
     assert b"List-Unsubscribe-Post" not in raw
-    assert b"List-Unsubscribe" not in rendering().copy("a@example.jp", "m@x.jp")
+    assert b"List-Unsubscribe" not in copy(rendering())
 
 
 @given(st.text(max_size=300), st.text(max_size=120), st.text(max_size=2000))
 def test_lines_are_short_and_crlf_and_the_header_is_ours_alone(subject: str, name: str, text: str) -> None:
-    raw = rendering(subject, text, from_name=name).copy("a@example.jp", "m@x.jp")
+    raw = copy(rendering(subject, text, from_name=name))
     head, _, body = raw.partition(b"\r\n\r\n")
     assert raw.replace(b"\r\n", b"").count(b"\n") == 0
     assert raw.replace(b"\r\n", b"").count(b"\r") == 0
@@ -74,7 +89,7 @@ def test_lines_are_short_and_crlf_and_the_header_is_ours_alone(subject: str, nam
 
 @given(st.text(alphabet=st.characters(categories=["L", "N", "So"]), min_size=1, max_size=200))
 def test_no_character_is_split_between_encoded_words(subject: str) -> None:
-    head = rendering(subject).copy("a@example.jp", "m@x.jp").partition(b"\r\n\r\n")[0]
+    head = copy(rendering(subject)).partition(b"\r\n\r\n")[0]
     for word in head.split():
         if word.startswith(b"=?UTF-8?B?"):
             assert len(word) <= 75
@@ -84,7 +99,7 @@ def test_no_character_is_split_between_encoded_words(subject: str) -> None:
 
 
 def test_a_line_end_in_a_name_or_subject_becomes_a_blank() -> None:
-    raw = rendering("件名\r\nBcc: x@example.net", from_name="学校\nX: y").copy("a@example.jp", "m@x.jp")
+    raw = copy(rendering("件名\r\nBcc: x@example.net", from_name="学校\nX: y"))
     message = parsed(raw)
     assert message["Subject"] == "件名 Bcc: x@example.net"
     assert message["Bcc"] is None
@@ -96,16 +111,15 @@ def test_a_line_end_in_a_name_or_subject_becomes_a_blank() -> None:
 )
 def test_an_address_that_could_forge_a_header_is_refused(bad: str) -> None:
     with pytest.raises(RenderingError) as refused:
-        rendering().copy(bad, "m@x.jp")
+        copy(rendering(), bad)
     assert "example" not in str(refused.value)
     with pytest.raises(RenderingError):
-        rendering().copy("a@example.jp", "m@x.jp", reply_to=bad)
+        copy(rendering(), reply_to=bad.replace(SLOT, "\r"))
 
 
 def test_placeholders_are_filled_once_and_unknown_ones_stay() -> None:
-    raw = rendering("{{child}}さんについて", "{{child}}さん、{{ other }}と{{child}}\n").copy(
-        "a@example.jp", "m@x.jp", fields={"child": "{{other}}\r\n", "unused": "x"}
-    )
+    message = rendering("{{child}}さんについて", "{{child}}さん、{{ other }}と{{child}}\n")
+    raw = copy(message, fields={"child": "{{other}}\r\n", "unused": "x"})
     letter = read(raw)
     assert letter.subject == "{{other}} さんについて"
     assert letter.text.startswith("{{other}}\n")
@@ -114,7 +128,7 @@ def test_placeholders_are_filled_once_and_unknown_ones_stay() -> None:
 
 def test_copies_of_a_plain_message_share_its_encoded_body() -> None:
     shared = rendering()
-    one, other = shared.copy("a@example.jp", "1@x.jp"), shared.copy("b@example.jp", "2@x.jp")
+    one, other = copy(shared), copy(shared, "b@example.jp", "2@x.jp")
     assert one.partition(b"\r\n\r\n")[2] == other.partition(b"\r\n\r\n")[2]
 
 
@@ -126,4 +140,13 @@ def test_nothing_personal_shows_in_its_representation() -> None:
     "text", ["plain ascii\n", "mostly ascii with 日本 in it " * 20, "日本語だけ\n" * 30, "x" * 500, ".\n..\n"]
 )
 def test_what_we_write_is_what_is_read(text: str) -> None:
-    assert read(rendering(text=text).copy("a@example.jp", "m@x.jp")).text.strip() == text.strip()
+    assert read(copy(rendering(text=text))).text.strip() == text.strip()
+
+
+def test_each_copys_tokens_come_where_their_slots_are_and_nowhere_else() -> None:
+    message = rendering()
+    form = message.form(f"{SLOT}.1@x.jp", f"{SLOT}@x.jp", f"{SLOT}@x.jp", f"https://x.jp/%s/100%25/{SLOT}")
+    head = parsed(form.copy("a@example.jp", "r-a", "m-b", "r-c"))
+    assert (head["Message-ID"], head["Reply-To"]) == ("<m-b.1@x.jp>", "r-a@x.jp")
+    assert head["List-Unsubscribe"] == "<mailto:r-c@x.jp>, <https://x.jp/%s/100%25/r-c>"
+    assert message.form("m@x.jp").copy("a@example.jp", "r-a", "m-b", "r-c") == copy(message)

@@ -12,6 +12,7 @@ from mail.addresses import parse_local
 from mail.tokens import (
     Forged,
     Malformed,
+    Minter,
     Token,
     TokenError,
     TokenKind,
@@ -37,6 +38,16 @@ def test_a_token_says_what_was_put_into_it(token: Token) -> None:
     assert check([OLD_KEY, KEY], "midori", text) == token
     assert len(text) == 50
     assert parse_local(text).token == text
+
+
+@given(st.binary(min_size=1, max_size=200), st.lists(st.sampled_from(TokenKind), max_size=3), references, references)
+def test_tokens_minted_together_are_those_minted_one_by_one(
+    key: bytes, kinds: list[TokenKind], message_ref: int, recipient_ref: int
+) -> None:
+    minted = Minter(key, "midori", kinds, message_ref, 491_000).mint(recipient_ref)
+    said = [Token(kind, message_ref, recipient_ref, 491_000) for kind in kinds]
+    assert minted == [mint(key, "midori", token) for token in said]
+    assert [check([key], "midori", text) for text in minted] == said
 
 
 @given(tokens, st.integers(2, 49), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))

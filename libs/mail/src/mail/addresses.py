@@ -30,6 +30,7 @@ MAX_LOCAL_OCTETS = 64  # RFC 5321 4.5.3.1.1
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_ORDINARY = re.compile(rf"{_DOT_ATOM.pattern}@[a-z0-9.-]+")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # Characters that look like nothing: IDNA mapping would drop them without a word and reach another domain.
 _INVISIBLE = re.compile(
@@ -152,6 +153,8 @@ def wire_form(address: str, *, relayed: bool = False) -> str:
     A local part that is no dot-atom (RFC 5321 4.1.2) is quoted, except for docomo and au when they are spoken to
     directly: they know their own addresses unquoted. `relayed` says that some other server stands between.
     """
+    if _ORDINARY.fullmatch(address):
+        return address
     local, _, domain = address.rpartition("@")
     if _DOT_ATOM.fullmatch(local) or (not relayed and carrier_of(domain) in _UNQUOTED_AT_HOME):
         return address

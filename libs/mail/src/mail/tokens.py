@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -21,6 +22,9 @@ from enum import IntEnum
 VERSION = 1
 _MAC_OCTETS = 10
 _MAX_REFERENCE = 2**63 - 1
+_BLOCK = 64  # of SHA-256, in octets
+_IPAD, _OPAD = (bytes(octet ^ pad for octet in range(256)) for pad in (0x36, 0x5C))
+_LETTERS = b"abcdefghijklmnopqrstuvwxyz234567" * 8
 _SHAPE = re.compile(r"([rb])-([a-z2-7]{48})")
 # The wave after the dot: a resent copy keeps its token but needs a Message-ID of its own.
 _IN_MESSAGE_ID = re.compile(r"(?<![a-z0-9])(r-[a-z2-7]{48})(?:\.[0-9]{1,6})?@")
@@ -65,25 +69,85 @@ def hour_of(moment: datetime) -> int:
     return int(moment.timestamp()) // 3600
 
 
+class Minter:
+    """Mints the tokens of one message: several kinds for each recipient, whatever they share made only once.
+
+    May be used by several threads at once.
+    """
+
+    def __init__(self, key: bytes, unit: str, kinds: Sequence[TokenKind], message_ref: int, issued_hour: int) -> None:
+        """Raises ValueError when a reference is out of range."""
+        _in_range(message_ref)
+        head = issued_hour.to_bytes(3, "big") + message_ref.to_bytes(8, "big")
+        block = hashlib.sha256(key).digest() if len(key) > _BLOCK else key
+        block = block.ljust(_BLOCK, b"\x00")
+        # HMAC (RFC 2104) hashed up to where recipients begin to differ; hmac.digest would begin anew each time.
+        self._outer = hashlib.sha256(block.translate(_OPAD))
+        self._inners = []
+        self._parts = []  # what each token begins with, and where its MAC stands behind the reference that they share
+        for number, kind in enumerate(kinds, 1):
+            start = bytes((VERSION << 4 | kind,)) + head
+            self._inners.append(hashlib.sha256(block.translate(_IPAD) + unit.encode("utf-8") + b"\x00" + start))
+            mac = slice(16 * number, 16 * number + 16)
+            self._parts.append((f"{_prefix(kind)}-{_base32(start[:10])}", mac))
+        self._rest = head[9:]
+
+    def mint(self, recipient_ref: int) -> list[str]:
+        """Return a token of each kind with its prefix: ``b-`` for BOUNCE, else ``r-``. Raises ValueError."""
+        _in_range(recipient_ref)
+        reference = recipient_ref.to_bytes(8, "big")
+        raw = self._rest + reference
+        for begun in self._inners:
+            inner = begun.copy()
+            inner.update(reference)
+            outer = self._outer.copy()
+            outer.update(inner.digest())
+            raw += outer.digest()[:_MAC_OCTETS]
+        text = _base32(raw)
+        reference_text = text[:16]
+        return [f"{prefix}{reference_text}{text[mac]}" for prefix, mac in self._parts]
+
+
 def mint(key: bytes, unit: str, token: Token, prefix: str | None = None) -> str:
-    """Return the token's text with its prefix: ``b-`` for BOUNCE, else ``r-``.
+    """Return the text of a single token with its prefix: ``b-`` for BOUNCE, else ``r-``.
 
     Raises ValueError when a reference is out of range or a given prefix contradicts the kind.
     """
-    natural = "b" if token.kind is TokenKind.BOUNCE else "r"
+    natural = _prefix(token.kind)
     if prefix is not None and prefix != natural:
         raise ValueError(f"a token of kind {token.kind.name} has the prefix {natural}")
-    for reference in (token.message_ref, token.recipient_ref):
-        if not 0 <= reference <= _MAX_REFERENCE:
-            raise ValueError("a reference is a non-negative 63-bit integer")
-    head = (
-        bytes((VERSION << 4 | token.kind,))
-        + token.issued_hour.to_bytes(3, "big")
-        + token.message_ref.to_bytes(8, "big")
-        + token.recipient_ref.to_bytes(8, "big")
-    )
-    text = base64.b32encode(head + _mac(key, unit, head)).decode("ascii").lower()
-    return f"{natural}-{text}"
+    return Minter(key, unit, (token.kind,), token.message_ref, token.issued_hour).mint(token.recipient_ref)[0]
+
+
+def _prefix(kind: TokenKind) -> str:
+    return "b" if kind is TokenKind.BOUNCE else "r"
+
+
+def _in_range(reference: int) -> None:
+    if not 0 <= reference <= _MAX_REFERENCE:
+        raise ValueError("a reference is a non-negative 63-bit integer")
+
+
+def _halving(groups: int) -> list[tuple[int, int, int]]:
+    """How to give each of up to 64 groups of five bits eight bits of room: masks and shift of each step, which moves
+    the upper half of every block of 64, 32 ... 2 groups up by three bits a group."""
+    steps = []
+    for half in (32, 16, 8, 4, 2, 1):
+        low = sum(((1 << 5 * half) - 1) << 16 * half * block for block in range(groups // (2 * half)))
+        steps.append((low, low << 5 * half, 3 * half))
+    return steps
+
+
+_SPREAD = _halving(64)
+
+
+def _base32(raw: bytes) -> str:
+    """Lower-case base32 of at most 40 octets, a multiple of five: in six steps, whatever the length, where the
+    standard library takes some for every five octets."""
+    number = int.from_bytes(raw, "big")
+    for low, high, shift in _SPREAD:
+        number = number & low | (number & high) << shift
+    return number.to_bytes(len(raw) // 5 * 8, "big").translate(_LETTERS).decode("ascii")
 
 
 def check(keys: Iterable[bytes], unit: str, text: str) -> Token:

@@ -6,6 +6,7 @@ recipient's tokens. Pure; the text is compiled once per message (mail.rendering)
     MAIL FROM   b-<bounce token>, or <>             who bounces, too
     Message-ID  r-<token>.<wave>                    for clients that ignore Reply-To; the same at every attempt
     Date        when it was planned                 the same at every attempt
+    DKIM        by the keys in force at that time   the same at every attempt
 """
 
 import base64
@@ -18,8 +19,9 @@ from contracts.sealed import CardFields, MessageContent, RecipientCard
 from dispatcher.client import Envelope
 from mail import tokens
 from mail.addresses import wire_form
-from mail.rendering import Rendering
-from mail.tokens import Token, TokenKind
+from mail.dkim_keys import DkimKeys
+from mail.rendering import SLOT, Rendering
+from mail.tokens import Minter, TokenKind
 
 _REPLY_KINDS: dict[ReplyKind, TokenKind] = {
     "registration": TokenKind.REGISTRATION,
@@ -27,6 +29,8 @@ _REPLY_KINDS: dict[ReplyKind, TokenKind] = {
     "post": TokenKind.POST,
     "answer": TokenKind.ANSWER,
 }
+_UNSIGNED = DkimKeys()
+_NONE = -1  # the last of the minted tokens, which is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Stationery:
     base_domain: str
     token_key: bytes
     public_url: str | None = None
+    dkim_keys: DkimKeys = _UNSIGNED
 
     def compile(self, batch: DeliveryBatch, content: MessageContent) -> Rendering:
         """The part that all copies share. Raises mail.rendering.RenderingError."""
@@ -56,53 +61,49 @@ class Stationery:
 
 
 class CopyWriter:
-    """Writes the copies of one batch."""
+    """Writes the copies of one batch. May be used by several threads at once."""
 
     def __init__(
         self, stationery: Stationery, batch: DeliveryBatch, rendering: Rendering, extra: CardFields | None
     ) -> None:
-        self._stationery = stationery
+        """Raises mail.rendering.RenderingError."""
         self._batch = batch
-        self._rendering = rendering
         self._extra: Mapping[str, str] = extra.fields if extra is not None else {}
-        self._domain = stationery.domain(batch.unit)
+        self._domain = domain = stationery.domain(batch.unit)
+        reply = None if batch.reply_kind is None else _REPLY_KINDS[batch.reply_kind]
+        leave = None if rendering.list_id is None else TokenKind.UNSUBSCRIBE
+        bounce = None if batch.null_sender else TokenKind.BOUNCE
+        wanted = (reply, leave, bounce)
+        kinds = [kind for kind in wanted if kind is not None]
+        self._minter = Minter(
+            stationery.token_key, batch.unit, kinds, batch.message, tokens.hour_of(batch.first_planned_at)
+        )
+        self._places = tuple(_NONE if kind is None else kinds.index(kind) for kind in wanted)
+        by_url = leave and stationery.public_url
+        self._form = rendering.form(
+            message_id=tokens.message_id(SLOT, batch.wave, domain).strip("<>"),
+            reply_to=f"{SLOT}@{domain}" if reply else None,
+            list_unsubscribe_mail=f"{SLOT}@{domain}" if leave else None,
+            list_unsubscribe_url=f"{stationery.public_url}/u/{batch.unit}/{SLOT}" if by_url else None,
+            keys=stationery.dkim_keys.signing(domain, batch.first_planned_at),
+        )
+
+    @property
+    def costly(self) -> bool:
+        """Does `write` take so long that it should be called in a thread, for many copies at a time?"""
+        return self._form.costly
 
     def write(self, card: RecipientCard, address: str, *, relayed: bool) -> Envelope:
         """The copy for one recipient; `address` is the card's, normalised. Raises mail.rendering.RenderingError."""
-        reply = self._reply_token(card.copy_ref)
-        unsubscribe = None
-        if self._rendering.list_id is not None:
-            unsubscribe = self._token(TokenKind.UNSUBSCRIBE, card.copy_ref)
-        text = self._rendering.copy(
-            to_address=address,
-            message_id=self._message_id(card.copy_ref, reply),
-            reply_to=f"{reply}@{self._domain}" if reply else None,
-            list_unsubscribe_mail=f"{unsubscribe}@{self._domain}" if unsubscribe else None,
-            list_unsubscribe_url=self._unsubscribe_url(unsubscribe),
-            fields={**self._extra, **card.fields},
-        )
-        sender = ""
-        if not self._batch.null_sender:
-            sender = f"{self._token(TokenKind.BOUNCE, card.copy_ref)}@{self._domain}"
+        minted = [*self._minter.mint(card.copy_ref), ""]
+        reply, leave, bounce = (minted[place] for place in self._places)
+        ident = reply or self._ident(card.copy_ref)
+        fields = {**self._extra, **card.fields} if self._extra else card.fields
+        text = self._form.copy(address, reply, ident, leave, fields)
+        sender = f"{bounce}@{self._domain}" if bounce else ""
         return Envelope(sender, wire_form(address, relayed=relayed), text)
 
-    def _reply_token(self, copy_ref: int) -> str | None:
-        kind = self._batch.reply_kind
-        return None if kind is None else self._token(_REPLY_KINDS[kind], copy_ref)
-
-    def _token(self, kind: TokenKind, copy_ref: int) -> str:
-        batch = self._batch
-        issued = tokens.hour_of(batch.first_planned_at)
-        return tokens.mint(self._stationery.token_key, batch.unit, Token(kind, batch.message, copy_ref, issued))
-
-    def _message_id(self, copy_ref: int, reply: str | None) -> str:
-        batch = self._batch
-        if reply is not None:
-            return tokens.message_id(reply, batch.wave, self._domain)
-        digest = hashlib.sha256(f"{batch.batch}/{copy_ref}".encode()).digest()[:15]
-        return f"<m-{base64.b32encode(digest).decode().lower()}.{batch.wave}@{self._domain}>"
-
-    def _unsubscribe_url(self, token: str | None) -> str | None:
-        if token is None or self._stationery.public_url is None:
-            return None
-        return f"{self._stationery.public_url}/u/{self._batch.unit}/{token}"
+    def _ident(self, copy_ref: int) -> str:
+        """What makes the Message-ID of a copy without a reply token its own."""
+        digest = hashlib.sha256(f"{self._batch.batch}/{copy_ref}".encode()).digest()[:15]
+        return f"m-{base64.b32encode(digest).decode().lower()}"
