@@ -33,6 +33,30 @@ class Ledger:
             role="receipts",
         )
 
+    async def attempt(self, copy_ref: int, outcome: str, reason: str, *, attempt: int = 1) -> None:
+        await self.desk.sql(
+            "INSERT INTO ledger.attempts (copy_ref, wave, attempt, at, outcome, stage, code, reason) "
+            "VALUES ($1, 1, $2, $3, $4, 'rcpt', 550, $5)",
+            copy_ref,
+            attempt,
+            START,
+            outcome,
+            reason,
+            role="receipts",
+        )
+
+    async def bounce(self, message: int, copy_ref: int, state: str) -> None:
+        await self.desk.sql(
+            "INSERT INTO ledger.bounces (copy_ref, event_id, message, verdict, state, hard, at) "
+            "VALUES ($1, $2, $3, $4, $4, false, $5)",
+            copy_ref,
+            f"bounce-{copy_ref}",
+            message,
+            state,
+            START + timedelta(hours=1),
+            role="receipts",
+        )
+
     async def answer(
         self, message: int, copy_ref: int, *, choice: int | None, text: str, needs_look: bool = False
     ) -> int:

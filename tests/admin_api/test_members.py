@@ -91,3 +91,14 @@ async def test_a_sender_of_one_group_does_not_see_the_familys_children_in_others
     headers = await desk.as_("administrator")
     page = (await desk.client.get(f"{U}/members?group=xx1", headers=headers)).json()
     assert len(page["items"][0]["children"]) == 2
+
+
+async def test_administrators_read_why_a_member_is_not_reached_and_what_helps(desk: Desk) -> None:
+    lost = MEMBER.model_copy(update={"state": "undeliverable", "reason": "unknown_user"})
+    desk.bus.answers[requests.MEMBERS] = MembersPage(members=(lost, MEMBER), next=None, total=2)
+    headers = await desk.as_("viewer")
+    items = (await desk.client.get(f"{U}/members", headers=headers)).json()["items"]
+    assert items[0]["reason"] == "unknown_user"
+    assert "登録し直して" in items[0]["explanation"]["ja"]
+    assert "register again" in items[0]["explanation"]["en"]
+    assert (items[1]["reason"], items[1]["explanation"]) == (None, None)

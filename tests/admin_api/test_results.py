@@ -71,6 +71,33 @@ async def test_copies_tell_their_state_and_who_still_has_to_answer(desk: Desk, s
     assert [copy["copy_ref"] for copy in waiting] == ["103"]
 
 
+async def test_administrators_read_why_a_copy_did_not_arrive_and_what_helps(
+    desk: Desk, ledger: Ledger, survey: int
+) -> None:
+    headers = await desk.as_("viewer")
+    await ledger.attempt(103, "deferred", "greylisted")
+    await ledger.copy(survey, 104, member=14, state="filtered")
+    await ledger.attempt(104, "deferred", "host is busy")
+    await ledger.attempt(104, "filtered", "refused by the recipient's filter", attempt=2)
+    await ledger.copy(survey, 105, member=15, state="expired")
+    await ledger.attempt(105, "expired", "given up: mailbox full")
+    await ledger.copy(survey, 106, member=16)
+    await ledger.attempt(106, "delivered", "")
+    await ledger.bounce(survey, 106, "full")
+    copies = (await desk.client.get(f"{U}/messages/{survey}/copies", headers=headers)).json()["items"]
+    shown = {copy["copy_ref"]: (copy["state"], copy["reason"], copy["explanation"]) for copy in copies}
+    assert shown["101"] == ("delivered", None, None)
+    assert shown["103"][:2] == ("deferred", "greylisted")
+    assert shown["103"][2]["ja"].startswith("まだ届いていません。自動で送り直しています。")
+    assert shown["104"][:2] == ("filtered", "refused by the recipient's filter")
+    assert "ドメイン指定受信" in shown["104"][2]["ja"]
+    assert "sakura." in shown["104"][2]["ja"]
+    assert "sakura." in shown["104"][2]["en"]
+    assert shown["105"][2]["en"].startswith("It could not be delivered in time. The mailbox is full.")
+    assert shown["106"][:2] == ("full", None)
+    assert shown["106"][2]["ja"].startswith("メールボックスがいっぱいです。")
+
+
 async def test_without_the_receipts_option_names_are_not_even_asked_for(desk: Desk, survey: int) -> None:
     operator = await desk.as_("operator", None)
     await desk.client.patch("/v1/units/sakura", json={"receipts": False}, headers=operator)

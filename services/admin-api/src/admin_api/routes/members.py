@@ -5,12 +5,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field, SecretStr, field_validator
 
+from admin_api.explanations import explain_member
 from admin_api.handlers import members
 from admin_api.routes.access import MemberChanger, MemberReader, OfficeHere
 from admin_api.routes.problems import documented
 from admin_api.routes.types import (
     AfterQuery,
     Body,
+    ExplanationView,
     GroupPath,
     GroupText,
     Moment,
@@ -42,7 +44,8 @@ class Child(View):
 
 
 class Member(View):
-    """A member. Names only where the unit has the receipts option; `reason` says why mail doesn't reach him."""
+    """A member. Names only where the unit has the receipts option; `reason` is a code for why mail doesn't reach him,
+    `explanation` says it in words, with what helps."""
 
     id: Number
     name: str | None
@@ -51,6 +54,7 @@ class Member(View):
     since: Moment
     state: MemberState
     reason: str | None
+    explanation: ExplanationView | None
 
 
 class MemberPage(Page[Member]):
@@ -183,4 +187,5 @@ def _member(member: MemberView) -> Member:
         since=member.since,
         state=member.state,
         reason=member.reason,
+        explanation=ExplanationView.of(explain_member(member.reason)),
     )

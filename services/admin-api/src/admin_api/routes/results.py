@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from admin_api.explanations import explain
 from admin_api.handlers import reading
 from admin_api.routes.access import MessageReader, OfficeHere
 from admin_api.routes.problems import documented
-from admin_api.routes.types import AfterQuery, Moment, Number, NumberPath, Page, UnitPath, View
+from admin_api.routes.types import AfterQuery, ExplanationView, Moment, Number, NumberPath, Page, UnitPath, View
 
 router = APIRouter(prefix="/v1/units/{unit}/messages/{message}", tags=["results"])
 
@@ -18,7 +19,8 @@ ManyQuery = Annotated[int, Query(ge=1, le=500, description="Entries of a page at
 
 class CopyView(View):
     """What became of one copy. `answered`: by a reply to this copy; `settled`: that, or another guardian answered for
-    the same child. Names only where the unit has the receipts option."""
+    the same child. Names only where the unit has the receipts option. `reason` is a code for why it is not delivered
+    (yet), if one was given; `explanation` says it in words, with what helps; null when nothing needs explaining."""
 
     copy_ref: Number
     member: Number | None
@@ -30,6 +32,8 @@ class CopyView(View):
     state: Annotated[str, Field(examples=["delivered"])]
     code: int | None
     enhanced: Annotated[str | None, Field(examples=["2.0.0"])]
+    reason: Annotated[str | None, Field(examples=["mailbox full"])]
+    explanation: ExplanationView | None
     attempts: int
     updated_at: Moment
     answered: bool
@@ -81,6 +85,8 @@ async def list_copies(
             state=copy.state,
             code=copy.code,
             enhanced=copy.enhanced,
+            reason=copy.reason or None,
+            explanation=ExplanationView.of(explain(copy.state, copy.reason, domain=office.domain(unit))),
             attempts=copy.attempts,
             updated_at=copy.updated_at,
             answered=copy.answered,

@@ -14,6 +14,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from admin_api.explanations import Explanation
 from admin_api.model import plain_line, plain_text
 from contracts.base import GROUP_PATTERN, UNIT_PATTERN
 
@@ -92,6 +93,19 @@ class View(BaseModel):
     """What goes out."""
 
     model_config = ConfigDict(frozen=True)
+
+
+class ExplanationView(View):
+    """What happened, why, and what to do about it, for administrators to read; the same in both languages."""
+
+    ja: Annotated[
+        str, Field(examples=["メールボックスがいっぱいです。保護者の方に、いらないメールを消してもらってください。"])
+    ]
+    en: Annotated[str, Field(examples=["The mailbox is full. Ask the parent to delete mail that is no longer needed."])]
+
+    @classmethod
+    def of(cls, explanation: Explanation | None) -> "ExplanationView | None":
+        return None if explanation is None else cls(ja=explanation.ja, en=explanation.en)
 
 
 class Page(View, Generic[T]):

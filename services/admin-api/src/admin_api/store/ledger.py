@@ -37,7 +37,8 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One copy. `settled`: answered, or another guardian answered for the same child."""
+    """One copy. `settled`: answered, or another guardian answered for the same child. `reason`: why its last attempt
+    ended as it did (contracts.reasons); empty for what came back later."""
 
     copy_ref: int
     member: int | None
@@ -51,6 +52,7 @@ class Copy:
     updated_at: datetime
     answered: bool
     settled: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,18 @@ _SETTLED = """
         WHERE others.message = copies.message AND others.child = copies.child AND others.answered))
 """
 
+# A report of non-delivery ('dsn') overrules what was said when the copy was handed over.
+_REASON = """
+    CASE WHEN state IN ('planned', 'delivered') OR stage = 'dsn' THEN '' ELSE coalesce((
+        SELECT tried.reason FROM ledger.attempts AS tried
+        WHERE tried.copy_ref = copies.copy_ref AND tried.wave = copies.wave
+        ORDER BY tried.attempt DESC LIMIT 1), '') END
+"""
+
 _COPIES = text(f"""
     SELECT * FROM (
         SELECT copy_ref, member, child, carrier, wave, state, code, enhanced, attempts, updated_at, answered,
-               {_SETTLED} AS settled
+               {_SETTLED} AS settled, {_REASON} AS reason
         FROM ledger.copies WHERE message = :message AND unit = :unit AND copy_ref > :after
     ) AS shown
     WHERE (CAST(:state AS text) IS NULL OR state = :state)
@@ -197,4 +207,5 @@ def _copy(row: Any) -> Copy:
         row.updated_at,
         row.answered,
         row.settled,
+        row.reason,
     )
