@@ -2,6 +2,7 @@
 
 import contextlib
 import fnmatch
+import re
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,14 @@ def test_operators_add_carriers_of_their_own(tmp_path: Path) -> None:
     found = ours.of_servers(["mx1.mail.city.example.jp"])
     assert found is not None
     assert (found.rate, found.connections, len(found.rules)) == (5, 6, len(WRITTEN["common"]["replies"]))
+
+
+def test_the_example_in_the_operators_guide_can_be_used_as_it_stands(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "operators.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    ours = laid_over(tmp_path, example)
+    assert (ours.named("docomo").connections, ours.named("docomo").full_hour_spread) == (4, 120)
+    assert ours.of_domain("city.example.jp").tls == "required"
 
 
 @pytest.mark.parametrize(
