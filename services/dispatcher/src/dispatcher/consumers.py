@@ -1,24 +1,34 @@
 """The edge towards the bus: a queue for every carrier in every lane, each message a batch for the postman."""
 
-from contracts.base import LANES
+from contracts.base import CARRIERS, LANES
 from contracts.events.delivery import DeliveryBatch
 from contracts.streams import delivery_consumer
-from dispatcher.carriers import CarrierPolicy
+from dispatcher.carriers import CarrierPolicy, CarrierTable
 from dispatcher.handlers import Postman
-from dispatcher.lanes import most_for
 from runtime.bus import Bus
 from runtime.consumer import Delivery
 from runtime.lifecycle import Service
 
+IN_HAND = 4
+"""Batches of one carrier and lane in hand: enough that its sessions never run dry while the next one is fetched, few
+enough that a dead dispatcher leaves little to wait for."""
 
-def register(service: Service, bus: Bus, postman: Postman, policies: tuple[CarrierPolicy, ...]) -> None:
-    """Read all queues, taking no more batches at once than a lane may work on."""
+IN_HAND_APART = 24
+"""The same where each next hop has a pace of its own, so that slow ones do not keep the others waiting."""
+
+
+def register(service: Service, bus: Bus, postman: Postman, carriers: CarrierTable) -> None:
+    """Read all queues."""
 
     async def handle(delivery: Delivery) -> None:
         await postman.work(delivery.event(DeliveryBatch))
 
-    for policy in policies:
+    for carrier in CARRIERS:
         for lane in LANES:
             service.consume(
-                bus, delivery_consumer(lane, policy.name), handle, concurrency=most_for(lane, policy.connections)
+                bus, delivery_consumer(lane, carrier), handle, concurrency=_in_hand(carriers.named(carrier))
             )
+
+
+def _in_hand(policy: CarrierPolicy) -> int:
+    return IN_HAND_APART if policy.each_hop_apart else IN_HAND

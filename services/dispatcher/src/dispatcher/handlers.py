@@ -1,13 +1,14 @@
-"""What becomes of a batch: taken when its carrier has a slot free, claimed, sent, settled, put off for what is left.
+"""What becomes of a batch: claimed, opened, routed, rendered, handed to the desks, settled, put off for what is left.
 
-    slot -> claim -> open recipients -> (too late? unsendable? no content?) -> by hop -> settle -> retry -> done
+    claim -> open recipients -> (superseded? too late? not due? unsendable? no content?) -> way of each -> errands
+          -> desks -> settle -> retry -> done
 Each step can be repeated after a crash: outcomes that were recorded stand, the settlement has the attempt's own id,
 and so has the retry. When this returns the batch may be acknowledged; a raised Postponed brings it back later.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -16,16 +17,21 @@ from typing import Protocol
 from contracts.events.delivery import CopyOutcome, DeliveryBatch, DeliverySettled
 from contracts.sealed import RecipientCard, RecipientCards
 from dispatcher import NAME, metrics
-from dispatcher.carriers import CarrierPolicy
+from dispatcher.carriers import CarrierTable
 from dispatcher.content import ContentMissing, Press
-from dispatcher.delivery import HopDelivery, Job, Letter
-from dispatcher.lanes import Slots
+from dispatcher.copies import CopyWriter
+from dispatcher.desks import Desks
+from dispatcher.errands import Bundle, Errand
+from dispatcher.halted import Halted
+from dispatcher.job import Job, Letter, Moment
 from dispatcher.mx import DnsTrouble, NoMail
+from dispatcher.pacing import hour_wait
 from dispatcher.progress import Progress
-from dispatcher.routes import Hop
+from dispatcher.router import Way, without_way
 from dispatcher.store import Store
 from dispatcher.verdicts import Verdict
 from mail.addresses import AddressError, normalise
+from mail.rendering import RenderingError
 from runtime.errors import Postponed
 from runtime.logs import get_logger
 from runtime.sealing import Opener, Sealer
@@ -33,26 +39,18 @@ from runtime.sealing import Opener, Sealer
 CONTENT_PATIENCE = timedelta(minutes=10)
 CONTENT_SECONDS = 20.0
 IN_HAND_SECONDS = 5.0
+KNOWN_SECONDS = 5.0
+NEARLY_DUE = timedelta(seconds=5)
+"""What is due so soon goes along with what is due now."""
+RENDERED_AT_ONCE = 16
 
 log = get_logger(__name__)
 
 
 class Routing(Protocol):
-    """Where mail for a domain goes; raises NoMail or DnsTrouble."""
+    """Which way mail for a domain goes; raises NoMail or DnsTrouble."""
 
-    async def hop_for(self, domain: str) -> Hop: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Carriers:
-    """What is known about each carrier, and its slots."""
-
-    policies: Mapping[str, CarrierPolicy]
-    slots: Mapping[str, Slots]
-
-    def of(self, carrier: str) -> tuple[CarrierPolicy, Slots]:
-        name = carrier if carrier in self.policies else "other"
-        return self.policies[name], self.slots[name]
+    async def way_for(self, domain: str) -> Way: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +73,9 @@ class Postman:
         sealer: Sealer,
         press: Press,
         routing: Routing,
-        delivery: HopDelivery,
-        carriers: Carriers,
+        desks: Desks,
+        carriers: CarrierTable,
+        halted: Halted,
         timing: Timing,
         stopping: asyncio.Event,
     ) -> None:
@@ -85,8 +84,9 @@ class Postman:
         self._sealer = sealer
         self._press = press
         self._routing = routing
-        self._delivery = delivery
+        self._desks = desks
         self._carriers = carriers
+        self._halted = halted
         self._timing = timing
         self._stopping = stopping
         self._at_work: set[str] = set()
@@ -104,87 +104,120 @@ class Postman:
             self._at_work.discard(batch.batch)
 
     async def _work(self, batch: DeliveryBatch) -> None:
-        policy, slots = self._carriers.of(batch.carrier)
-        async with slots.enter(batch.lane):
-            if self._stopping.is_set():
-                raise Postponed("dispatcher_stopping", 0)
-            started = monotonic()
-            cards = self._opener.open(batch.recipients, RecipientCards).cards
-            progress = await Progress.claim(self._store, batch, self._timing.now)
-            if progress is None:
-                log.info("batch_superseded_by_later_attempt", batch=batch.batch, attempt=batch.attempt)
-                return
-            timing = self._timing
-            job = Job(batch, policy, progress, timing.retry_override, timing.now, timing.chance)
-            await self._deliver(job, [card for card in cards if card.copy_ref not in progress.outcomes])
-        await self._settle(batch, cards, progress.outcomes)
+        if self._stopping.is_set():
+            raise Postponed("dispatcher_stopping", 0)
+        timing = self._timing
+        if batch.lane == "ordinary":
+            spread = self._carriers.named(batch.carrier).full_hour_spread
+            wait = hour_wait(timing.now(), spread, timing.chance())
+            if wait > 0:
+                raise Postponed("off_the_full_hour", wait)
+        started = monotonic()
+        await self._know_what_is_halted()
+        cards = self._opener.open(batch.recipients, RecipientCards).cards
+        progress = await Progress.claim(self._store, batch, timing.now)
+        job = Job.of(batch, progress, self._halted, Moment(timing.now, timing.chance(), timing.retry_override))
+        later = [card for card in cards if _not_yet(card, timing.now()) and job.spared() is None]
+        now_due = [card for card in cards if card not in later]
+        await self._deliver(job, [card for card in now_due if card.copy_ref not in progress.outcomes])
+        await self._settle(batch, now_due, later, progress.outcomes)
         metrics.BATCH_SECONDS.labels(batch.lane, batch.carrier).observe(monotonic() - started)
+
+    async def _know_what_is_halted(self) -> None:
+        try:
+            async with asyncio.timeout(KNOWN_SECONDS):
+                await self._halted.known()
+        except TimeoutError:
+            raise Postponed("superseded_messages_not_known_yet", KNOWN_SECONDS) from None
 
     async def _deliver(self, job: Job, cards: Sequence[RecipientCard]) -> None:
         letters = await self._readable(job, cards)
         if not letters:
             return
-        if job.now() >= job.deadline:
-            await job.record(letters, Verdict("expired", "too late to be of use"))
+        spared = job.spared()
+        if spared is not None:
+            await self._all_the_same(job, letters, spared)
             return
         try:
             writer = await self._press.writer(job.batch)
         except ContentMissing:
-            if job.now() < job.batch.first_planned_at + CONTENT_PATIENCE:
+            if self._timing.now() < job.batch.first_planned_at + CONTENT_PATIENCE:
                 raise Postponed("content_missing", CONTENT_SECONDS) from None
-            await job.record(letters, Verdict("failed", "content missing"))
+            await self._all_the_same(job, letters, Verdict("failed", "content missing"))
             return
-        for hop, group in await self._by_hop(job, letters):
-            await self._delivery.send_all(job, hop, group, writer)
+        bundle = Bundle(job)
+        ways = await self._ways(job, letters)
+        bundle.expect(sum(len(group) for _, group in ways))
+        for way, group in ways:
+            for some in _batched(group, RENDERED_AT_ONCE):
+                self._desks.post(way, await self._errands(bundle, way, some, writer))
+        await bundle.finished()
 
     async def _readable(self, job: Job, cards: Sequence[RecipientCard]) -> list[Letter]:
         letters: list[Letter] = []
-        unsendable: list[CopyOutcome] = []
+        unsendable: list[Letter] = []
         for card in cards:
             try:
                 letters.append(Letter(card, normalise(card.address)))
             except AddressError:
-                unsendable.append(job.outcome(card.copy_ref, Verdict("failed", "not a sendable address")))
+                unsendable.append(Letter(card, ""))
         if unsendable:
-            await job.progress.record(*unsendable)
+            await self._all_the_same(job, unsendable, Verdict("failed", "not a sendable address"))
         return letters
 
-    async def _by_hop(self, job: Job, letters: Sequence[Letter]) -> list[tuple[Hop, list[Letter]]]:
+    async def _ways(self, job: Job, letters: Sequence[Letter]) -> list[tuple[Way, list[Letter]]]:
         """Letters grouped by next hop; those whose domain has none get their outcome here."""
         by_domain: dict[str, list[Letter]] = {}
         for letter in letters:
             by_domain.setdefault(letter.address.rpartition("@")[2], []).append(letter)
-        hops = await asyncio.gather(*(self._hop_or_verdict(domain, job.batch.carrier) for domain in by_domain))
-        groups: dict[str, tuple[Hop, list[Letter]]] = {}
-        unroutable: list[CopyOutcome] = []
-        for found, group in zip(hops, by_domain.values(), strict=True):
-            if isinstance(found, Verdict):
-                unroutable += (job.outcome(letter.card.copy_ref, found) for letter in group)
+        found = await asyncio.gather(*(self._way_or_verdict(domain) for domain in by_domain))
+        groups: dict[tuple[str, str], tuple[Way, list[Letter]]] = {}
+        for way, group in zip(found, by_domain.values(), strict=True):
+            if isinstance(way, Verdict):
+                await self._all_the_same(job, group, way)
             else:
-                groups.setdefault(found.key, (found, []))[1].extend(group)
-        if unroutable:
-            await job.progress.record(*unroutable)
+                groups.setdefault((way.policy.name, way.hop.key), (way, []))[1].extend(group)
         return list(groups.values())
 
-    async def _hop_or_verdict(self, domain: str, carrier: str) -> Hop | Verdict:
+    async def _way_or_verdict(self, domain: str) -> Way | Verdict:
         try:
-            return await self._routing.hop_for(domain)
-        except DnsTrouble as trouble:
-            return Verdict("deferred", str(trouble))
-        except NoMail as no:
-            # A carrier's domain doesn't vanish: if DNS says so, something is wrong with our DNS.
-            return Verdict("dead", str(no)) if carrier == "other" else Verdict("deferred", str(no), "later")
+            return await self._routing.way_for(domain)
+        except (DnsTrouble, NoMail) as error:
+            return without_way(error, self._carriers.of_domain(domain))
+
+    async def _errands(self, bundle: Bundle, way: Way, letters: Sequence[Letter], writer: CopyWriter) -> list[Errand]:
+        """Rendered copies; those that cannot be rendered get their outcome here."""
+
+        def write() -> tuple[list[Errand], list[Letter]]:
+            errands: list[Errand] = []
+            failed: list[Letter] = []
+            for letter in letters:
+                try:
+                    envelope = writer.write(letter.card, letter.address, relayed=way.hop.relayed)
+                except RenderingError:
+                    failed.append(letter)
+                else:
+                    errands.append(Errand(bundle, letter, envelope))
+            return errands, failed
+
+        errands, failed = await asyncio.to_thread(write) if writer.costly else write()
+        if failed:
+            await self._all_the_same(bundle.job, failed, Verdict("failed", "cannot be rendered"))
+            bundle.done(len(failed))
+        return errands
+
+    async def _all_the_same(self, job: Job, letters: Sequence[Letter], verdict: Verdict) -> None:
+        """An outcome without a word with any server."""
+        await job.record(letters, verdict, self._carriers.named(job.batch.carrier))
 
     async def _settle(
-        self, batch: DeliveryBatch, cards: Sequence[RecipientCard], recorded: Mapping[int, CopyOutcome]
+        self,
+        batch: DeliveryBatch,
+        tried: Sequence[RecipientCard],
+        later: Sequence[RecipientCard],
+        recorded: Mapping[int, CopyOutcome],
     ) -> None:
-        due = min(
-            (item.next_attempt_at for item in recorded.values() if item.next_attempt_at is not None), default=None
-        )
-        outcomes = tuple(
-            outcome if outcome.next_attempt_at is None else outcome.model_copy(update={"next_attempt_at": due})
-            for outcome in (recorded[card.copy_ref] for card in cards)
-        )
+        outcomes = tuple(recorded[card.copy_ref] for card in tried)
         now = self._timing.now()
         await self._store.settle(
             DeliverySettled(
@@ -201,8 +234,14 @@ class Postman:
                 outcomes=outcomes,
             )
         )
-        if due is not None:
-            left = tuple(card for card in cards if recorded[card.copy_ref].outcome == "deferred")
+        left = [
+            card.model_copy(update={"tries": card.tries + 1, "due": outcome.next_attempt_at})
+            for card, outcome in zip(tried, outcomes, strict=True)
+            if outcome.next_attempt_at is not None
+        ]
+        left += later
+        if left:
+            due = min(card.due for card in left if card.due is not None)
             await self._store.send_later(self._smaller(batch, left, now), max(due, now))
         counts = Counter(outcome.outcome for outcome in outcomes)
         for kind, number in counts.items():
@@ -217,7 +256,7 @@ class Postman:
             outcomes=dict(counts),
         )
 
-    def _smaller(self, batch: DeliveryBatch, left: tuple[RecipientCard, ...], now: datetime) -> DeliveryBatch:
+    def _smaller(self, batch: DeliveryBatch, left: Sequence[RecipientCard], now: datetime) -> DeliveryBatch:
         """The batch of the next attempt."""
         attempt = batch.attempt + 1
         return batch.model_copy(
@@ -225,6 +264,15 @@ class Postman:
                 "id": f"{batch.batch}/{attempt}",
                 "occurred_at": now,
                 "attempt": attempt,
-                "recipients": self._sealer.seal(RecipientCards(cards=left), NAME),
+                "recipients": self._sealer.seal(RecipientCards(cards=tuple(left)), NAME),
             }
         )
+
+
+def _not_yet(card: RecipientCard, now: datetime) -> bool:
+    """Whether this card came along with others that are due earlier."""
+    return card.due is not None and card.due > now + NEARLY_DUE
+
+
+def _batched(letters: Sequence[Letter], size: int) -> Iterator[Sequence[Letter]]:
+    return (letters[start : start + size] for start in range(0, len(letters), size))

@@ -1,22 +1,26 @@
 """Routes: where mail for a domain goes. Read once at start from RENRAKUMO_ROUTES, pure.
 
-    RENRAKUMO_ROUTES=docomo.ne.jp=127.0.0.1:2601,*=mx
+    RENRAKUMO_ROUTES=docomo.ne.jp=127.0.0.1:2601,town.example=mx?starttls=required,*=mx
 
 Entries are separated by commas. `mx`: the servers that the domain names in DNS. `host:port`: always this server.
-`smtp://user:password@host:587?starttls=required`: a relay (user, password and port may be left out, special
-characters are percent-encoded). An exact domain goes before `*`, of two entries for the same domain the first counts.
-Error texts name the entry by its number, because it may hold a password.
+`smtp://user:password@host:587`: a relay (user, password and port may be left out, special characters are
+percent-encoded). Behind each may stand `?starttls=required`, `opportunistic` or `none`; left out, a relay with a
+password insists on encryption, another server gets it where it offers it, and with `mx` the carrier's policy decides.
+An exact domain goes before `*`, of two entries for the same domain the first counts. Error texts name the entry by its
+number, because it may hold a password.
 """
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast, get_args
 from urllib.parse import parse_qs, unquote, urlsplit
 
 SMTP_PORT = 25
 SUBMISSION_PORT = 587
 
-Tls = Literal["opportunistic", "required"]
+Tls = Literal["none", "opportunistic", "required"]
+"""`none`: never. `opportunistic`: where it is offered, whatever the certificate. `required`: with a certificate that is
+valid for the server's name, or no mail."""
 
 _DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|\[[0-9a-f:.]+\]")
@@ -24,10 +28,12 @@ _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|\[[0-
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A server's name (or IP address) and port."""
+    """A server's name (or IP address) and port. `addresses` are to be tried in this order; empty: connect by name.
+    Certificates are checked against `name`."""
 
     name: str
     port: int = SMTP_PORT
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +46,40 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A next hop: servers that are as good as each other, best first. Equal `key` means connections can be shared.
-    `relayed`: these are not the recipient's own servers."""
+    """A next hop: servers of which one is enough, best first. Equal `key` means connections can be shared.
+    `relayed`: these are not the recipient's own servers. `mta_sts`: the domain's own published policy asks for
+    encryption (then `tls` is `required`) and has named these servers."""
 
     key: str
     hosts: tuple[Host, ...]
     tls: Tls = "opportunistic"
     login: Login | None = field(default=None, repr=False)
     relayed: bool = False
+    mta_sts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mx:
+    """DNS decides. `tls` None: the carrier's policy does."""
+
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """Domain -> fixed hop, or None where MX decides. `default` is the entry for `*`."""
+    """Domain -> fixed hop, or the word that MX decides. `default` is the entry for `*`."""
 
-    exact: dict[str, Hop | None]
-    default: Hop | None
+    exact: dict[str, Hop | Mx]
+    default: Hop | Mx
 
-    def match(self, domain: str) -> Hop | None:
-        """The fixed hop for a domain, or None: look up its MX."""
+    def match(self, domain: str) -> Hop | Mx:
+        """Where mail for a normalised domain goes."""
         return self.exact.get(domain, self.default)
 
 
 def parse_routes(text: str) -> RouteTable:
     """Read the setting. Raises ValueError that says which entry is wrong, without showing it."""
-    targets: dict[str, Hop | None] = {}
+    targets: dict[str, Hop | Mx] = {}
     for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), start=1):
         domain, equals, target = entry.partition("=")
         domain = domain.strip().lower()
@@ -74,7 +89,8 @@ def parse_routes(text: str) -> RouteTable:
             hop = _target(target.strip())
         except ValueError:
             raise ValueError(
-                f"entry {number} needs mx, host:port or smtp://user:password@host:port as target"
+                f"entry {number} needs mx, host:port or smtp://user:password@host:port as target, "
+                "perhaps with ?starttls=required, opportunistic or none"
             ) from None
         targets.setdefault(domain, hop)
     if "*" not in targets:
@@ -83,32 +99,43 @@ def parse_routes(text: str) -> RouteTable:
     return RouteTable(targets, default)
 
 
-def _target(text: str) -> Hop | None:
-    if text.lower() == "mx":
-        return None
+def _target(text: str) -> Hop | Mx:
     if "://" in text:
         return _relay(text)
-    name, colon, port = text.rpartition(":")
+    place, _, query = text.partition("?")
+    tls = _starttls(query)
+    if place.lower() == "mx":
+        return Mx(tls)
+    name, colon, port = place.rpartition(":")
     if not colon:
         raise ValueError
     host = _host(name, port)
-    return Hop(f"fixed:{host.name}:{host.port}", (host,), relayed=True)
+    tls = tls or "opportunistic"
+    return Hop(f"fixed:{host.name}:{host.port}:{tls}", (host,), tls, relayed=True)
 
 
 def _relay(text: str) -> Hop:
     url = urlsplit(text)
     if url.scheme != "smtp" or url.path not in ("", "/") or url.fragment or not url.hostname:
         raise ValueError
-    options = parse_qs(url.query, strict_parsing=True) if url.query else {}
-    wanted = options.pop("starttls", ["required" if url.username else "opportunistic"])
-    if options or len(wanted) != 1 or wanted[0] not in ("required", "opportunistic"):
-        raise ValueError
-    tls: Tls = "required" if wanted[0] == "required" else "opportunistic"
+    tls = _starttls(url.query) or ("required" if url.username else "opportunistic")
+    if tls == "none" and url.username:
+        raise ValueError  # a password in clear
     host = _host(f"[{url.hostname}]" if ":" in url.hostname else url.hostname, str(url.port or SUBMISSION_PORT))
     login = None
     if url.username:
         login = Login(unquote(url.username), unquote(url.password or ""))
     return Hop(f"relay:{host.name}:{host.port}:{tls}", (host,), tls, login, relayed=True)
+
+
+def _starttls(query: str) -> Tls | None:
+    if not query:
+        return None
+    options = parse_qs(query, strict_parsing=True)
+    wanted = options.pop("starttls", [])
+    if options or len(wanted) != 1 or wanted[0] not in get_args(Tls):
+        raise ValueError
+    return cast(Tls, wanted[0])
 
 
 def _host(name: str, port: str) -> Host:

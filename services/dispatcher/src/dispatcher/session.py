@@ -106,8 +106,10 @@ class Session:
             self.drop()
 
     def drop(self) -> None:
-        """Close without a word."""
+        """Close without a word. What the server has said and nobody has looked at counts no more."""
         self._wire.end("session dropped")
+        self._wire.inbox.clear()
+        self.announced = None
 
     # -- one copy
 
@@ -138,13 +140,11 @@ class Session:
         return Reply("rcpt", 553, "address cannot be written", "5.1.3", self.host)
 
     async def _open(self, opening: bytes) -> Reply | None:
-        wire = self._wire
         if not self._reset:
-            wire.write(opening, 3)
+            self._write("mail", opening, 3)
             return await self._opened()
-        wire.write(b"RSET\r\n" + opening, 4)
-        await wire.arrival(1, self._timeouts.command)
-        self._begin_anew()
+        self._write("mail", b"RSET\r\n" + opening, 4)
+        await self._begin_anew()
         return await self._opened()
 
     async def _opened(self) -> Reply | None:
@@ -186,21 +186,24 @@ class Session:
         return None
 
     async def _open_in_steps(self, opening: bytes) -> Reply | None:
-        wire, seconds = self._wire, self._timeouts.command
         if self._reset:
-            wire.write(b"RSET\r\n", 1)
-            await wire.arrival(1, seconds)
-            self._begin_anew()
+            self._write("mail", b"RSET\r\n", 1)
+            await self._begin_anew()
         for stage, line in zip(_OPENING, opening.splitlines(keepends=True), strict=True):
-            wire.write(line, 1)
-            await wire.arrival(1, seconds)
+            self._write(stage, line, 1)
+            await self._wire.arrival(1, self._timeouts.command)
             if (refusal := self._refusal(stage)) is not None:
                 return refusal
         return None
 
-    def _begin_anew(self) -> None:
+    def _write(self, stage: Stage, data: bytes, replies: int) -> None:
+        if not self._wire.write(data, replies):
+            raise self._lost(stage)
+
+    async def _begin_anew(self) -> None:
         """Take the reply to RSET. Raises ConnectionLost if it is none that one can go on from."""
         self._reset = False
+        await self._wire.arrival(1, self._timeouts.command)
         inbox = self._wire.inbox
         if not inbox:
             raise self._lost("mail")
@@ -251,10 +254,9 @@ class Session:
     def _lost(
         self, stage: Stage, code: str | None = None, reply: Reply | None = None, *, uncertain: bool = False
     ) -> ConnectionLost:
-        """`code`: what is wrong when the wire itself is in order."""
-        wire = self._wire
-        if wire.farewell is not None:
-            reply = self._reply(stage, *wire.farewell)
-        code = code or wire.trouble
+        """`code`: what is wrong when it is not the wire. `reply`: of the server, but to no copy."""
+        if self._wire.farewell is not None:
+            reply = self._reply(stage, *self._wire.farewell)
+        code = code or self._wire.trouble
         self.drop()
         return ConnectionLost(code, stage=stage, host=self.host, reply=reply, uncertain=uncertain)

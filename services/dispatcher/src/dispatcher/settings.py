@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, field_validator
 from pydantic_settings import NoDecode
 
 from dispatcher import NAME
 from dispatcher.carriers import load_carriers
-from dispatcher.routes import RouteTable, parse_routes
+from dispatcher.dns_client import DNS_PORT
+from dispatcher.routes import SMTP_PORT, RouteTable, parse_routes
 from runtime.settings import CipherKeysSetting, KeyRingSetting, PublicKeysSetting, ServiceSettings
 
 _MOST_SECONDS = 7 * 86_400
@@ -32,6 +34,22 @@ def _plan(value: Any) -> tuple[float, ...] | None:
     return steps or None
 
 
+def _servers(value: Any) -> tuple[tuple[str, int], ...]:
+    if isinstance(value, tuple):
+        return value
+    try:
+        return tuple(_server(part.strip()) for part in str(value).split(",") if part.strip())
+    except ValueError:
+        raise ValueError("must be addresses with ports, for example 192.0.2.53:53,[2001:db8::53]:53") from None
+
+
+def _server(text: str) -> tuple[str, int]:
+    found = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::([0-9]{1,5}))?", text)
+    if found is None or not 0 < int(found[3] or DNS_PORT) < 65536:
+        raise ValueError
+    return str(ip_address(found[1] or found[2])), int(found[3] or DNS_PORT)
+
+
 def _carriers(value: Any) -> Path | None:
     """A carriers file that can be used: its mistakes shall be told at start, with all other complaints."""
     if not value:
@@ -47,14 +65,21 @@ def _carriers(value: Any) -> Path | None:
 class Settings(ServiceSettings):
     """`routes` has no default, so that no mail leaves the house before somebody said where to. `retry_plan` replaces
     the carriers' plans; `carriers` is a file to lay over the shipped one (dispatcher.carriers); `helo_name` is this
-    machine's name in EHLO (default: the base domain)."""
+    machine's name in EHLO (default: the base domain). `dns_servers` takes the place of the system's; `mx_private` and
+    `mx_port` are for trials: whether MX may name servers inside the house, and another port than 25. Dispatchers of the
+    same `sending_address` (default: the machine's name) share what carriers allow to one address."""
 
     health_port: int = Field(default=9103, ge=0, le=65535)
     routes: Annotated[RouteTable, NoDecode, PlainValidator(_routes), Field(repr=False)]
     retry_plan: Annotated[tuple[float, ...] | None, NoDecode, PlainValidator(_plan)] = None
     carriers: Annotated[Path | None, NoDecode, PlainValidator(_carriers)] = None
+    dns_servers: Annotated[tuple[tuple[str, int], ...], NoDecode, PlainValidator(_servers)] = ()
+    mta_sts: bool = True
+    mx_private: Literal["refuse", "allow"] = "refuse"
+    mx_port: int = Field(default=SMTP_PORT, ge=1, le=65535)
     public_url: str | None = None
     helo_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$")
+    sending_address: str | None = Field(default=None, max_length=253)
     token_keys: KeyRingSetting
     seal_private_keys: CipherKeysSetting
     seal_public_keys: PublicKeysSetting
@@ -67,7 +92,7 @@ class Settings(ServiceSettings):
             raise ValueError("must be an http or https URL")
         return value or None
 
-    @field_validator("helo_name", mode="before")
+    @field_validator("helo_name", "sending_address", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
         return value or None

@@ -1,15 +1,11 @@
-"""What the dispatcher reads from the bus and leaves there: content, progress, settlements, retries.
-
-Progress is the ledger that a successor resumes from. Each write names the one it follows (expected sequence), so of
-two dispatchers at the same batch (one was thought dead) the second writer learns of it and stops.
-"""
+"""What the dispatcher reads from the bus and leaves there: content, progress, settlements, retries."""
 
 from datetime import datetime
 from typing import Protocol
 
 from pydantic import ValidationError
 
-from contracts.events.delivery import DeliveryBatch, DeliveryProgress, DeliverySettled
+from contracts.events.delivery import DeliveryBatch, DeliveryProgress, DeliverySettled, progress_subject
 from contracts.sealed import Sealed
 from contracts.streams import CONTENT, PROGRESS
 from runtime.bus import Bus
@@ -24,12 +20,15 @@ class Store(Protocol):
     async def content(self, key: str) -> Sealed | None:
         """A message's sealed content, or None when there is none."""
 
-    async def last_progress(self, batch: str) -> tuple[DeliveryProgress | None, int]:
-        """The newest progress of a batch and its sequence (0 when there is none)."""
+    async def steps(self, batch: str, attempt: int) -> tuple[list[DeliveryProgress], int]:
+        """All steps of an attempt in order, and the sequence of the last one (0 when there is none)."""
 
-    async def write_progress(self, progress: DeliveryProgress, follows: int) -> int:
-        """Store progress after the one of that sequence; returns the new sequence. Raises WrongRevision when the
-        newest is another one."""
+    async def last_step(self, batch: str, attempt: int) -> tuple[DeliveryProgress | None, int]:
+        """The newest step of an attempt and its sequence (0 when there is none)."""
+
+    async def write_step(self, step: DeliveryProgress, follows: int) -> int:
+        """Store a step after the one of that sequence; returns the new sequence. Raises WrongRevision when the newest
+        is another one."""
 
     async def settle(self, settled: DeliverySettled) -> None:
         """Tell the outcomes of an attempt; saying it twice is the same as once."""
@@ -53,19 +52,18 @@ class BusStore:
         except ValidationError:
             raise PermanentError("content_not_understood") from None
 
-    async def last_progress(self, batch: str) -> tuple[DeliveryProgress | None, int]:
-        message = await self._bus.last(PROGRESS.name, f"progress.{batch}")
-        if message is None:
-            return None, 0
-        try:
-            return DeliveryProgress.model_validate_json(message.data), message.sequence
-        except ValidationError:
-            raise PermanentError("progress_not_understood") from None
+    async def steps(self, batch: str, attempt: int) -> tuple[list[DeliveryProgress], int]:
+        messages = await self._bus.all_of(PROGRESS.name, progress_subject(batch, attempt))
+        return [_understood(message.data) for message in messages], messages[-1].sequence if messages else 0
 
-    async def write_progress(self, progress: DeliveryProgress, follows: int) -> int:
-        # Without a message id: the sequence decides, and the server need not remember one id a copy.
+    async def last_step(self, batch: str, attempt: int) -> tuple[DeliveryProgress | None, int]:
+        message = await self._bus.last(PROGRESS.name, progress_subject(batch, attempt))
+        return (None, 0) if message is None else (_understood(message.data), message.sequence)
+
+    async def write_step(self, step: DeliveryProgress, follows: int) -> int:
+        # Without a message id: the sequence decides, and the server need not remember an id for each step.
         return await self._bus.publish_raw(
-            progress.bus_subject(), progress.model_dump_json().encode(), headers={_FOLLOWS: str(follows)}
+            step.bus_subject(), step.model_dump_json().encode(), headers={_FOLLOWS: str(follows)}
         )
 
     async def settle(self, settled: DeliverySettled) -> None:
@@ -79,3 +77,10 @@ class BusStore:
             target=batch.bus_subject(),
             msg_id=f"{batch.id}/retry",
         )
+
+
+def _understood(data: bytes) -> DeliveryProgress:
+    try:
+        return DeliveryProgress.model_validate_json(data)
+    except ValidationError:
+        raise PermanentError("progress_not_understood") from None

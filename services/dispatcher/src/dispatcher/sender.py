@@ -1,0 +1,260 @@
+"""A sender: one session with a next hop, and the letters it carries, one after the other.
+
+    pick a letter -> session -> send it (and announce the next one) -> reply -> verdict -> recorded -> the next letter
+A letter that surely was not taken (session gone before its text, 421) goes back to the line, a few times; one that
+may have been taken is put off with the same Message-ID, since nobody can know. A hop that makes trouble too often in a
+row, or cannot be reached at all, has all that waits for it put off.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol
+
+from contracts.base import Lane
+from dispatcher.client import Envelope
+from dispatcher.errands import Errand
+from dispatcher.pacing import Sign
+from dispatcher.replies import TOO_BUSY, ConnectionLost, HopUnavailable, Reply, SmtpError
+from dispatcher.routes import Hop
+from dispatcher.verdicts import Verdict, judge, judge_error
+from runtime.errors import Postponed
+from runtime.logs import get_logger
+
+if TYPE_CHECKING:
+    from dispatcher.desk import Desk, Line
+
+PATIENCE = 3
+"""So often in an attempt a letter goes back to the line; so many troubles in a row, beside one for each session, and
+the hop is left alone."""
+
+log = get_logger(__name__)
+
+
+class CarrierSession(Protocol):
+    """A session as a sender uses it (client.Session)."""
+
+    hop: Hop
+    host: str
+    in_clear: str
+
+    @property
+    def usable(self) -> bool: ...
+
+    async def send(self, envelope: Envelope, following: Envelope | None = None) -> Reply: ...
+
+    async def close(self) -> None: ...
+
+    def drop(self) -> None: ...
+
+
+OpenSession = Callable[[Hop], Awaitable[CarrierSession]]
+"""Opens a session (client.Connector.open); raises HopUnavailable."""
+
+
+class Sender:
+    """Works for one line of a desk until there is nothing to do, or it is told to go. `lane`: of the letter in hand."""
+
+    def __init__(self, desk: "Desk", line: "Line", open_session: OpenSession) -> None:
+        self.lane: Lane | None = None
+        self._desk = desk
+        self._line = line
+        self._open_session = open_session
+        self._session: CarrierSession | None = None
+        self._carried = 0
+        self._announced: Errand | None = None
+        self._leaving = False
+        self._dismissed = False
+        self._rest: asyncio.Future[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._session is not None
+
+    def wake(self) -> None:
+        """There may be work, or it is time to go."""
+        if self._rest is not None and not self._rest.done():
+            self._rest.set_result(None)
+
+    def dismiss(self) -> None:
+        """Its connection is needed elsewhere; the desk counts it no more."""
+        self._dismissed = self._leaving = True
+        self.wake()
+
+    async def run(self) -> None:
+        try:
+            while (errand := await self._next()) is not None:
+                try:
+                    await self._deliver(errand)
+                except Exception as error:
+                    # Ours to mend: the batch comes again, and nothing hangs meanwhile.
+                    log.exception("sender_failed", carrier=self._line.policy.name)
+                    errand.bundle.fail(error)
+                    errand.bundle.put_back()
+                    self._leaving = True
+        finally:
+            self._unannounce()
+            await self._close()
+            if not self._dismissed:
+                self._desk.left(self._line, self)
+
+    # -- what to do next
+
+    async def _next(self) -> Errand | None:
+        if self._announced is not None:
+            errand, self._announced = self._announced, None
+            return errand
+        line, desk = self._line, self._desk
+        while not self._leaving and not desk.too_many(line):
+            wait = line.pace.wait()
+            if wait > 0:
+                desk.later(line, wait)
+            elif (picked := desk.pick(line, self)) is not None:
+                line.pace.started()
+                return picked
+            desk.carries(line, self, None)
+            if self._session is None or not await self._idle():
+                break
+        return None
+
+    async def _idle(self) -> bool:
+        """Wait for work; False when none came in time."""
+        line = self._line
+        self._rest = asyncio.get_running_loop().create_future()
+        line.idle.append(self)
+        self._desk.rests()
+        try:
+            async with asyncio.timeout(line.policy.idle_seconds):
+                await self._rest
+            return True
+        except TimeoutError:
+            return False
+        finally:
+            self._rest = None
+            if self in line.idle:
+                line.idle.remove(self)
+
+    # -- one letter
+
+    async def _deliver(self, errand: Errand) -> None:
+        session = await self._session_for(errand)
+        if session is None:
+            return
+        used_before = self._carried > 0
+        following = self._announce()
+        self._carried += 1
+        try:
+            reply = await session.send(errand.envelope, following)
+        except ConnectionLost as error:
+            await self._lost(errand, error, used_before)
+            return
+        if not session.usable:
+            self._unannounce()
+        if reply.code == TOO_BUSY:
+            await self._busy(errand, reply, used_before)
+            return
+        line = self._line
+        line.troubles = 0
+        verdict = judge(reply, line.policy)
+        if verdict.outcome == "delivered":
+            line.pace.accepted()
+            if session.in_clear:
+                verdict = Verdict("delivered", session.in_clear)
+        elif verdict.asks_to_slow_down:
+            line.pace.slow_down(Sign.SLOWER)
+        await self._done(errand, verdict, reply)
+
+    def _announce(self) -> Envelope | None:
+        """Choose the letter after this one, so that its envelope can travel with this one's text."""
+        line = self._line
+        if self._carried + 2 > line.policy.session_limit or self._leaving or self._desk.too_many(line):
+            return None
+        if line.pace.wait() > 0 or (errand := self._desk.pick(line, self)) is None:
+            return None
+        line.pace.started()
+        self._announced = errand
+        return errand.envelope
+
+    def _unannounce(self) -> None:
+        """What was announced has not been taken: back with it."""
+        if self._announced is not None:
+            errand, self._announced = self._announced, None
+            self._desk.put_back(self._line, errand)
+
+    async def _session_for(self, errand: Errand) -> CarrierSession | None:
+        line = self._line
+        if self._session is not None and self._session.usable and self._carried < line.policy.session_limit:
+            return self._session
+        await self._close()
+        line.opening += 1
+        try:
+            self._session = await self._open_session(line.hop)
+        except HopUnavailable as error:
+            await self._no_session(errand, error)
+        finally:
+            line.opening -= 1
+        return self._session
+
+    # -- trouble
+
+    async def _no_session(self, errand: Errand, error: HopUnavailable) -> None:
+        line = self._line
+        self._leaving = True
+        others = sum(sender.connected for sender in line.senders)
+        if error.busy or others:
+            line.pace.slow_down(Sign.NO_ROOM, open_sessions=others)
+        if not others:
+            line.troubles += 1
+            if not error.busy or line.troubles >= PATIENCE:
+                await self._done(errand, judge_error(error, line.policy), error)
+                await self._desk.defer_rest(line, error)
+                return
+        self._desk.put_back(line, errand)
+
+    async def _lost(self, errand: Errand, error: ConnectionLost, used_before: bool) -> None:
+        self._unannounce()
+        await self._close()
+        worn = error.stage == "mail" and used_before and not error.uncertain
+        if not worn:
+            self._line.troubles += 1
+            self._line.pace.slow_down(Sign.RESET)
+        verdict = judge_error(error, self._line.policy)
+        if error.uncertain:
+            await self._done(errand, verdict, error)
+        else:
+            await self._again_or_later(errand, verdict, error)
+        await self._too_much(error)
+
+    async def _busy(self, errand: Errand, reply: Reply, used_before: bool) -> None:
+        self._unannounce()
+        await self._close()
+        if not (reply.stage == "mail" and used_before):  # else this session had carried all that its server allows
+            self._line.troubles += 1
+            self._line.pace.slow_down(Sign.BUSY)
+        await self._again_or_later(errand, judge(reply, self._line.policy), reply)
+        await self._too_much(ConnectionLost("host is busy", stage=reply.stage, host=reply.host, reply=reply))
+
+    async def _again_or_later(self, errand: Errand, verdict: Verdict, told: Reply | SmtpError) -> None:
+        errand.setbacks += 1
+        if errand.setbacks < PATIENCE:
+            self._desk.put_back(self._line, errand)
+        else:
+            await self._done(errand, verdict, told)
+
+    async def _too_much(self, error: SmtpError) -> None:
+        if self._line.troubles >= PATIENCE + len(self._line.senders):
+            await self._desk.defer_rest(self._line, error)
+
+    async def _done(self, errand: Errand, verdict: Verdict, told: Reply | SmtpError) -> None:
+        try:
+            await errand.job.record([errand.letter], verdict, self._line.policy, told)
+        except Postponed as lost:
+            errand.bundle.fail(lost)
+            errand.bundle.put_back()
+        else:
+            errand.bundle.done(1, in_hand=1)
+
+    async def _close(self) -> None:
+        session, self._session = self._session, None
+        self._carried = 0
+        if session is not None:
+            await session.close()

@@ -1,0 +1,378 @@
+"""Who may use a carrier's connections, in which order, and that every letter at a desk gets one outcome."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from contracts.base import LANES, Lane
+from contracts.events.delivery import DeliveryBatch
+from contracts.sealed import RecipientCard, Sealed
+from dispatcher.carriers import CarrierPolicy, load_carriers
+from dispatcher.client import Envelope
+from dispatcher.desk import Desk
+from dispatcher.errands import Bundle, Errand
+from dispatcher.halted import Halted
+from dispatcher.job import Job, Letter, Moment
+from dispatcher.lanes import BULK, may_work, most_for
+from dispatcher.pacing import Pace
+from dispatcher.progress import Progress
+from dispatcher.replies import ConnectionLost, HopUnavailable, Reply, Stage
+from dispatcher.routes import Hop, Host
+from runtime.errors import Postponed
+from tests.dispatcher.test_progress import FakeStore
+
+NOW = datetime(2026, 4, 1, 8, 0, tzinfo=UTC)
+HOPS = tuple(Hop(name, (Host(name),)) for name in ("a", "b", "c"))
+PATIENT = timedelta(days=1)
+
+
+def policy(connections: int = 3, *, apart: bool = False, **more: object) -> CarrierPolicy:
+    base = load_carriers(None).named("other" if apart else "docomo")
+    usual: dict[str, object] = {
+        "connections": connections,
+        "connections_per_hop": connections,
+        "messages_per_connection": 5,
+        "recipients_per_session": None,
+        "idle_seconds": 0.05,
+        "pause_after_421": 0.001,
+        "rate": None,
+    }
+    return replace(base, **{**usual, **more})  # type: ignore[arg-type]
+
+
+Script = Callable[[Envelope], Reply | ConnectionLost]
+
+
+def accepted(envelope: Envelope) -> Reply:
+    return Reply("body", 250, "ok")
+
+
+@dataclass
+class FakeSession:
+    """A session whose server answers by a script."""
+
+    hop: Hop
+    world: "World"
+    host: str = "host"
+    in_clear: str = ""
+    usable: bool = True
+    announced: Envelope | None = None
+
+    async def send(self, envelope: Envelope, following: Envelope | None = None) -> Reply:
+        assert self.usable
+        assert self.announced in (None, envelope), "what was announced must come next"
+        self.world.begun.append(envelope.recipient)
+        self.announced = following
+        await self.world.pass_by()
+        answer = self.world.script(envelope)
+        if isinstance(answer, ConnectionLost) or answer.code == 421:
+            self.usable = False
+        if isinstance(answer, ConnectionLost):
+            raise answer
+        return answer
+
+    async def close(self) -> None:
+        if self.usable:
+            self.usable = False
+        self.world.open.discard(id(self))
+
+    def drop(self) -> None:
+        self.usable = False
+
+
+@dataclass
+class World:
+    """All that is outside the desk."""
+
+    script: Script = accepted
+    begun: list[str] = field(default_factory=list)
+    open: set[int] = field(default_factory=set)
+    most: int = 0
+    sessions: list[FakeSession] = field(default_factory=list)
+    refuse: Callable[[], HopUnavailable | None] = lambda: None
+    gate: asyncio.Event | None = None
+
+    async def session(self, hop: Hop) -> FakeSession:
+        await asyncio.sleep(0)
+        if (trouble := self.refuse()) is not None:
+            raise trouble
+        session = FakeSession(hop, self)
+        self.sessions.append(session)
+        self.open.add(id(session))
+        self.most = max(self.most, len(self.open))
+        return session
+
+    async def pass_by(self) -> None:
+        if self.gate is not None:
+            await self.gate.wait()
+        await asyncio.sleep(0)
+
+
+class Quiet:
+    """A bucket in which nothing is ever stopped."""
+
+    def on_reconnect(self, listener: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
+
+
+class HastyPace(Pace):
+    """Forgets at once why it should wait."""
+
+    def wait(self) -> float:
+        return 0.0
+
+    def opening_wait(self) -> float:
+        return 0.0
+
+
+def a_desk(world: World, limits: CarrierPolicy) -> Desk:
+    paces: dict[str, Pace] = {}
+
+    def pace_of(which: CarrierPolicy, hop: Hop) -> Pace:
+        return paces.setdefault(hop.key if which.each_hop_apart else which.name, HastyPace(which))
+
+    return Desk(limits, pace_of, world.session)
+
+
+async def a_bundle(lane: Lane, number: int, *, first: int = 1) -> tuple[Bundle, list[Errand]]:
+    batch = DeliveryBatch(
+        id=f"{lane}{first}",
+        occurred_at=NOW,
+        batch=f"{lane}{first}",
+        unit="sakura",
+        lane=lane,
+        carrier="docomo",
+        message=1,
+        recipients=Sealed(recipient="dispatcher", key_id="k", box=""),
+        first_planned_at=NOW,
+    )
+    progress = await Progress.claim(FakeStore(), batch, lambda: NOW)
+    bundle = Bundle(Job.of(batch, progress, Halted(Quiet()), Moment(lambda: NOW, 0.5)))  # type: ignore[arg-type]
+    errands = []
+    for copy_ref in range(first, first + number):
+        card = RecipientCard(copy_ref=copy_ref, address=f"{lane}{copy_ref}@docomo.ne.jp")
+        errands.append(Errand(bundle, Letter(card, card.address), Envelope("", card.address, b"")))
+    bundle.expect(number)
+    return bundle, errands
+
+
+def outcomes(bundle: Bundle) -> Counter[str]:
+    return Counter(outcome.outcome for outcome in bundle.job.progress.outcomes.values())
+
+
+async def stop(desk: Desk) -> None:
+    await asyncio.wait_for(desk.stop(Postponed("dispatcher_stopping", 0)), 5)
+
+
+# Lanes
+
+
+def test_bulk_mail_never_takes_the_last_connection() -> None:
+    for lane in BULK:
+        assert not may_work(lane, bulk=3, connections=4)
+        assert may_work(lane, bulk=0, connections=1)
+    assert may_work("urgent", bulk=4, connections=4)
+    assert most_for("ordinary", 4) == 3
+
+
+async def test_who_waits_is_served_by_lane_and_in_order_of_arrival() -> None:
+    world = World(gate=asyncio.Event())
+    desk = a_desk(world, policy(1, messages_per_connection=100))
+    bundles = []
+    for lane in reversed(LANES):
+        bundle, errands = await a_bundle(lane, 2)
+        desk.post(HOPS[0], errands)
+        bundles.append(bundle)
+    await asyncio.sleep(0.01)
+    assert world.gate is not None
+    world.gate.set()
+    await asyncio.gather(*(bundle.finished() for bundle in bundles))
+    lanes = [recipient[: -len("1@docomo.ne.jp")] for recipient in world.begun]
+    # Two were in a session's hands before the others came: one being sent, one announced.
+    ranks = [LANES.index(lane) for lane in lanes[2:]]
+    assert ranks == sorted(ranks)
+    await stop(desk)
+
+
+async def test_an_urgent_letter_finds_a_connection_while_a_backlog_is_served() -> None:
+    world = World(gate=asyncio.Event())
+    desk = a_desk(world, policy(3))
+    backlog, many = await a_bundle("ordinary", 50)
+    desk.post(HOPS[0], many)
+    await asyncio.sleep(0.01)
+    assert len(world.open) == 2, "bulk mail leaves one connection"
+    urgent, one = await a_bundle("urgent", 1)
+    desk.post(HOPS[0], one)
+    await asyncio.sleep(0.01)
+    assert len(world.open) == 3
+    assert world.begun[-1] == one[0].letter.address
+    assert world.gate is not None
+    world.gate.set()
+    await asyncio.gather(backlog.finished(), urgent.finished())
+    assert world.most == 3
+    await stop(desk)
+
+
+async def test_connections_move_to_the_hop_that_has_work() -> None:
+    world = World()
+    desk = a_desk(world, policy(2, apart=True, idle_seconds=30.0))
+    for hop in HOPS:
+        bundle, errands = await a_bundle("urgent", 4)
+        desk.post(hop, errands)
+        await asyncio.wait_for(bundle.finished(), 5)
+    assert {session.hop.key for session in world.sessions} == {"a", "b", "c"}
+    assert world.most <= 3  # one that was sent away may be saying goodbye
+    await stop(desk)
+    assert not world.open
+
+
+async def test_hops_that_found_no_room_get_their_turn() -> None:
+    world = World()
+    desk = a_desk(world, policy(2, apart=True))
+    bundles = []
+    for number, hop in enumerate(HOPS):
+        bundle, errands = await a_bundle("ordinary", 20, first=1 + 100 * number)
+        desk.post(hop, errands)
+        bundles.append(bundle)
+    await asyncio.wait_for(asyncio.gather(*(bundle.finished() for bundle in bundles)), 5)
+    assert all(outcomes(bundle) == {"delivered": 20} for bundle in bundles)
+    await stop(desk)
+
+
+# Sessions
+
+
+async def test_a_session_carries_no_more_than_its_limit() -> None:
+    world = World()
+    desk = a_desk(world, policy(1))
+    bundle, errands = await a_bundle("ordinary", 12)
+    desk.post(HOPS[0], errands)
+    await bundle.finished()
+    assert len(world.sessions) == 3
+    await stop(desk)
+
+
+async def test_a_session_without_work_is_closed_after_a_while() -> None:
+    world = World()
+    desk = a_desk(world, policy(2))
+    bundle, errands = await a_bundle("ordinary", 2)
+    desk.post(HOPS[0], errands)
+    await bundle.finished()
+    assert world.open
+    await asyncio.sleep(0.2)
+    assert not world.open
+    assert desk.open == 0
+
+
+# Trouble
+
+
+async def test_a_hop_that_cannot_be_reached_has_all_its_letters_put_off() -> None:
+    world = World(refuse=lambda: HopUnavailable("no connection", stage="connect"))
+    desk = a_desk(world, policy(2))
+    bundle, errands = await a_bundle("ordinary", 20)
+    desk.post(HOPS[0], errands)
+    await asyncio.wait_for(bundle.finished(), 5)
+    assert outcomes(bundle) == {"deferred": 20}
+    await stop(desk)
+
+
+async def test_a_letter_that_surely_was_not_taken_goes_out_again_at_once() -> None:
+    lost = [ConnectionLost("connection lost", stage="rcpt", uncertain=False)]
+    world = World(script=lambda envelope: lost.pop() if lost else accepted(envelope))
+    desk = a_desk(world, policy(1))
+    bundle, errands = await a_bundle("ordinary", 3)
+    desk.post(HOPS[0], errands)
+    await asyncio.wait_for(bundle.finished(), 5)
+    assert outcomes(bundle) == {"delivered": 3}
+    assert world.begun.count(errands[0].letter.address) == 2
+    await stop(desk)
+
+
+async def test_a_letter_that_may_have_been_taken_waits_for_another_attempt() -> None:
+    lost = [ConnectionLost("connection lost", stage="body", uncertain=True)]
+    world = World(script=lambda envelope: lost.pop() if lost else accepted(envelope))
+    desk = a_desk(world, policy(1))
+    bundle, errands = await a_bundle("ordinary", 3)
+    desk.post(HOPS[0], errands)
+    await asyncio.wait_for(bundle.finished(), 5)
+    assert outcomes(bundle) == {"deferred": 1, "delivered": 2}
+    await stop(desk)
+
+
+async def test_a_stop_ends_every_bundle_after_what_is_in_hand() -> None:
+    world = World(gate=asyncio.Event())
+    desk = a_desk(world, policy(3))
+    bundle, errands = await a_bundle("ordinary", 30)
+    desk.post(HOPS[0], errands)
+    await asyncio.sleep(0.01)
+    waiting = asyncio.create_task(bundle.finished())
+    stopping = asyncio.create_task(desk.stop(Postponed("dispatcher_stopping", 0)))
+    await asyncio.sleep(0.01)
+    assert not waiting.done(), "two letters are still in hand"
+    assert world.gate is not None
+    world.gate.set()
+    with pytest.raises(Postponed):
+        await waiting
+    await stopping
+    assert outcomes(bundle)["delivered"] == len(world.begun)
+
+
+REPLIES: Sequence[tuple[Stage, int]] = (
+    ("body", 250), ("body", 250), ("body", 250), ("rcpt", 550), ("rcpt", 450), ("body", 421), ("rcpt", 421),
+    ("mail", 421), ("data", 451), ("body", 554),
+)  # fmt: skip
+answers = st.one_of(
+    st.sampled_from(REPLIES).map(lambda each: Reply(each[0], each[1], "words")),
+    st.tuples(st.sampled_from(("mail", "rcpt", "data", "body")), st.booleans()).map(
+        lambda each: ConnectionLost("connection lost", stage=each[0], uncertain=each[1] and each[0] == "body")  # type: ignore[arg-type]
+    ),
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=(Phase.explicit, Phase.generate))
+@given(
+    apart=st.booleans(),
+    connections=st.integers(1, 4),
+    posts=st.lists(st.tuples(st.sampled_from(LANES), st.sampled_from(HOPS), st.integers(1, 8)), min_size=1, max_size=6),
+    replies=st.lists(answers, max_size=40),
+    refusals=st.lists(st.sampled_from((None, None, "busy", "away")), max_size=10),
+)
+def test_every_letter_gets_one_outcome_whatever_the_servers_do(
+    apart: bool,
+    connections: int,
+    posts: list[tuple[Lane, Hop, int]],
+    replies: list[Reply | ConnectionLost],
+    refusals: list[str | None],
+) -> None:
+    async def play() -> None:
+        script = list(replies)
+        refused = list(refusals)
+
+        def refuse() -> HopUnavailable | None:
+            kind = refused.pop(0) if refused else None
+            if kind == "busy":
+                return HopUnavailable("host refuses us", stage="connect", reply=Reply("connect", 421, "busy"))
+            return HopUnavailable("no connection", stage="connect") if kind == "away" else None
+
+        world = World(script=lambda envelope: script.pop(0) if script else accepted(envelope), refuse=refuse)
+        desk = a_desk(world, policy(connections, apart=apart))
+        bundles: list[tuple[Bundle, int]] = []
+        for number, (lane, hop, size) in enumerate(posts):
+            bundle, errands = await a_bundle(lane, size, first=1 + 100 * number)
+            desk.post(hop, errands)
+            bundles.append((bundle, size))
+        await asyncio.wait_for(asyncio.gather(*(bundle.finished() for bundle, _ in bundles)), 5)
+        for bundle, size in bundles:
+            assert sum(outcomes(bundle).values()) == size
+        await stop(desk)
+        assert not world.open
+        assert desk.open == 0
+
+    asyncio.run(play())
