@@ -32,6 +32,8 @@ async def test_counts_and_tallies_are_live_and_a_child_counts_once(desk: Desk, s
         "delivered": 2,
         "deferred": 1,
         "failed": 0,
+        "expired": 0,
+        "superseded": 0,
         "answered": 2,
         "children": 2,
         "children_answered": 1,

@@ -38,6 +38,7 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None, str]] = [
     ("POST", f"{U}/messages/{NONE}/approve", None, "as"),
     ("POST", f"{U}/messages/{NONE}/cancel", None, "as"),
     ("POST", f"{U}/messages/{NONE}/resend", None, "as"),
+    ("POST", f"{U}/messages/{NONE}/stop", None, "as"),
     ("GET", f"{U}/messages/{NONE}/copies", None, "asv"),
     ("GET", f"{U}/messages/{NONE}/answers", None, "asv"),
     ("GET", f"{U}/notices", None, "oasv"),

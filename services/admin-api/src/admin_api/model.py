@@ -15,13 +15,26 @@ Role = Literal["operator", "administrator", "sender", "viewer"]
 ROLES: Final[tuple[Role, ...]] = ("operator", "administrator", "sender", "viewer")
 Asks = Literal["none", "receipt", "choice", "text"]
 OfficeLane = Literal["urgent", "ordinary"]
-MessageState = Literal["draft", "held", "approved", "cancelled"]
+MessageState = Literal["draft", "held", "approved", "stopped", "cancelled"]
 MessageKind = Literal["broadcast", "individual"]
 
 RESERVED_GROUPS: Final = frozenset({"r", "b"})
 """Group codes that would read as tokens in a mail address."""
 
 LOGIN_LENGTH = 64
+
+USEFUL: Final[Mapping[OfficeLane, timedelta]] = {"urgent": timedelta(hours=6), "ordinary": timedelta(days=2)}
+"""For how long a message is of use to those who wait for it, where its sender didn't say: what is urgent today must not
+arrive tomorrow morning."""
+
+PATIENCE: Final = timedelta(days=2)
+"""How long the postmen try at most, whatever the sender said."""
+
+FURTHEST_END: Final = timedelta(days=30)
+"""How far away the end that a sender names may be."""
+
+CORRECTABLE: Final = timedelta(days=3)
+"""How long after it was last sent a message can be corrected: as long as copies may be on their way, and a day."""
 
 EXCERPT = 200
 """Characters of a post that its sender is shown before it goes out."""
@@ -124,6 +137,11 @@ _URGENT = re.compile(r"\s*[\[【（(〔「『<＜《]?\s*緊急")
 def lane_of_post(subject: str) -> OfficeLane:
     """A phone post is urgent when its subject begins so."""
     return "urgent" if _URGENT.match(unicodedata.normalize("NFKC", subject)) else "ordinary"
+
+
+def useful_until(lane: OfficeLane, asked: datetime | None, sent_at: datetime) -> datetime:
+    """From when on copies of a wave that left at `sent_at` are not sent any more. `asked`: what the sender said."""
+    return sent_at + USEFUL[lane] if asked is None else min(asked, sent_at + PATIENCE)
 
 
 def excerpt(text: str) -> str:

@@ -126,9 +126,14 @@ messages = Table(
     Column("approved_at", DateTime(timezone=True)),
     Column("expires_at", DateTime(timezone=True)),
     Column("waves", Integer, nullable=False, server_default=text("0")),
+    Column("last_sent_at", DateTime(timezone=True)),
+    Column("supersedes", BigInteger, ForeignKey("office.messages.id")),
+    Column("superseded_by", BigInteger, ForeignKey("office.messages.id")),
+    Column("stopped_at", DateTime(timezone=True)),
 )
 """Messages. `groups` null: everybody; `members` set: these only. `sent_text` is the text exactly as it goes out, which
-is needed to take quotations out of answers. `addressee`: a sealed box with the phone poster's address."""
+is needed to take quotations out of answers. `addressee`: a sealed box with the phone poster's address. `last_sent_at`:
+when its newest wave went out. `supersedes`: the message that it corrects; `superseded_by`: the one that corrects it."""
 
 requests_seen = Table(
     "requests_seen",

@@ -1,4 +1,5 @@
-"""Messages on their way out: written, approved, cancelled, sent again to those who have not answered.
+"""Messages on their way out: written, approved, cancelled, sent again to those who have not answered. (How what is left
+of one is stopped, or corrected by another, is told in corrections.)
 
 Approving puts the content, sealed for dispatcher, into its bucket first, and then commits the state together with
 `message.approved` in the outbox: nobody ever hears of a message whose content is not there.
@@ -11,11 +12,11 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admin_api.errors import Conflict, Forbidden, Unacceptable
-from admin_api.handlers import once
+from admin_api.handlers import corrections, once
 from admin_api.handlers.context import Office
 from admin_api.handlers.reading import visible
 from admin_api.handlers.units import require, require_groups
-from admin_api.model import Asks, Caller, OfficeLane, compose
+from admin_api.model import FURTHEST_END, Asks, Caller, OfficeLane, compose
 from admin_api.store import ledger, messages, news
 from admin_api.store.messages import Message
 from admin_api.store.requests_seen import Request
@@ -28,7 +29,8 @@ from runtime.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message as it was written at the screen. Texts are plain already."""
+    """A message as it was written at the screen. Texts are plain already. One that `supersedes` another and names no
+    recipients goes to those of the other."""
 
     subject: str
     text: str
@@ -40,6 +42,7 @@ class Draft:
     about_child: bool = False
     expires_at: datetime | None = None
     publish: bool = False
+    supersedes: int | None = None
 
 
 async def create(
@@ -62,14 +65,16 @@ async def _create(
     office: Office, who: Caller, unit: str, draft: Draft, *, send: bool, request: Request | None
 ) -> Message:
     now = office.books.clock()
-    if not who.reaches(draft.groups, draft.members):
-        raise Forbidden("You may write to your own groups only.")
-    if draft.publish and who.groups is not None and len(draft.groups or ()) != 1:
-        raise Forbidden("A notice for several groups stands on the whole unit's board: choose one of your groups.")
-    if draft.expires_at is not None and draft.expires_at <= now:
-        raise Unacceptable("expires_at", "This moment has passed.")
+    _check_end(draft.expires_at, now)
     async with office.books.engine.connect() as connection:
         held = await require(connection, unit)
+        if draft.supersedes is not None:
+            first = await corrections.first(office, connection, who, unit, draft.supersedes)
+            draft = _in_place_of(first, draft)
+        if not who.reaches(draft.groups, draft.members):
+            raise Forbidden("You may write to your own groups only.")
+        if draft.publish and who.groups is not None and len(draft.groups or ()) != 1:
+            raise Forbidden("A notice for several groups stands on the whole unit's board: choose one of your groups.")
         await require_groups(connection, unit, draft.groups, "groups")
     if draft.about_child and not held.receipts:
         raise Conflict("no-receipts-option", "Without the receipts option the unit knows no children.")
@@ -83,31 +88,35 @@ async def _create(
         **{field.name: getattr(draft, field.name) for field in dataclasses.fields(draft)},
     )
     if send:
-        message = dataclasses.replace(message, state="approved", approved_at=now, waves=1)
+        message = message.sent(now)
         await prepare(office, held, message)
     action = "message.sent" if send else "message.drafted"
-    async with office.books.change(who.actor, action, f"message/{message.id}", unit=unit) as connection:
+    detail = None if message.supersedes is None else {"supersedes": str(message.supersedes)}
+    async with office.books.change(who.actor, action, f"message/{message.id}", unit=unit, detail=detail) as connection:
         await messages.add(connection, office.books.cipher, message)
         await once.claim(office.books, connection, request, message.id)
         if send:
+            await corrections.take_place(office, connection, who, message)
             await announce(office, connection, message)
     return message
 
 
 async def approve(office: Office, who: Caller, unit: str, number: int) -> Message:
     """Send a draft, or a phone post that waits for its sender's reply (who is told so). Conflict when it was sent or
-    cancelled before."""
+    cancelled before, or when what it corrects cannot be corrected any more."""
     books = office.books
     async with books.engine.connect() as connection:
         held = await require(connection, unit)
-        message = await visible(office, connection, who, unit, number)
-    _open(message)
+        message = _open(await visible(office, connection, who, unit, number))
+        if message.supersedes is not None:
+            await corrections.first(office, connection, who, unit, message.supersedes)
     if message.expires_at is not None and message.expires_at <= books.clock():
         raise Conflict("expired", "The moment after which it must not be sent has passed.")
     reached = await _reached(office, who.actor, message) if message.state == "held" else 0
     await prepare(office, held, message)
     async with books.change(who.actor, "message.approved", f"message/{number}", unit=unit) as connection:
         message = _open(await visible(office, connection, who, unit, number, lock=True))
+        await corrections.take_place(office, connection, who, message)
         message = await release(office, connection, message)
         await _tell_poster(office, connection, message, "sent", reached)
     return message
@@ -117,47 +126,49 @@ async def cancel(office: Office, who: Caller, unit: str, number: int) -> Message
     """Never send it. Conflict once it was sent."""
     async with office.books.change(who.actor, "message.cancelled", f"message/{number}", unit=unit) as connection:
         message = _open(await visible(office, connection, who, unit, number, lock=True))
-        await messages.settle_state(connection, number, "cancelled")
+        await messages.cancel(connection, number)
         message = dataclasses.replace(message, state="cancelled")
         await _tell_poster(office, connection, message, "cancelled", 0)
     return message
 
 
-async def resend(office: Office, who: Caller, unit: str, number: int, *, key: str | None = None) -> tuple[int, int]:
+async def resend(
+    office: Office, who: Caller, unit: str, number: int, *, expires_at: datetime | None = None, key: str | None = None
+) -> tuple[int, int]:
     """Send the same copies again to those who have not answered; returns the wave and how many. A child for whom one
-    guardian answered needs no other. Conflict when it asks for no answer, hasn't been sent, or nobody is left.
+    guardian answered needs no other. Conflict when it asks for no answer, hasn't been sent, was stopped, its time is
+    over (`expires_at` gives it a new one), or nobody is left.
 
     With a `key` that this account used before, wave and copies of then; Conflict when it was used for something else.
     """
-    request = once.named(office, who, unit, key, f"message/{number}/resend", {})
+    body = {} if expires_at is None else {"expires_at": expires_at}
+    request = once.named(office, who, unit, key, f"message/{number}/resend", body)
     try:
         await once.check(office.books, request)
-        return await _resend(office, who, unit, number, request)
+        return await _resend(office, who, unit, number, expires_at, request)
     except once.Repeated as repeated:
         return repeated.outcome.wave, repeated.outcome.copies
 
 
-async def _resend(office: Office, who: Caller, unit: str, number: int, request: Request | None) -> tuple[int, int]:
+async def _resend(
+    office: Office, who: Caller, unit: str, number: int, expires_at: datetime | None, request: Request | None
+) -> tuple[int, int]:
     books = office.books
+    now = books.clock()
+    _check_end(expires_at, now)
     async with books.engine.connect() as connection:
         held = await require(connection, unit)
-        message = await visible(office, connection, who, unit, number)
-    if message.state != "approved":
-        raise Conflict("not-sent", "It has not been sent yet.")
-    if message.asks == "none":
-        raise Conflict("asks-nothing", "This message asks for no answer.")
-    if message.expires_at is not None and message.expires_at <= books.clock():
-        raise Conflict("expired", "The moment after which it must not be sent has passed.")
+        message = _repeatable(await visible(office, connection, who, unit, number), expires_at, now)
     await prepare(office, held, message)
     async with books.change(who.actor, "message.resent", f"message/{number}", unit=unit) as connection:
-        await visible(office, connection, who, unit, number, lock=True)
+        message = _repeatable(await visible(office, connection, who, unit, number, lock=True), expires_at, now)
         await once.claim(books, connection, request, number)
         copies = await ledger.open_copies(connection, unit, number)
         if not copies:
             raise Conflict("nobody-left", "Nobody is left who has not answered.")
-        wave = await messages.next_wave(connection, number)
+        wave = await messages.next_wave(connection, number, now, message.expires_at)
         await once.note(connection, request, wave, len(copies))
-        await announce(office, connection, dataclasses.replace(message, waves=wave), tuple(copies))
+        await announce(office, connection, dataclasses.replace(message, waves=wave, last_sent_at=now), tuple(copies))
     return wave, len(copies)
 
 
@@ -189,9 +200,8 @@ async def prepare(office: Office, unit: Unit, message: Message) -> None:
 
 async def release(office: Office, connection: AsyncConnection, message: Message) -> Message:
     """Approve a locked message whose content is prepared, in the caller's transaction."""
-    now = office.books.clock()
-    await messages.settle_state(connection, message.id, "approved", now)
-    message = dataclasses.replace(message, state="approved", approved_at=now, waves=1)
+    message = message.sent(office.books.clock())
+    await messages.approve(connection, message)
     await announce(office, connection, message)
     return message
 
@@ -215,7 +225,8 @@ async def announce(
             copies=copies,
             about_child=message.about_child,
             content_key=office.contents.key(message.unit, message.id),
-            expires_at=message.expires_at,
+            expires_at=message.sent_until,
+            supersedes=message.supersedes,
         ),
     )
     if message.publish and message.waves == 1:
@@ -269,8 +280,40 @@ async def _reached(office: Office, actor: str, message: Message) -> int:
 
 
 def _open(message: Message) -> Message:
-    if message.state == "approved":
-        raise Conflict("already-sent", "It was sent already.")
+    if message.state in ("approved", "stopped"):
+        raise Conflict("already-sent", "It was sent already; what is left of it can be stopped.")
     if message.state == "cancelled":
         raise Conflict("cancelled", "It was cancelled.")
     return message
+
+
+def _repeatable(message: Message, expires_at: datetime | None, now: datetime) -> Message:
+    """The message with the end that its next wave has, or Conflict."""
+    if message.state == "stopped":
+        raise Conflict("stopped", "It was stopped, and is not sent any more.")
+    if message.state != "approved":
+        raise Conflict("not-sent", "It has not been sent yet.")
+    if message.asks == "none":
+        raise Conflict("asks-nothing", "This message asks for no answer.")
+    message = message if expires_at is None else dataclasses.replace(message, expires_at=expires_at)
+    if message.expires_at is not None and message.expires_at <= now:
+        raise Conflict("expired", "Its time is over. Give a new `expires_at` to send it again all the same.")
+    return message
+
+
+def _check_end(expires_at: datetime | None, now: datetime) -> None:
+    if expires_at is None:
+        return
+    if expires_at <= now:
+        raise Unacceptable("expires_at", "This moment has passed.")
+    if expires_at > now + FURTHEST_END:
+        raise Unacceptable("expires_at", f"This is more than {FURTHEST_END.days} days away.")
+
+
+def _in_place_of(first: Message, draft: Draft) -> Draft:
+    """A correction goes to whom the first message went, unless it says otherwise, and not behind it."""
+    if draft.groups is None and draft.members is None:
+        draft = dataclasses.replace(draft, groups=first.groups, members=first.members)
+    if draft.publish and draft.members is not None:
+        raise Unacceptable("publish", "What is for some people only cannot be published.")
+    return dataclasses.replace(draft, lane="urgent") if first.lane == "urgent" else draft

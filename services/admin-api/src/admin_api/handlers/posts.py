@@ -96,7 +96,7 @@ async def confirmed(office: Office, event: ConfirmationGiven) -> None:
         if outcome == "sent":
             await sending.release(office, connection, locked)
         elif locked.state == "held":
-            await messages.settle_state(connection, locked.id, "cancelled")
+            await messages.cancel(connection, locked.id)
         await sending.close_post(
             office,
             connection,
@@ -128,7 +128,7 @@ async def refused(office: Office, event: PostRefused) -> None:
 def _outcome(
     message: Message, event: ConfirmationGiven, *, unit_active: bool
 ) -> Literal["sent", "expired", "already_sent", "cancelled"]:
-    if message.state == "approved":
+    if message.state in ("approved", "stopped"):
         return "already_sent"
     if event.expired:
         return "expired"

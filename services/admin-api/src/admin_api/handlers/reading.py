@@ -12,17 +12,22 @@ from admin_api.store import ledger, messages
 from admin_api.store.ledger import Answer, Copy, Counts, Tally
 from admin_api.store.messages import Message
 from contracts.requests import Names
+from runtime.faults import is_outage
+from runtime.logs import get_logger
 
+log = get_logger(__name__)
 _NO_NAMES = Names()
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A message with its live counts; tallies only where one message is looked at."""
+    """A message with its live counts; tallies, and the counts of the message that it corrects (None when it corrects
+    none, or the ledger could not be asked), only where one message is looked at."""
 
     message: Message
     counts: Counts
     tallies: tuple[Tally, ...] = ()
+    corrected: Counts | None = None
 
 
 async def page(
@@ -48,9 +53,22 @@ async def page(
 async def one(office: Office, who: Caller, unit: str, number: int) -> Seen:
     async with office.books.engine.connect() as connection:
         message = await visible(office, connection, who, unit, number)
-        counts = await ledger.counts(connection, [number])
+        counts = await ledger.counts(connection, [number, *([message.supersedes] if message.supersedes else [])])
         tallies = await ledger.tallies(connection, number) if message.asks != "none" else []
-    return Seen(message, counts.get(number, Counts()), tuple(tallies))
+    corrected = None if message.supersedes is None else counts.get(message.supersedes, Counts())
+    return Seen(message, counts.get(number, Counts()), tuple(tallies), corrected)
+
+
+async def counts_now(office: Office, number: int) -> Counts | None:
+    """What the ledger knows of a message that was changed right now; None when it cannot be asked: the change has
+    happened all the same."""
+    try:
+        async with office.books.engine.connect() as connection:
+            return (await ledger.counts(connection, [number])).get(number, Counts())
+    except Exception as error:
+        if not is_outage(error):
+            log.exception("counts_not_read")
+        return None
 
 
 async def copies(

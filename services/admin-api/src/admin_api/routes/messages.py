@@ -6,7 +6,8 @@ from typing import Annotated, Any, Self, TypeVar
 from fastapi import APIRouter
 from pydantic import Field, model_validator
 
-from admin_api.handlers import messages, reading
+from admin_api.handlers import corrections, messages, reading
+from admin_api.handlers.context import Office
 from admin_api.handlers.messages import Draft
 from admin_api.handlers.reading import Seen
 from admin_api.model import Asks, MessageKind, MessageState, OfficeLane
@@ -58,7 +59,12 @@ class Recipients(Body):
 
 class NewMessage(Recipients):
     """`asks`: receipt (any reply), choice (one of `choices`), text. `publish` pins it to the public notice board, too.
-    `send`: at once, else it waits as a draft."""
+    `send`: at once, else it waits as a draft.
+
+    `expires_at`: from then on nothing of it is sent any more, at most 30 days ahead; without it 6 hours after it was
+    sent when urgent, 2 days otherwise. `supersedes`: it corrects that message, of which nothing more is sent from the
+    moment on in which this one is. It goes to the same people where it names no groups or members, and goes first
+    (urgent when that one was)."""
 
     subject: Annotated[Line, Field(max_length=100, examples=["本日の下校について"])]
     text: Annotated[PlainText, Field(max_length=10_000, examples=["台風のため、本日は正午に下校します。"])]
@@ -67,6 +73,7 @@ class NewMessage(Recipients):
     choices: Choices = ()
     expires_at: Moment | None = None
     publish: bool = False
+    supersedes: Number | None = None
     send: bool = False
 
     @model_validator(mode="after")
@@ -83,12 +90,16 @@ class NewMessage(Recipients):
 
 
 class CountsView(View):
-    """Copies by what became of them. `children` and `children_answered`: for a question about each child."""
+    """Copies by what became of them. `expired` and `superseded` ones were held back on purpose (too late to be of use;
+    stopped or corrected) and are not among those that `failed`. `children` and `children_answered`: for a question
+    about each child."""
 
     planned: int
     delivered: int
     deferred: int
     failed: int
+    expired: int
+    superseded: int
     answered: int
     children: int
     children_answered: int
@@ -105,7 +116,9 @@ class TallyView(View):
 
 
 class MessageView(View):
-    """A message. `created_by` is an account, `posted_by` the member who wrote it on a phone."""
+    """A message. `created_by` is an account, `posted_by` the member who wrote it on a phone. `sent_until`: copies of
+    its newest wave are tried until then. `supersedes`: the message that it corrects; `superseded_by`: the one that
+    corrects it."""
 
     id: Number
     subject: str
@@ -125,14 +138,44 @@ class MessageView(View):
     approved_at: Moment | None
     expires_at: Moment | None
     waves: int
+    last_sent_at: Moment | None
+    sent_until: Moment | None
+    stopped_at: Moment | None
+    supersedes: Number | None
+    superseded_by: Number | None
     counts: CountsView
 
 
+class Corrected(View):
+    """The message that this one corrects, with its counts: `delivered` of its copies had gone out, as far as is known
+    right now. Null when they cannot be read; look again."""
+
+    id: Number
+    counts: CountsView | None
+
+
 class MessageDetail(MessageView):
-    """With the text exactly as it goes out, and the tallies of answers."""
+    """With the text exactly as it goes out, the tallies of answers, and for a correction what it corrects."""
 
     sent_text: str
     tallies: list[TallyView]
+    corrects: Corrected | None
+
+
+class Stopped(View):
+    """It is not sent any further. `counts`: `delivered` of its copies had gone out, as far as is known right now. Null
+    when they cannot be read; look again."""
+
+    id: Number
+    stopped_at: Moment
+    superseded_by: Number | None
+    counts: CountsView | None
+
+
+class Again(Body):
+    """`expires_at`: a new end, needed when the message's own has passed."""
+
+    expires_at: Moment | None = None
 
 
 class Resent(View):
@@ -179,9 +222,9 @@ async def create(
         about_child=body.about_child,
         expires_at=body.expires_at,
         publish=body.publish,
+        supersedes=body.supersedes,
     )
-    message = await messages.create(office, who, unit, draft, send=body.send, key=key)
-    return _fresh(message)
+    return await _fresh(office, await messages.create(office, who, unit, draft, send=body.send, key=key))
 
 
 @router.get("/messages", summary="Messages, newest first", responses=documented(401, 403, 404))
@@ -210,14 +253,32 @@ async def get_message(unit: UnitPath, message: NumberPath, who: MessageReader, o
     "/messages/{message}/approve", summary="Send a draft or a held post", responses=documented(401, 403, 404, 409)
 )
 async def approve(unit: UnitPath, message: NumberPath, who: Sender, office: OfficeHere) -> MessageDetail:
-    return _fresh(await messages.approve(office, who, unit, message))
+    return await _fresh(office, await messages.approve(office, who, unit, message))
 
 
 @router.post(
     "/messages/{message}/cancel", summary="Never send a draft or a held post", responses=documented(401, 403, 404, 409)
 )
 async def cancel(unit: UnitPath, message: NumberPath, who: Sender, office: OfficeHere) -> MessageDetail:
-    return _fresh(await messages.cancel(office, who, unit, message))
+    return await _fresh(office, await messages.cancel(office, who, unit, message))
+
+
+@router.post(
+    "/messages/{message}/stop", summary="Send nothing more of a message", responses=documented(401, 403, 404, 409)
+)
+async def stop(unit: UnitPath, message: NumberPath, who: Sender, office: OfficeHere) -> Stopped:
+    """For a message that went out by mistake. What has arrived stays where it is; a correction can follow. Harmless to
+    repeat."""
+    stopped = await corrections.stop(office, who, unit, message)
+    counts = await reading.counts_now(office, message)
+    return Stopped.model_validate(
+        {
+            "id": message,
+            "stopped_at": stopped.stopped_at,
+            "superseded_by": stopped.superseded_by,
+            "counts": _counts(counts),
+        }
+    )
 
 
 @router.post(
@@ -225,9 +286,17 @@ async def cancel(unit: UnitPath, message: NumberPath, who: Sender, office: Offic
     summary="Send it again to those who have not answered",
     responses=documented(401, 403, 404, 409),
 )
-async def resend(unit: UnitPath, message: NumberPath, who: Sender, office: OfficeHere, key: KeyHeader = None) -> Resent:
-    """A child for whom one guardian answered counts as answered."""
-    wave, copies = await messages.resend(office, who, unit, message, key=key)
+async def resend(
+    unit: UnitPath,
+    message: NumberPath,
+    who: Sender,
+    office: OfficeHere,
+    body: Again | None = None,
+    key: KeyHeader = None,
+) -> Resent:
+    """A child for whom one guardian answered counts as answered. A message whose time is over needs a new one."""
+    expires_at = None if body is None else body.expires_at
+    wave, copies = await messages.resend(office, who, unit, message, expires_at=expires_at, key=key)
     return Resent(wave=wave, copies=copies)
 
 
@@ -235,15 +304,21 @@ def _tuple(values: list[T] | None) -> tuple[T, ...] | None:
     return None if values is None else tuple(values)
 
 
-def _fresh(message: Message) -> MessageDetail:
-    """A message that was changed right now. The ledger isn't asked: it may be away, and the change has happened."""
-    return _detail(Seen(message, Counts()))
+async def _fresh(office: Office, message: Message) -> MessageDetail:
+    """A message that was changed right now. The ledger isn't needed for it: it may be away, and the change has
+    happened."""
+    corrected = None if message.supersedes is None else await reading.counts_now(office, message.supersedes)
+    return _detail(Seen(message, Counts(), corrected=corrected))
+
+
+def _counts(counts: Counts | None) -> dict[str, int] | None:
+    return None if counts is None else dataclasses.asdict(counts)
 
 
 def _fields(seen: Seen) -> dict[str, Any]:
     message = seen.message
     shown = {name: getattr(message, name) for name in MessageView.model_fields if name != "counts"}
-    return {**shown, "counts": dataclasses.asdict(seen.counts)}
+    return {**shown, "counts": _counts(seen.counts)}
 
 
 def _detail(seen: Seen) -> MessageDetail:
@@ -257,4 +332,8 @@ def _detail(seen: Seen) -> MessageDetail:
         else tally
         for tally in tallies
     ]
-    return MessageDetail.model_validate({**_fields(seen), "sent_text": seen.message.sent_text, "tallies": counted})
+    first = seen.message.supersedes
+    corrects = None if first is None else {"id": first, "counts": _counts(seen.corrected)}
+    return MessageDetail.model_validate(
+        {**_fields(seen), "sent_text": seen.message.sent_text, "tallies": counted, "corrects": corrects}
+    )

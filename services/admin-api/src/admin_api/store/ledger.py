@@ -15,12 +15,15 @@ ANSWER_TEXT = "ledger.answers.text"
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Copies by what became of them; `children`: how many a question is about."""
+    """Copies by what became of them; `children`: how many a question is about. `expired` and `superseded` ones were
+    held back on purpose, so they aren't among those that `failed`."""
 
     planned: int = 0
     delivered: int = 0
     deferred: int = 0
     failed: int = 0
+    expired: int = 0
+    superseded: int = 0
     answered: int = 0
     children: int = 0
     children_answered: int = 0
@@ -71,7 +74,7 @@ class Answer:
 
 
 _COUNTS = text("""
-    SELECT message, planned, delivered, deferred, failed, answered, children, children_answered
+    SELECT message, planned, delivered, deferred, failed, expired, superseded, answered, children, children_answered
     FROM ledger.counts WHERE message = ANY(CAST(:messages AS bigint[]))
 """)
 
@@ -133,9 +136,7 @@ async def counts(connection: AsyncConnection, messages: Sequence[int]) -> dict[i
     """Counts of those messages that the ledger knows."""
     rows = await connection.execute(_COUNTS, {"messages": list(messages)})
     return {
-        row.message: Counts(
-            row.planned, row.delivered, row.deferred, row.failed, row.answered, row.children, row.children_answered
-        )
+        row.message: Counts(**{name: count for name, count in row._mapping.items() if name != "message"})
         for row in rows
     }
 

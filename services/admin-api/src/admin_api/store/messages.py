@@ -1,16 +1,16 @@
 """Messages as the office keeps them: subject, body and the text that goes out are encrypted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Text, and_, or_, select, update
+from sqlalchemy import Text, and_, func, or_, select, update
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from admin_api.model import Asks, MessageKind, MessageState, OfficeLane
+from admin_api.model import Asks, MessageKind, MessageState, OfficeLane, useful_until
 from admin_api.tables import messages
 from contracts.events import Addressee
 from runtime.ciphers import FieldCipher
@@ -22,7 +22,8 @@ SENT = "office.messages.sent_text"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. `sent_text` is what every copy says; `addressee` the phone poster to write to, sealed."""
+    """One message. `sent_text` is what every copy says; `addressee` the phone poster to write to, sealed.
+    `supersedes`: the message that this one corrects; `superseded_by`: the one that corrects this one."""
 
     id: int
     unit: str
@@ -46,6 +47,21 @@ class Message:
     approved_at: datetime | None = None
     expires_at: datetime | None = None
     waves: int = 0
+    last_sent_at: datetime | None = None
+    supersedes: int | None = None
+    superseded_by: int | None = None
+    stopped_at: datetime | None = None
+
+    @property
+    def sent_until(self) -> datetime | None:
+        """From when on no copy is sent any more; None while it is not being sent."""
+        if self.state != "approved" or self.last_sent_at is None:
+            return None
+        return useful_until(self.lane, self.expires_at, self.last_sent_at)
+
+    def sent(self, at: datetime) -> "Message":
+        """As it is once its first wave has left."""
+        return replace(self, state="approved", approved_at=at, last_sent_at=at, waves=1)
 
 
 async def add(connection: AsyncConnection, cipher: FieldCipher, message: Message) -> None:
@@ -79,6 +95,8 @@ async def add(connection: AsyncConnection, cipher: FieldCipher, message: Message
             approved_at=message.approved_at,
             expires_at=message.expires_at,
             waves=message.waves,
+            last_sent_at=message.last_sent_at,
+            supersedes=message.supersedes,
         )
     )
 
@@ -87,7 +105,8 @@ async def get(
     connection: AsyncConnection, cipher: FieldCipher, unit: str, number: int, *, lock: bool = False
 ) -> Message | None:
     query = select(messages).where(messages.c.unit == unit, messages.c.id == number)
-    row = (await connection.execute(query.with_for_update() if lock else query)).first()
+    # Without its key, in which whoever adds a correction of it has a share: two of them would lock each other up.
+    row = (await connection.execute(query.with_for_update(key_share=True) if lock else query)).first()
     return None if row is None else _message(row, cipher)
 
 
@@ -116,16 +135,26 @@ async def page(
     return [_message(row, cipher) for row in await connection.execute(query)]
 
 
-async def settle_state(
-    connection: AsyncConnection, number: int, state: MessageState, approved_at: datetime | None = None
-) -> None:
-    """Approve (with the time; it becomes wave 1) or cancel."""
-    values = {"state": state} if approved_at is None else {"state": state, "approved_at": approved_at, "waves": 1}
+async def approve(connection: AsyncConnection, message: Message) -> None:
+    """Keep what `Message.sent` made of it."""
+    names = ("state", "approved_at", "last_sent_at", "waves")
+    values = {name: getattr(message, name) for name in names}
+    await connection.execute(update(messages).where(messages.c.id == message.id).values(values))
+
+
+async def cancel(connection: AsyncConnection, number: int) -> None:
+    await connection.execute(update(messages).where(messages.c.id == number).values(state="cancelled"))
+
+
+async def stop(connection: AsyncConnection, number: int, at: datetime, by: int | None) -> None:
+    """What is left of it isn't sent; `by` corrects it. One that was stopped before keeps the time of then."""
+    values = {"state": "stopped", "stopped_at": func.coalesce(messages.c.stopped_at, at), "superseded_by": by}
     await connection.execute(update(messages).where(messages.c.id == number).values(values))
 
 
-async def next_wave(connection: AsyncConnection, number: int) -> int:
-    query = update(messages).where(messages.c.id == number).values(waves=messages.c.waves + 1)
+async def next_wave(connection: AsyncConnection, number: int, at: datetime, expires_at: datetime | None) -> int:
+    values = {"waves": messages.c.waves + 1, "last_sent_at": at, "expires_at": expires_at}
+    query = update(messages).where(messages.c.id == number).values(values)
     return int((await connection.execute(query.returning(messages.c.waves))).scalar_one())
 
 
@@ -153,4 +182,8 @@ def _message(row: Any, cipher: FieldCipher) -> Message:
         approved_at=row.approved_at,
         expires_at=row.expires_at,
         waves=row.waves,
+        last_sent_at=row.last_sent_at,
+        supersedes=row.supersedes,
+        superseded_by=row.superseded_by,
+        stopped_at=row.stopped_at,
     )

@@ -73,6 +73,11 @@ async def notices_page(connection: AsyncConnection, unit: str, *, before: int | 
     ]
 
 
+async def delete_notice_of(connection: AsyncConnection, message: int) -> None:
+    """Take down what a message made, if it is there."""
+    await connection.execute(delete(notices).where(notices.c.message == message))
+
+
 async def delete_notice(connection: AsyncConnection, unit: str, number: int) -> bool:
     query = delete(notices).where(notices.c.unit == unit, notices.c.id == number)
     return (await connection.execute(query)).rowcount == 1
