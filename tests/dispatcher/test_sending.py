@@ -61,7 +61,7 @@ async def test_every_parent_gets_a_copy_of_their_own(office: Office, carrier: Op
         assert [len(gmail.mailbox(parent)) for parent in parents] == [1] * 30
         senders = {gmail.mailbox(parent)[0].envelope_from for parent in parents}
         assert len(senders) == 30
-        assert gmail.stats.connections == 1
+        assert gmail.stats.connections < 10, "as many sessions as the carrier bears, shared by all copies"
 
 
 async def test_a_copy_says_who_wrote_and_how_to_answer_and_to_leave(office: Office, carrier: Opens) -> None:

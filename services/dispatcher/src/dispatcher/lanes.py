@@ -1,8 +1,8 @@
 """Lanes: who may take one of a carrier's connections. Pure.
 
 Urgent and prompt mail may use all of them; corrections and ordinary mail together all but one (if there is more than
-one), so that a backlog never holds the last connection. The order of the
-lanes is that of contracts.base.LANES.
+one), so that a backlog never holds the last connection. The order of the lanes
+is that of contracts.base.LANES.
 """
 
 from contracts.base import Lane
