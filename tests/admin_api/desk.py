@@ -1,9 +1,10 @@
 """An office for tests: real PostgreSQL, the real application through ASGI, and registry and bus played by hand."""
 
+import asyncio
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -25,8 +26,9 @@ from contracts import requests
 from contracts.requests import AudienceSize, Done, MembersPage, MemberView, Names, PostContent, Posters
 from contracts.sealed import Sealed
 from runtime.database import create_engine
-from runtime.errors import BusUnavailable
+from runtime.errors import BusUnavailable, WrongRevision
 from runtime.keys import KeyRing
+from runtime.keyvalue import KV_READY, KvChange, KvEntry
 from runtime.migrations import upgrade
 from runtime.sealing import Opener
 from runtime.settings import SecretKey
@@ -54,12 +56,14 @@ class Clock:
 
 @dataclass
 class FakeBus:
-    """Registry and the content bucket as the office sees them. `answers`: subject -> reply or error to raise."""
+    """Registry and the buckets as the office sees them. `answers`: subject -> reply or error to raise."""
 
     answers: dict[str, BaseModel | Exception] = field(default_factory=dict)
     asked: list[tuple[str, BaseModel]] = field(default_factory=list)
     bucket: dict[str, bytes] = field(default_factory=dict)
     away: bool = False
+    revisions: dict[str, int] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def request(self, subject: str, message: BaseModel, reply: type[R], *, timeout: float = 5) -> R:
         self.asked.append((subject, message))
@@ -75,7 +79,30 @@ class FakeBus:
         if self.away:
             raise BusUnavailable("bus_no_answer")
         self.bucket[f"{bucket}/{key}"] = value
-        return len(self.bucket)
+        self.revisions[f"{bucket}/{key}"] = next(self.numbers)
+        return self.revisions[f"{bucket}/{key}"]
+
+    async def kv_entry(self, bucket: str, key: str) -> KvEntry | None:
+        if self.away:
+            raise BusUnavailable("bus_no_answer")
+        value = self.bucket.get(f"{bucket}/{key}")
+        return None if value is None else KvEntry(value, self.revisions[f"{bucket}/{key}"])
+
+    async def kv_create(self, bucket: str, key: str, value: bytes) -> int:
+        return await self.kv_update(bucket, key, value, 0)
+
+    async def kv_update(self, bucket: str, key: str, value: bytes, revision: int) -> int:
+        if self.revisions.get(f"{bucket}/{key}", 0) != revision:
+            raise WrongRevision("wrong_revision")
+        return await self.kv_put(bucket, key, value)
+
+    async def kv_watch(self, bucket: str, *, stop: asyncio.Event | None = None) -> AsyncIterator[KvChange]:
+        if self.away:
+            raise BusUnavailable("bus_no_answer")
+        for name, value in self.bucket.items():
+            if name.startswith(f"{bucket}/"):
+                yield KvChange(name.removeprefix(f"{bucket}/"), value)
+        yield KV_READY
 
 
 MEMBER = MemberView(member=11, name="山田 花子", groups=("xx1",), since=START, state="active")

@@ -50,6 +50,11 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None, str]] = [
     ("GET", f"{U}/post-attempts", None, "oa"),
     ("GET", f"{U}/audit", None, "oa"),
     ("GET", "/v1/audit-check", None, "o"),
+    ("GET", "/v1/carriers", None, "o"),
+    ("GET", "/v1/carriers/docomo", None, "o"),
+    ("POST", "/v1/carriers/docomo/pause", None, "o"),
+    ("PUT", "/v1/carriers/docomo/pace", {"rate": 5}, "o"),
+    ("POST", "/v1/carriers/docomo/resume", None, "o"),
 ]
 
 

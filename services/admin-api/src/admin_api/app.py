@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from admin_api import security, tables
-from admin_api.clients import BusVerbs, Contents, Registry
+from admin_api.clients import BusVerbs, Contents, Postmen, Registry
 from admin_api.consumers import EventConsumer
 from admin_api.handlers.context import Books, Office
 from admin_api.routes import web
@@ -70,6 +70,7 @@ def build(settings: Settings, engine: AsyncEngine, bus: BusVerbs) -> Office:
         books=Books.open(engine, FieldCipher(settings.content_keys)),
         registry=Registry(bus),
         contents=Contents(bus, sealer),
+        postmen=Postmen(bus),
         sealer=sealer,
         hash_secret=security.post_secret_hasher(secret_hash),
         fingerprint=security.fingerprinter(secret_hash),

@@ -1,14 +1,15 @@
-"""All that the office asks of others: questions to registry, and the bucket that holds what goes out.
+"""All that the office asks of others: questions to registry, and buckets: what goes out, and the pace of delivery.
 
 Every method raises BusUnavailable when nobody answers, RequestRefused(code) when registry says no.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from contracts import requests
+from contracts.pace import PaceOrder, PostmanReport
 from contracts.requests import (
     AudienceAsk,
     AudienceSize,
@@ -27,14 +28,28 @@ from contracts.requests import (
     RemoveAsk,
 )
 from contracts.sealed import MessageContent, Sealed
-from contracts.streams import CONTENT
+from contracts.streams import CONTENT, PACE, POSTMEN
+from runtime.keyvalue import KvEntry, Watchable, contents
+from runtime.logs import get_logger
 from runtime.sealing import Sealer
 
 R = TypeVar("R", bound=BaseModel)
+M = TypeVar("M", PaceOrder, PostmanReport)
 NAMES_AT_ONCE = 500
+log = get_logger(__name__)
 
 
-class BusVerbs(Protocol):
+class BucketVerbs(Watchable, Protocol):
+    """The verbs of the bus for the pace of delivery."""
+
+    async def kv_entry(self, bucket: str, key: str) -> KvEntry | None: ...
+
+    async def kv_create(self, bucket: str, key: str, value: bytes) -> int: ...
+
+    async def kv_update(self, bucket: str, key: str, value: bytes, revision: int) -> int: ...
+
+
+class BusVerbs(BucketVerbs, Protocol):
     """The verbs of the bus that the office uses besides its outbox."""
 
     async def request(self, subject: str, message: BaseModel, reply: type[R], *, timeout: float = 5) -> R: ...
@@ -111,3 +126,46 @@ class Contents:
         sealed = self._sealer.seal(content, "dispatcher")
         await self._bus.kv_put(CONTENT.name, key, sealed.model_dump_json().encode())
         return key
+
+
+class Postmen:
+    """The dispatchers: what they tell of themselves, and orders of pace for them."""
+
+    def __init__(self, bus: BucketVerbs) -> None:
+        self._bus = bus
+
+    async def reports(self) -> tuple[PostmanReport, ...]:
+        """Of all that were heard of within the last minute."""
+        values = await contents(self._bus, POSTMEN.name)
+        return tuple(
+            report for key in sorted(values) if (report := _understood(PostmanReport, values[key])) is not None
+        )
+
+    async def orders(self) -> Mapping[str, PaceOrder]:
+        """Orders by carrier, those that have ended included."""
+        values = await contents(self._bus, PACE.name)
+        found = {carrier: _understood(PaceOrder, value) for carrier, value in values.items()}
+        return {carrier: order for carrier, order in found.items() if order is not None}
+
+    async def order(self, carrier: str) -> tuple[PaceOrder, int | None]:
+        """The order for a carrier (an empty one when there is none), and its revision."""
+        entry = await self._bus.kv_entry(PACE.name, carrier)
+        if entry is None:
+            return PaceOrder(), None
+        return _understood(PaceOrder, entry.value) or PaceOrder(), entry.revision
+
+    async def put(self, carrier: str, order: PaceOrder, revision: int | None) -> None:
+        """Order it, if nobody else did since that revision; WrongRevision otherwise."""
+        value = order.model_dump_json(exclude_none=True).encode()
+        if revision is None:
+            await self._bus.kv_create(PACE.name, carrier, value)
+        else:
+            await self._bus.kv_update(PACE.name, carrier, value, revision)
+
+
+def _understood(model: type[M], value: bytes) -> M | None:
+    try:
+        return model.model_validate_json(value)
+    except ValidationError:
+        log.error("entry_not_understood", model=model.__name__)
+        return None

@@ -53,13 +53,14 @@ class Right(StrEnum):
     READ_NEWS = "read_news"
     CHANGE_NEWS = "change_news"
     READ_AUDIT = "read_audit"
+    KEEP_PACE = "keep_pace"
 
 
 _EVERYBODY = frozenset({Right.READ_UNIT, Right.READ_NEWS})
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
     # The operator keeps the house; what a school writes and who its members are is not his to read.
-    "operator": _EVERYBODY | {Right.MANAGE_UNITS, Right.CHANGE_GROUPS, Right.READ_AUDIT},
-    "administrator": frozenset(Right) - {Right.MANAGE_UNITS},
+    "operator": _EVERYBODY | {Right.MANAGE_UNITS, Right.CHANGE_GROUPS, Right.READ_AUDIT, Right.KEEP_PACE},
+    "administrator": frozenset(Right) - {Right.MANAGE_UNITS, Right.KEEP_PACE},
     "sender": _EVERYBODY | {Right.READ_MEMBERS, Right.READ_MESSAGES, Right.SEND},
     "viewer": _EVERYBODY | {Right.READ_MEMBERS, Right.READ_MESSAGES},
 }

@@ -82,6 +82,14 @@ async def unit_manager(here: SessionHere) -> Caller:
     return here.caller
 
 
+async def pace_keeper(here: SessionHere) -> Caller:
+    """The caller, if he may see and set the pace of delivery."""
+    if not here.caller.may(Right.KEEP_PACE):
+        raise Forbidden
+    return here.caller
+
+
+PaceKeeper = Annotated[Caller, Depends(pace_keeper)]
 UnitManager = Annotated[Caller, Depends(unit_manager)]
 UnitReader = Annotated[Caller, Depends(permit(Right.READ_UNIT))]
 UnitChanger = Annotated[Caller, Depends(permit(Right.MANAGE_UNITS))]

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from admin_api.handlers.context import Office
-from admin_api.routes import board, members, messages, problems, results, session, units
+from admin_api.routes import board, carriers, members, messages, problems, results, session, units
 from admin_api.routes.middleware import Guard
 
 _ABOUT = """The administrators' side of Renrakumo.
@@ -25,6 +25,7 @@ _TAGS = (
     ("messages", "What goes out"),
     ("results", "Who got it, who answered what"),
     ("news", "Notices and calendar, which anybody may read"),
+    ("carriers", "How fast mail goes out, carrier by carrier"),
     ("audit", "Who did what"),
 )
 
@@ -47,7 +48,7 @@ def bare() -> FastAPI:
         generate_unique_id_function=_operation,
         redoc_url=None,
     )
-    for module in (session, units, members, messages, results, board):
+    for module in (session, units, members, messages, results, board, carriers):
         app.include_router(module.router)
     problems.install(app)
     app.add_middleware(Guard)
