@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from contracts.events import CopyBounced, CopyOutcome
+from contracts.base import Lane
+from contracts.events import CopyBounced, CopyOutcome, MessageApproved
 
 MAX_WORDS: Final = 4_000
 """Characters kept of a letter that asks to register; more is no name."""
@@ -70,6 +71,12 @@ def decide_post(*, reply_allowed: bool, enrolled: bool, subject: str, text: str)
     return "recognised" if subject.strip() or text.strip() else "empty"
 
 
+def lane_of_copies(message: MessageApproved) -> Lane:
+    """The lane in which a wave travels: the correction of an ordinary message goes before what is ordinary; sending it
+    again has no such hurry."""
+    return "correction" if message.lane == "ordinary" and message.supersedes and message.wave == 1 else message.lane
+
+
 def find(outcome: CopyOutcome) -> Finding:
     """What an attempt says of the address. Whether a carrier's words are beyond doubt (`sure`) the dispatcher's table
     knows; here only follows what is done about it."""
@@ -80,10 +87,14 @@ def find(outcome: CopyOutcome) -> Finding:
     return "soft" if outcome.outcome in _SOFT else "nothing"
 
 
-def find_in_bounce(bounce: CopyBounced) -> Finding:
-    """What a late report says of the address."""
+def find_in_bounce(bounce: CopyBounced, *, names_it: bool | None) -> Finding:
+    """What a late report says of the address. `names_it`: the report names this address; None: it names nobody.
+
+    A report that names another address tells of one that the parent has his mail forwarded to: his own lives."""
     if bounce.verdict == "dead":
-        return "certainly_dead" if bounce.hard else "dead"
+        if names_it is False:
+            return "nothing"
+        return "certainly_dead" if bounce.hard and names_it else "dead"
     return "soft" if bounce.verdict in _SOFT else "nothing"
 
 

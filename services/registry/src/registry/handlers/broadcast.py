@@ -13,6 +13,7 @@ from contracts.base import Event
 from contracts.events import DeliveryBatch, DeliveryPlanned, MessageApproved, PlannedCopy
 from contracts.sealed import RecipientCard, RecipientCards
 from registry.handlers.context import Context
+from registry.model import lane_of_copies
 from registry.store import audiences, views
 from registry.store.audiences import Progress, Recipient, Selection
 from runtime.errors import CipherError, PermanentError, UnknownKey
@@ -92,7 +93,7 @@ def _seal(
                 message=event.message,
                 wave=event.wave,
                 batch=name,
-                lane=event.lane,
+                lane=lane_of_copies(event),
                 carrier=carrier,
                 copies=tuple(
                     PlannedCopy(copy_ref=each.copy_ref, member=each.member, child=each.child) for each in recipients
@@ -106,7 +107,7 @@ def _seal(
                 occurred_at=progress.frozen_at,
                 batch=name,
                 unit=event.unit,
-                lane=event.lane,
+                lane=lane_of_copies(event),
                 carrier=carrier,
                 message=event.message,
                 wave=event.wave,
