@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from contracts.base import Event
 from contracts.events import Automatic, InboundBounce, InboundReply
-from contracts.sealed import RawLetter, ReplyText, Sealed
+from contracts.sealed import RawLetter, ReplyText, ReportedRecipients, Sealed
 from mail import automatic, reading, tokens
 from mail.tokens import Token, TokenKind
 from receipts import tables
@@ -190,6 +190,9 @@ class House:
 
     def registry_reads(self, reply: Sealed) -> str:
         return self._registry.open(reply, ReplyText).text
+
+    def registry_learns(self, recipients: Sealed) -> tuple[str, ...]:
+        return self._registry.open(recipients, ReportedRecipients).addresses
 
 
 def letter(body: str, *, subject: str = "Re: 健康調査", **headers: str) -> bytes:

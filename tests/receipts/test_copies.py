@@ -199,6 +199,14 @@ async def test_a_report_is_told_to_registry_once(house: House) -> None:
     (told,) = await house.said(CopyBounced)
     assert (told.message, told.copy_ref, told.verdict, told.hard, told.status) == (message, copy, "dead", True, "5.1.1")
     assert "gone" not in told.model_dump_json()
+    assert house.registry_learns(told.recipients) == ("gone@docomo.example",)
+
+
+async def test_of_a_passing_trouble_registry_learns_no_address(house: House) -> None:
+    report = returned(house, new_id(), new_id(), at=NOW, status="5.2.2")
+    await house.receipts.bounce(report)
+    (told,) = await house.said(CopyBounced)
+    assert (told.verdict, told.hard, told.recipients) == ("full", False, None)
 
 
 async def test_what_is_no_report_of_non_delivery_changes_nothing(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from contracts.events import CopyBounced, CopyOutcome, DeliverySettled, RegistrationOpened, RegistrationRefused
 from contracts.requests import MembersAsk
+from contracts.sealed import ReportedRecipients
 from registry import handlers
 from registry.handlers.broadcast import approve
 from runtime.ids import new_id
@@ -120,26 +121,66 @@ async def test_an_outcome_delivered_again_counts_once(house: House) -> None:
     assert await house.rows("SELECT soft_count FROM addresses") == [(1,)]
 
 
-async def test_a_late_report_beyond_doubt_takes_off(house: House) -> None:
-    await house.register(HANAKO)
-    message, copy = await copy_of_new_message(house)
-    await handlers.outcomes.settle(house.context, settled(house, message, copy, "delivered"))
-    house.clock.forward(hours=1)
-    bounced = CopyBounced(
-        id="bounced-1",
+def came_back(house: House, message: int, copy: int, *named: str, verdict: str = "dead") -> CopyBounced:
+    """A report of non-delivery that names these addresses."""
+    number = new_id()
+    return CopyBounced(
+        id=f"bounced-{number}",
         occurred_at=house.clock(),
         unit="sakura",
         message=message,
         copy_ref=copy,
-        verdict="dead",
-        hard=True,
+        verdict=verdict,
+        hard=verdict == "dead",
         status="5.1.1",
+        recipients=house.sealer.seal(ReportedRecipients(addresses=named), "registry") if named else None,
     )
-    await handlers.outcomes.bounce(house.context, bounced.model_copy(update={"id": "b2", "unit": "momiji"}))
-    await handlers.outcomes.bounce(house.context, bounced.model_copy(update={"id": "b3", "verdict": "full"}))
+
+
+async def delivered(house: House) -> tuple[int, int]:
+    """A message's copy was taken by the carrier an hour ago."""
+    message, copy = await copy_of_new_message(house)
+    await handlers.outcomes.settle(house.context, settled(house, message, copy, "delivered"))
+    house.clock.forward(hours=1)
+    return message, copy
+
+
+async def test_a_late_report_that_names_the_address_takes_it_off(house: House) -> None:
+    await house.register(HANAKO)
+    message, copy = await delivered(house)
+    elsewhere = came_back(house, message, copy, HANAKO).model_copy(update={"unit": "momiji"})
+    await handlers.outcomes.bounce(house.context, elsewhere)
+    await handlers.outcomes.bounce(house.context, came_back(house, message, copy, HANAKO, verdict="full"))
     assert (await state(house))[0] == "active"
-    await handlers.outcomes.bounce(house.context, bounced)
+    await handlers.outcomes.bounce(house.context, came_back(house, message, copy, HANAKO))
     assert (await state(house))[0] == "undeliverable"
+
+
+async def test_a_dead_address_that_a_parent_forwards_to_costs_him_nothing(house: House) -> None:
+    await house.register(HANAKO)
+    for _ in range(3):
+        message, copy = await delivered(house)
+        await handlers.outcomes.bounce(house.context, came_back(house, message, copy, "hanako.old@gmail.com"))
+        house.clock.forward(days=4)
+    assert await state(house) == ("active", None)
+    assert await house.rows("SELECT hard_count FROM addresses") == [(0,)]
+
+
+async def test_a_late_report_that_names_nobody_leaves_a_doubt(house: House) -> None:
+    await house.register(HANAKO)
+    message, copy = await delivered(house)
+    await handlers.outcomes.bounce(house.context, came_back(house, message, copy))
+    assert await state(house) == ("active", None)
+    assert await house.rows("SELECT hard_count FROM addresses") == [(1,)]
+
+
+async def test_a_late_report_delivered_again_counts_once(house: House) -> None:
+    await house.register(HANAKO)
+    message, copy = await delivered(house)
+    report = came_back(house, message, copy, HANAKO, verdict="full")
+    await handlers.outcomes.bounce(house.context, report)
+    await handlers.outcomes.bounce(house.context, report)
+    assert await house.rows("SELECT soft_count FROM addresses") == [(1,)]
 
 
 async def test_the_parents_next_mail_brings_the_address_back(house: House) -> None:

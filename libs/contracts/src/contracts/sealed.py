@@ -35,6 +35,12 @@ class PostLetter(Contract):
     text: str
 
 
+class ReportedRecipients(Contract):
+    """For registry: the addresses that a report of non-delivery names, normalised."""
+
+    addresses: Annotated[tuple[str, ...], Field(max_length=50)]
+
+
 class RawLetter(Contract):
     """For receipts: a reply or a bounce as it arrived. `raw` is base64 of the mail's bytes."""
 

@@ -26,7 +26,7 @@ from contracts.events import (
     InboundReply,
     InboundUnsubscribe,
 )
-from contracts.sealed import RawLetter, ReplyText, Sealed
+from contracts.sealed import RawLetter, ReplyText, ReportedRecipients, Sealed
 from mail import answers, automatic, bounces
 from mail.reading import Letter, read
 from mail.tokens import Token, TokenError, TokenKind, check
@@ -130,6 +130,7 @@ class Receipts:
             verdict=verdict,
             hard=report.hard,
             status=report.status,
+            recipients=self._named(report) if report.hard else None,
         )
         async with self.engine.begin() as connection:
             if not await self.inbox.first_time(connection, InboundBounce.name, event.id):
@@ -163,6 +164,12 @@ class Receipts:
             return letter.sender, base64.b64decode(letter.raw, validate=True)
         except binascii.Error:
             raise PermanentError("letter_is_not_base64") from None
+
+    def _named(self, report: bounces.Bounce) -> Sealed | None:
+        """The addresses that a report speaks of: registry compares them with the copy's, which we don't know."""
+        if not report.recipients:
+            return None
+        return self.sealer.seal(ReportedRecipients(addresses=report.recipients), "registry")
 
     async def _confirm(self, event_id: str, unit: str, token: Token, letter: Letter | None = None) -> None:
         now = self.clock()

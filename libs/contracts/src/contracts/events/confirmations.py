@@ -43,7 +43,8 @@ class AnswerRecorded(Event):
 
 
 class CopyBounced(Event):
-    """A copy came back after it had been accepted (RFC 3464). `hard`: the address is dead beyond doubt."""
+    """A copy came back after it had been accepted (RFC 3464). `hard`: some address is dead beyond doubt; `recipients`
+    (ReportedRecipients, for registry) says which, since it may be one that the parent has his mail forwarded to."""
 
     name: ClassVar[str] = "copy.bounced"
 
@@ -53,3 +54,4 @@ class CopyBounced(Event):
     verdict: str
     hard: bool
     status: str | None = None
+    recipients: Sealed | None = None

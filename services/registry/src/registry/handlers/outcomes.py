@@ -7,6 +7,7 @@ from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import CopyBounced, DeliverySettled
+from contracts.sealed import ReportedRecipients
 from registry import model
 from registry.handlers.context import Context
 from registry.model import Finding, Judgement
@@ -25,7 +26,9 @@ async def settle(context: Context, event: DeliverySettled) -> None:
         findings = [(outcome.copy_ref, model.find(outcome), outcome.at) for outcome in event.outcomes]
         telling = [each for each in findings if each[1] != "nothing"]
         if telling:
-            await _judge(context, DeliverySettled.name, event.id, event.unit, event.message, telling)
+            async with context.engine.begin() as connection:
+                if await context.inbox.first_time(connection, DeliverySettled.name, event.id):
+                    await _judge_once(connection, event.unit, event.message, telling)
         return
     dead = [outcome.copy_ref for outcome in event.outcomes if outcome.outcome == "dead"]
     if dead:
@@ -35,23 +38,25 @@ async def settle(context: Context, event: DeliverySettled) -> None:
 
 async def bounce(context: Context, event: CopyBounced) -> None:
     """A copy came back after its carrier had taken it."""
-    finding = model.find_in_bounce(event)
-    if finding != "nothing":
-        said = [(event.copy_ref, finding, event.occurred_at)]
-        await _judge(context, CopyBounced.name, event.id, event.unit, event.message, said)
-
-
-async def _judge(
-    context: Context,
-    source: str,
-    event_id: str,
-    unit: str,
-    message: int,
-    findings: Sequence[tuple[int, Finding, datetime]],
-) -> None:
+    lookups: list[bytes] = []
+    if event.recipients is not None:
+        named = context.opener.open(event.recipients, ReportedRecipients).addresses
+        lookups = [context.vault.address_lookup(address) for address in named]
     async with context.engine.begin() as connection:
-        if await context.inbox.first_time(connection, source, event_id):
-            await _judge_once(connection, unit, message, findings)
+        if not await context.inbox.first_time(connection, CopyBounced.name, event.id):
+            return
+        standing = await addresses.standing_of_copies(
+            connection, unit=event.unit, message=event.message, copies=[event.copy_ref]
+        )
+        if event.copy_ref not in standing:
+            return
+        names_it = None
+        if lookups:
+            names_it = await addresses.is_one_of(connection, standing[event.copy_ref][0], lookups)
+        finding = model.find_in_bounce(event, names_it=names_it)
+        if finding != "nothing":
+            said = [(event.copy_ref, finding, event.occurred_at)]
+            await _judge_once(connection, event.unit, event.message, said)
 
 
 async def _judge_once(

@@ -45,6 +45,7 @@ _OF_COPIES = text("""
     ORDER BY addresses.id
     FOR UPDATE OF addresses
 """)
+_ONE_OF = text("SELECT 1 FROM addresses WHERE id = :id AND lookup = ANY(CAST(:lookups AS bytea[]))")
 _JUDGE = text("""
     UPDATE addresses SET state = :state, reason = :reason, hard_count = :hard_count, soft_count = :soft_count,
         hard_message = :hard_message, hard_at = :hard_at, last_outcome_at = :last_outcome_at
@@ -125,6 +126,12 @@ async def standing_of_copies(
         )
         for row in rows
     }
+
+
+async def is_one_of(connection: AsyncConnection, number: int, lookups: Sequence[bytes]) -> bool:
+    """Has this address one of these lookups?"""
+    found = await connection.execute(_ONE_OF, {"id": number, "lookups": list(lookups)})
+    return found.first() is not None
 
 
 async def write_judgements(connection: AsyncConnection, judgements: dict[int, Judgement]) -> None:
