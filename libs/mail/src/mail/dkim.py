@@ -54,14 +54,14 @@ def field_names(header_lines: bytes) -> tuple[str, ...]:
 
 def body_hash(body: bytes) -> bytes:
     """The bh= value of a body with CRLF line ends: base64 of SHA-256 over its relaxed form (RFC 6376 3.4.4)."""
+    if body and not body.endswith(b"\r\n"):
+        body += b"\r\n"
     if b"\t" in body or b"  " in body or b" \r\n" in body:
         body = _BLANKS.sub(b" ", _BLANKS_AT_END.sub(b"", body))
     while body.endswith(b"\r\n\r\n"):
         body = body[:-2]
     if body == b"\r\n":
         body = b""
-    elif body and not body.endswith(b"\r\n"):
-        body += b"\r\n"
     return base64.b64encode(hashlib.sha256(body).digest())
 
 

@@ -132,11 +132,11 @@ def write_key(key: DkimKey) -> str:
 
 
 def _key(text: str) -> DkimKey:
-    domain, selector, algorithm, encoded, *rest = [*text.split(":"), "", "", ""]
-    since, *more = [part for part in rest if part] or [""]
-    if more or not encoded or algorithm not in ALGORITHMS:
+    parts = text.split(":")
+    if len(parts) not in (4, 5) or parts[2] not in ALGORITHMS:
         raise DkimKeyError("each key is written as domain:selector:rsa|ed25519:base64 of PKCS #8[:since]")
-    key = DkimKey(domain, selector, _private(encoded, f"{domain}:{selector}"), _since(since))
+    domain, selector, algorithm, encoded, *since = parts
+    key = DkimKey(domain, selector, _private(encoded, f"{domain}:{selector}"), _since("".join(since)))
     if key.algorithm != algorithm:
         raise DkimKeyError(f"{domain}:{selector}: this is no {algorithm} key")
     return key
