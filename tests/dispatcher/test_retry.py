@@ -105,7 +105,7 @@ def test_every_copy_comes_to_an_end_and_none_goes_out_late(
     lane: Lane, verdict: Verdict, policy: CarrierPolicy, chance: float, useful: int | None, start: datetime
 ) -> None:
     until = retry.deadline(lane, start, None if useful is None else start + timedelta(seconds=useful))
-    assert until <= start + retry.GIVE_UP[lane]
+    assert until <= start + (retry.GIVE_UP[lane] if useful is None else retry.PATIENCE)
     now, tries = start, 1
     while True:
         wait = retry.delay(tries, now - start, verdict, lane, policy, override=None, chance=chance)
@@ -183,4 +183,5 @@ def test_each_lane_has_its_own_patience_and_no_message_outlives_its_use() -> Non
     assert ends["urgent"] < ends["prompt"] < ends["correction"] == ends["ordinary"]
     useful = START + timedelta(hours=1)
     assert {retry.deadline(lane, START, useful) for lane in LANES} == {useful}
-    assert retry.deadline("urgent", START, START + timedelta(days=9)) == START + ends["urgent"]
+    assert retry.deadline("urgent", START, START + timedelta(hours=20)) == START + timedelta(hours=20)
+    assert {retry.deadline(lane, START, START + timedelta(days=9)) for lane in LANES} == {START + ends["ordinary"]}

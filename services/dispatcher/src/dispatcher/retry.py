@@ -21,7 +21,10 @@ GIVE_UP: Mapping[Lane, timedelta] = {
     "correction": timedelta(days=2),
     "ordinary": timedelta(days=2),
 }
-"""How long after it was planned a copy is worth trying."""
+"""How long after it was planned a copy is worth trying, where its message doesn't say until when it is of use."""
+
+PATIENCE = timedelta(days=2)
+"""How long a copy is tried at most, whatever its message says."""
 
 MOST: Mapping[Lane, timedelta] = {
     "urgent": timedelta(minutes=5),
@@ -52,9 +55,9 @@ _JITTER = 0.2
 
 
 def deadline(lane: Lane, first_planned_at: datetime, expires_at: datetime | None) -> datetime:
-    """From when on a copy is not sent any more."""
-    patience = first_planned_at + GIVE_UP[lane]
-    return patience if expires_at is None else min(patience, expires_at)
+    """From when on a copy is not sent any more. Who says until when an urgent message is of use knows better than its
+    lane."""
+    return first_planned_at + GIVE_UP[lane] if expires_at is None else min(expires_at, first_planned_at + PATIENCE)
 
 
 def delay(
