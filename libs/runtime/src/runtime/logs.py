@@ -70,6 +70,9 @@ def configure(service: str, level: str) -> None:
     # These two tell every SMTP line and every access otherwise.
     logging.getLogger("mail.log").setLevel(max(logging.WARNING, root.level))
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, root.level))
+    # And these every server that is asked: one that belongs to a recipient's domain may name a family.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
 class _Stderr(logging.Handler):
