@@ -29,7 +29,9 @@ from contracts.sealed import AddressCard, EntryLetter, PostLetter, RecipientCard
 from registry import handlers, tables
 from registry.handlers.context import Context, Lives
 from registry.store.vault import Vault
+from runtime.bus import Outgoing
 from runtime.ciphers import FieldCipher, KeyedHash
+from runtime.errors import BusUnavailable
 from runtime.ids import new_id
 from runtime.keys import KeyRing
 from runtime.outbox import Inbox, Outbox
@@ -76,6 +78,30 @@ class Clock:
         self.now += timedelta(**parts)
 
 
+@dataclass
+class FakeBus:
+    """Stores what it has not stored before, as the bus knows a message again by its id; after `takes` messages it is
+    away."""
+
+    stored: list[Outgoing] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    takes: int | None = None
+
+    async def publish_many(self, messages: Sequence[Outgoing]) -> list[Exception | None]:
+        results: list[Exception | None] = []
+        for message in messages:
+            assert message.msg_id is not None
+            if self.takes == 0:
+                results.append(BusUnavailable("bus_not_acknowledged"))
+                continue
+            self.takes = None if self.takes is None else self.takes - 1
+            if message.msg_id not in self.known:
+                self.known.add(message.msg_id)
+                self.stored.append(message)
+            results.append(None)
+        return results
+
+
 @dataclass(frozen=True)
 class Keys:
     """A ring of one key for everybody that the tests play."""
@@ -104,6 +130,7 @@ class House:
         self.keys = keys or Keys()
         self.engine = engine
         self.units = FakeUnits()
+        self.bus = FakeBus()
         self.clock = Clock()
         self.sealer = self.keys.sealer()
         self.dispatcher = self.keys.opener("dispatcher")
@@ -111,6 +138,7 @@ class House:
             engine=engine,
             inbox=Inbox(tables.inbox),
             outbox=Outbox(tables.outbox),
+            bus=self.bus,
             vault=Vault(FieldCipher(self.keys.address), KeyedHash(self.keys.lookup), KeyedHash(self.keys.sender)),
             opener=self.keys.opener("registry"),
             sealer=self.sealer,
@@ -244,11 +272,12 @@ class House:
     # What came of it
 
     async def said(self) -> Sequence[Event]:
-        """What registry put on the bus since the last look."""
+        """What registry put on the bus since the last look, by the outbox first, then what it published itself."""
         async with self.engine.begin() as connection:
             rows = await connection.execute(text("DELETE FROM outbox RETURNING id, subject, payload"))
-            found = sorted(rows.all())
-        return [event_of(row.subject, row.payload) for row in found]
+            found = [(row.subject, row.payload) for row in sorted(rows.all())]
+        published, self.bus.stored = self.bus.stored, []
+        return [event_of(*each) for each in (*found, *((each.subject, each.payload) for each in published))]
 
     def to(self, addressee: Addressee) -> RecipientCard:
         """The one person to write to, as dispatcher reads it."""

@@ -3,21 +3,21 @@
 import asyncio
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.exc import IntegrityError
 
 from contracts.base import Event
 from contracts.events import DeliveryBatch, DeliveryPlanned, LeaveCompleted
 from contracts.requests import AudienceAsk, RemoveAsk
 from registry import handlers, tables
 from registry.store.addresses import COLUMN
-from runtime.errors import PermanentError, UnknownKey
+from runtime.bus import Outgoing
+from runtime.errors import BusRefused, BusUnavailable, PermanentError, UnknownKey
 from runtime.ids import new_id
-from runtime.outbox import Outbox
-from tests.registry.house import START, House, only
+from tests.registry.house import START, FakeBus, House, only
 
 CARRIERS = ("docomo.ne.jp", "au.com", "softbank.ne.jp", "gmail.com", "example.jp")
 
@@ -114,23 +114,65 @@ async def test_a_process_that_died_in_the_middle_is_continued_with_the_same_batc
     class Died(Exception):
         pass
 
-    class DyingOutbox(Outbox):
-        rounds = 0
+    class Dying(FakeBus):
+        """The process ends when some of a round are stored."""
 
-        async def add_many(self, conn: AsyncConnection, events: Iterable[Event]) -> None:
-            self.rounds += 1
-            if self.rounds > 1:
-                raise Died
-            await super().add_many(conn, events)
+        async def publish_many(self, messages: Sequence[Outgoing]) -> list[Exception | None]:
+            await house.bus.publish_many(messages[:7])
+            raise Died
 
-    dying = dataclasses.replace(house.context, outbox=DyingOutbox(tables.outbox))
+    dying = dataclasses.replace(house.context, bus=Dying())
     with pytest.raises(Died):
         await handlers.broadcast.approve(dying, message)
-    first = check_plan(await house.said())
-    rest = check_plan(await house.broadcast(message))
-    assert 0 < len(first) < 25
-    assert [batch.batch for batch in (*first, *rest)] == [f"{message.message}-1-{n}" for n in range(1, 26)]
-    assert Counter(card.address for batch in (*first, *rest) for card in house.cards(batch)) == Counter(people.values())
+    first = await house.said()
+    assert len(first) == 7
+    batches = check_plan([*first, *await house.broadcast(message)])
+    assert [batch.batch for batch in batches] == [f"{message.message}-1-{n}" for n in range(1, 26)]
+    assert Counter(card.address for batch in batches for card in house.cards(batch)) == Counter(people.values())
+
+
+async def test_a_bus_that_goes_away_in_the_middle_gets_the_rest_later_and_nothing_twice(house: House) -> None:
+    people = await populate(house, 2_500)
+    message = house.approved()
+    house.bus.takes = 33
+    with pytest.raises(BusUnavailable):
+        await house.broadcast(message)
+    first = await house.said()
+    # Sixteen whole batches; of the next only the plan.
+    assert len(first) == 33
+    ((published,),) = await house.rows("SELECT published FROM audiences")
+    assert published == 16
+    house.bus.takes, house.bus.known = None, {f"{message.message}-1-17/planned"}
+    batches = check_plan([*first, *await house.broadcast(message)])
+    assert Counter(card.address for batch in batches for card in house.cards(batch)) == Counter(people.values())
+
+
+async def test_a_batch_that_the_bus_refuses_is_tried_again_and_no_other_is_lost(house: House) -> None:
+    await populate(house, 250)
+
+    class Refusing(FakeBus):
+        async def publish_many(self, messages: Sequence[Outgoing]) -> list[Exception | None]:
+            stored = await house.bus.publish_many(messages[:3])
+            return [*stored, *(BusRefused("message_too_large") for _ in messages[3:])]
+
+    message = house.approved()
+    # Transient: the approval is not given up.
+    with pytest.raises(BusUnavailable, match="batch_refused"):
+        await handlers.broadcast.approve(dataclasses.replace(house.context, bus=Refusing()), message)
+    assert len(only([*await house.said(), *await house.broadcast(message)], DeliveryBatch)) == 5
+
+
+async def test_two_audiences_never_share_a_number_of_a_copy(house: House) -> None:
+    await populate(house, 250)
+    await house.broadcast(house.approved())
+    async with house.engine.begin() as connection:
+        with pytest.raises(IntegrityError):
+            await connection.execute(
+                text(
+                    "INSERT INTO audiences (message, wave, unit, frozen_at, copies, batches, published, first_copy) "
+                    "SELECT message + 1, 1, unit, frozen_at, 1, 1, 0, first_copy + 450 FROM audiences"
+                )
+            )
 
 
 async def test_a_damaged_address_fails_by_itself_and_stops_nobody_else(house: House) -> None:

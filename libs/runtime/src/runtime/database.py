@@ -1,14 +1,24 @@
 """The database engine: SQLAlchemy over asyncpg, with limits on every wait.
 
-A pool connection is tried before use, so a restarted server costs one slow query and no error. Parameters never show
-in error texts, because they hold personal data.
+A pool connection that has rested is tried before use, so a restarted server costs one slow query and no error; one
+that was in use a moment ago is not, because trying it costs as much as a small transaction. Parameters never show in
+error texts, because they hold personal data. The few statements that a broadcast repeats for each hundred copies speak
+asyncpg's own language (`transaction`); all else is SQLAlchemy.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any, TypeAlias
 
-from sqlalchemy import text
+import asyncpg
+from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from runtime.faults import is_outage
 from runtime.logs import get_logger
@@ -16,7 +26,12 @@ from runtime.redaction import reason_of
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
+TRUSTED_SECONDS = 1.0
+_USED = "renrakumo_used"
 log = get_logger(__name__)
+
+Driver: TypeAlias = "asyncpg.Connection[Any]"
+"""A connection in asyncpg's own language."""
 
 
 def async_url(url: str) -> URL:
@@ -34,12 +49,11 @@ def create_engine(url: str, *, service: str, pool_size: int = 5) -> AsyncEngine:
     """An engine for `url` (postgresql://role:password@host:port/database); connects on first use.
 
     `service` is what the server shows as application name. Statements end after 30 s, idle transactions after 60 s."""
-    return create_async_engine(
+    engine = create_async_engine(
         async_url(url),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=10,
-        pool_pre_ping=True,
         hide_parameters=True,
         connect_args={
             "timeout": CONNECT_SECONDS,
@@ -57,6 +71,51 @@ def create_engine(url: str, *, service: str, pool_size: int = 5) -> AsyncEngine:
             },
         },
     )
+    _try_what_has_rested(engine)
+    return engine
+
+
+def _try_what_has_rested(engine: AsyncEngine) -> None:
+    """What SQLAlchemy's `pool_pre_ping` does, but only for connections that rested for longer than a moment."""
+    dialect = engine.dialect
+
+    def checkin(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info[_USED] = monotonic()
+
+    def checkout(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+        used = record.info.get(_USED)
+        driver = record.driver_connection
+        closed = isinstance(driver, asyncpg.Connection) and driver.is_closed()
+        if not closed and (used is None or monotonic() - used < TRUSTED_SECONDS):
+            return
+        try:
+            alive = not closed and dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            if not dialect.is_disconnect(error, connection, None):
+                raise
+            alive = False
+        if not alive:
+            raise InvalidatePoolError
+
+    event.listen(engine.sync_engine, "checkin", checkin)
+    event.listen(engine.sync_engine, "checkout", checkout)
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[Driver]:
+    """A transaction in asyncpg's own language, on a connection of the engine's pool; commits at the end of the block,
+    rolls back when it raises. For statements so frequent that SQLAlchemy would cost more than the database."""
+    async with engine.connect() as connection:
+        raw = await connection.get_raw_connection()
+        driver = raw.driver_connection
+        assert isinstance(driver, asyncpg.Connection)
+        try:
+            async with driver.transaction():
+                yield driver
+        except BaseException:
+            if driver.is_closed():
+                await connection.invalidate()
+            raise
 
 
 async def check(engine: AsyncEngine) -> None:

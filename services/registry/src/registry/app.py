@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import directory as bucket
 from contracts import streams
 from registry import consumers, directory, handlers, requests, tables
-from registry.handlers.context import Context, Lives, Units
+from registry.handlers.context import Context, Lives, Publisher, Units
 from registry.settings import SERVICE, Settings
 from registry.store.vault import Vault
 from runtime import database
@@ -24,12 +24,13 @@ POOL = 13
 """Connections kept; as many more may be opened, which is enough for all consumers and the relay at once."""
 
 
-def build_context(settings: Settings, engine: AsyncEngine, units: Units) -> Context:
+def build_context(settings: Settings, engine: AsyncEngine, units: Units, bus: Publisher) -> Context:
     """What the handlers work with."""
     return Context(
         engine=engine,
         inbox=Inbox(tables.inbox),
         outbox=Outbox(tables.outbox),
+        bus=bus,
         vault=Vault(
             FieldCipher(settings.address_keys),
             KeyedHash(settings.lookup_key.value),
@@ -53,7 +54,7 @@ async def set_up(service: Service, settings: Settings) -> None:
     bus = await service.connect_bus()
     known = directory.Directory(partial(bus.kv_get, bucket.BUCKET))
     service.health.add("directory", known.check)
-    context = build_context(settings, engine, known)
+    context = build_context(settings, engine, known, bus)
 
     service.task("directory", lambda stop: known.follow(bus.kv_watch(bucket.BUCKET, stop=stop)))
     service.task("outbox", OutboxRelay(engine, tables.outbox, bus).run)

@@ -6,6 +6,7 @@ the lock of whatever happens to that address: who changes something about a pers
 """
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -182,34 +183,26 @@ audiences = Table(
     Column("copies", Integer, nullable=False),
     Column("batches", Integer, nullable=False),
     Column("published", Integer, nullable=False),
+    Column("first_copy", BigInteger),
 )
-"""One row a message and wave: frozen once. Batches 1 to `published` are in the outbox, the rest is still to do."""
+"""One row a message and wave: frozen once. Batches 1 to `published` are on the bus, the rest is still to do.
+`first_copy`, of a first wave: where the numbers of its copies begin, a block of 100 for each batch; no two audiences'
+blocks overlap (an exclusion constraint)."""
 
-copies = Table(
-    "copies",
-    metadata,
-    _id("copy_ref"),
-    Column("message", BigInteger, nullable=False),
-    Column("unit", String, nullable=False),
-    Column("member", BigInteger, nullable=False),
-    Column("address_id", BigInteger, nullable=False),
-    Column("child", BigInteger),
-    UniqueConstraint("message", "member", "child", name="copies_once_a_member", postgresql_nulls_not_distinct=True),
-    UniqueConstraint(
-        "message", "address_id", "child", name="copies_once_an_address", postgresql_nulls_not_distinct=True
-    ),
-)
-"""One row a copy of a message, for all its waves. `address_id` is only a number once the address is erased."""
-
-planned_copies = Table(
-    "planned_copies",
+batches = Table(
+    "batches",
     metadata,
     _id("message"),
     Column("wave", Integer, primary_key=True, autoincrement=False),
     Column("batch", Integer, primary_key=True, autoincrement=False),
-    _id("copy_ref"),
+    Column("carrier", String, nullable=False),
+    Column("copies", ARRAY(BigInteger), nullable=False),
+    Column("members", ARRAY(BigInteger), nullable=False),
+    Column("children", ARRAY(BigInteger), nullable=False),
 )
-"""Which copies go out in which batch of a wave."""
+"""One row for at most 100 copies that go out together: their numbers, members and children (NULL where none is asked
+about), place by place. A first wave makes its copies, a later one names some of them again. The view `copies` shows
+those of first waves one by one; it is for people, too slow for a program."""
 
 access_log = Table(
     "access_log",

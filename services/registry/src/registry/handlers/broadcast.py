@@ -1,25 +1,33 @@
 """Broadcast: an approved message becomes copies, divided into sealed batches for the postmen.
 
-    message.approved -> freeze (one transaction: copies and batch numbers, once a message and wave)
-                     -> again and again: the next batches, decrypted and sealed, planned and handed to the outbox,
-                        and how far we are, in one transaction
-A process that dies in between leaves a number; whoever gets the event again goes on from there, with the same batch
-names. At no time is more than one round of batches in memory.
+    message.approved -> freeze (one transaction: who gets it, in which batches; once a message and wave)
+                     -> again and again: the next batches, decrypted, sealed and put on the bus with their plans,
+                        then how far we are
+The first round is small, so that all carriers begin at once; the rest follows in larger ones, of which one is in memory
+at a time. A process that dies in between leaves a number; whoever gets the event again goes on from there, with the
+same names of batches, by which the bus knows what it has already. So the frozen audience is its own outbox: sealed
+boxes go straight to the bus and never lie in the database.
 """
 
 import asyncio
+from collections.abc import Sequence
 
-from contracts.base import Event
 from contracts.events import DeliveryBatch, DeliveryPlanned, MessageApproved, PlannedCopy
 from contracts.sealed import RecipientCard, RecipientCards
 from registry.handlers.context import Context
 from registry.model import lane_of_copies
-from registry.store import audiences, views
-from registry.store.audiences import Progress, Recipient, Selection
-from runtime.errors import CipherError, PermanentError, UnknownKey
+from registry.store import audiences, freezing, views
+from registry.store.audiences import Progress, Recipient
+from registry.store.freezing import Selection
+from runtime.bus import Outgoing
+from runtime.database import transaction
+from runtime.errors import BusRefused, BusUnavailable, CipherError, PermanentError, UnknownKey
 from runtime.logs import get_logger
 
-BATCHES_A_ROUND = 10
+FIRST_ROUND = 10
+ROUND = 50
+"""Batches a round: the first is on the bus within milliseconds; in a later one what a round itself costs hardly counts,
+and its boxes need a few megabytes."""
 
 log = get_logger(__name__)
 
@@ -30,7 +38,7 @@ async def approve(context: Context, event: MessageApproved) -> None:
         raise PermanentError("lane_not_for_messages")
     async with context.engine.begin() as connection:
         now = context.clock()
-        frozen = await audiences.freeze(
+        frozen = await freezing.freeze(
             connection,
             Selection(event.unit, event.groups, event.members, event.about_child),
             message=event.message,
@@ -57,69 +65,94 @@ async def approve(context: Context, event: MessageApproved) -> None:
             copies=frozen.copies,
             batches=frozen.batches,
         )
-    while not await _hand_over(context, event):
-        pass
+    most = FIRST_ROUND
+    while not await _hand_over(context, event, most):
+        most = ROUND
 
 
-async def _hand_over(context: Context, event: MessageApproved) -> bool:
-    """Put the next batches into the outbox; True when there are none left."""
-    async with context.engine.begin() as connection:
-        progress = await audiences.progress(connection, event.message, event.wave)
+async def _hand_over(context: Context, event: MessageApproved, most: int) -> bool:
+    """Put the next batches on the bus, at most so many; True when there are none left. TransientError when the bus did
+    not take all of them: those that it took count."""
+    async with transaction(context.engine) as driver:
+        progress = await audiences.progress(driver, event.message, event.wave)
         if progress.finished:
             return True
-        upto = min(progress.published + BATCHES_A_ROUND, progress.batches)
+        upto = min(progress.published + most, progress.batches)
         found = await audiences.batches(
-            connection, message=event.message, wave=event.wave, after=progress.published, upto=upto
+            driver, message=event.message, wave=event.wave, after=progress.published, upto=upto
         )
-        events = await asyncio.to_thread(_seal, context, event, progress, found)
-        await context.outbox.add_many(connection, events)
-        await audiences.published(connection, message=event.message, wave=event.wave, upto=upto)
+        numbers, messages = await asyncio.to_thread(_seal, context, event, progress, found)
+        results = await context.bus.publish_many(messages)
+        problem = next((each for each in results if each is not None), None)
+        if problem is not None:
+            upto = numbers[results.index(problem)] - 1
+        await audiences.published(driver, message=event.message, wave=event.wave, upto=upto)
+    if isinstance(problem, BusRefused):
+        # Tried again for ever: a batch that the bus will not take needs the operator, not a bin.
+        log.error("batch_refused", unit=event.unit, message=event.message, wave=event.wave, batch=upto + 1)
+        raise BusUnavailable("batch_refused")
+    if problem is not None:
+        raise problem
     return upto >= progress.batches
 
 
 def _seal(
     context: Context, event: MessageApproved, progress: Progress, found: dict[int, list[Recipient]]
-) -> list[Event]:
-    """The plan of each batch, and after it the batch."""
-    events: list[Event] = []
+) -> tuple[list[int], list[Outgoing]]:
+    """What goes to the bus, of each batch its plan and then the batch; before it the batches' numbers, one for each."""
+    numbers: list[int] = []
+    messages: list[Outgoing] = []
     for number, recipients in sorted(found.items()):
-        name = f"{event.message}-{event.wave}-{number}"
-        carrier = recipients[0].carrier
-        events.append(
-            DeliveryPlanned(
-                id=f"{name}/planned",
-                occurred_at=progress.frozen_at,
-                unit=event.unit,
-                message=event.message,
-                wave=event.wave,
-                batch=name,
-                lane=lane_of_copies(event),
-                carrier=carrier,
-                copies=tuple(
-                    PlannedCopy(copy_ref=each.copy_ref, member=each.member, child=each.child) for each in recipients
-                ),
-            )
-        )
-        cards = RecipientCards(cards=tuple(_card(context, each) for each in recipients))
-        events.append(
-            DeliveryBatch(
-                id=name,
-                occurred_at=progress.frozen_at,
-                batch=name,
-                unit=event.unit,
-                lane=lane_of_copies(event),
-                carrier=carrier,
-                message=event.message,
-                wave=event.wave,
-                reply_kind="answer",
-                tracked=True,
-                content_key=event.content_key,
-                recipients=context.sealer.seal(cards, "dispatcher"),
-                first_planned_at=progress.frozen_at,
-                expires_at=event.expires_at,
-            )
-        )
-    return events
+        planned = _planned(event, progress, number, recipients)
+        batch = _batch(context, event, progress, number, recipients)
+        for each in (planned, batch):
+            numbers.append(number)
+            messages.append(Outgoing(each.bus_subject(), each.model_dump_json().encode(), each.id))
+    return numbers, messages
+
+
+def _planned(
+    event: MessageApproved, progress: Progress, number: int, recipients: Sequence[Recipient]
+) -> DeliveryPlanned:
+    name = _name(event, number)
+    return DeliveryPlanned(
+        id=f"{name}/planned",
+        occurred_at=progress.frozen_at,
+        unit=event.unit,
+        message=event.message,
+        wave=event.wave,
+        batch=name,
+        lane=lane_of_copies(event),
+        carrier=recipients[0].carrier,
+        copies=tuple(PlannedCopy(copy_ref=each.copy_ref, member=each.member, child=each.child) for each in recipients),
+    )
+
+
+def _batch(
+    context: Context, event: MessageApproved, progress: Progress, number: int, recipients: Sequence[Recipient]
+) -> DeliveryBatch:
+    name = _name(event, number)
+    cards = RecipientCards(cards=tuple(_card(context, each) for each in recipients))
+    return DeliveryBatch(
+        id=name,
+        occurred_at=progress.frozen_at,
+        batch=name,
+        unit=event.unit,
+        lane=lane_of_copies(event),
+        carrier=recipients[0].carrier,
+        message=event.message,
+        wave=event.wave,
+        reply_kind="answer",
+        tracked=True,
+        content_key=event.content_key,
+        recipients=context.sealer.seal(cards, "dispatcher"),
+        first_planned_at=progress.frozen_at,
+        expires_at=event.expires_at,
+    )
+
+
+def _name(event: MessageApproved, number: int) -> str:
+    return f"{event.message}-{event.wave}-{number}"
 
 
 def _card(context: Context, recipient: Recipient) -> RecipientCard:

@@ -1,6 +1,6 @@
 """What the handlers work with, wired in once, and how they seal a person for the postmen."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -13,6 +13,7 @@ from contracts.events import Addressee
 from contracts.sealed import RecipientCard, RecipientCards
 from mail.addresses import carrier_of
 from registry.store.vault import Vault
+from runtime.bus import Outgoing
 from runtime.outbox import Inbox, Outbox
 from runtime.sealing import Opener, Sealer
 
@@ -24,6 +25,12 @@ class Units(Protocol):
     TransientError while nothing is known yet."""
 
     async def unit(self, code: str, *, fresh: bool = False) -> UnitEntry | None: ...
+
+
+class Publisher(Protocol):
+    """The bus, as far as a broadcast needs it: stores all in order, and says of each what went wrong, None = stored."""
+
+    async def publish_many(self, messages: Sequence[Outgoing]) -> Sequence[Exception | None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,7 @@ class Context:
     engine: AsyncEngine
     inbox: Inbox
     outbox: Outbox
+    bus: Publisher
     vault: Vault
     opener: Opener
     sealer: Sealer

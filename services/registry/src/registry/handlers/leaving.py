@@ -20,7 +20,7 @@ from contracts.sealed import EntryLetter
 from mail.addresses import AddressError, normalise
 from registry import model
 from registry.handlers.context import MAILS, Context
-from registry.store import addresses, audiences, members, pending, views
+from registry.store import addresses, copies, members, pending, views
 from registry.store.addresses import Address
 from registry.store.members import Member
 from runtime.errors import PermanentError
@@ -135,7 +135,9 @@ async def unsubscribe(context: Context, event: ConfirmationGiven) -> None:
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, ConfirmationGiven.name, event.id):
             return
-        number = await audiences.member_of_copy(connection, event.unit, event.recipient_ref)
+        number = await copies.member(
+            connection, unit=event.unit, message=event.message_ref, copy_ref=event.recipient_ref
+        )
         if number is None:
             raise PermanentError("unknown_copy")
         member, held = await _held(context, connection, event.unit, number)

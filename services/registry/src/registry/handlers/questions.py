@@ -14,8 +14,8 @@ from contracts.requests import (
     PostersAsk,
 )
 from registry.handlers.context import Context
-from registry.store import addresses, audiences, members, pending, views
-from registry.store.audiences import Selection
+from registry.store import addresses, freezing, members, pending, views
+from registry.store.freezing import Selection
 from runtime.errors import PermanentError
 
 
@@ -50,7 +50,7 @@ async def names(context: Context, ask: NamesAsk) -> Names:
 async def audience(context: Context, ask: AudienceAsk) -> AudienceSize:
     """How many a message would reach; says nothing about anybody."""
     async with context.engine.connect() as connection:
-        people, copies = await audiences.size(connection, Selection(ask.unit, ask.groups, ask.members, ask.about_child))
+        people, copies = await freezing.size(connection, Selection(ask.unit, ask.groups, ask.members, ask.about_child))
     return AudienceSize(people=people, copies=copies)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mail.addresses import carrier_of
 from registry.model import Judgement
+from registry.store.copies import FOUND
 from registry.store.vault import Vault
 from runtime.ids import new_id
 
@@ -35,16 +36,16 @@ _UNUSED = """
 _ERASE = text(f"DELETE FROM addresses WHERE id = ANY(CAST(:ids AS bigint[])) AND {_UNUSED}")  # noqa: S608
 _HOLD_UNUSED = text(f"SELECT id FROM addresses WHERE {_UNUSED} LIMIT :limit FOR UPDATE SKIP LOCKED")  # noqa: S608
 
-_OF_COPIES = text("""
-    SELECT copies.copy_ref, addresses.id, state, reason, hard_count, soft_count, hard_message, hard_at,
+_OF_COPIES = text(f"""
+    SELECT asked.copy_ref, addresses.id, state, reason, hard_count, soft_count, hard_message, hard_at,
         last_outcome_at
-    FROM copies
-    JOIN members ON members.id = copies.member
+    FROM unnest(CAST(:copies AS bigint[])) AS asked(copy_ref)
+    {FOUND}
+    JOIN members ON members.id = found.member
     JOIN addresses ON addresses.id = members.address_id
-    WHERE copies.unit = :unit AND copies.message = :message AND copies.copy_ref = ANY(CAST(:copies AS bigint[]))
     ORDER BY addresses.id
     FOR UPDATE OF addresses
-""")
+""")  # noqa: S608
 _ONE_OF = text("SELECT 1 FROM addresses WHERE id = :id AND lookup = ANY(CAST(:lookups AS bytea[]))")
 _JUDGE = text("""
     UPDATE addresses SET state = :state, reason = :reason, hard_count = :hard_count, soft_count = :soft_count,
