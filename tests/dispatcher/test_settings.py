@@ -9,6 +9,8 @@ from dispatcher.settings import Settings
 from runtime.settings import load
 
 KEY = base64.b64encode(b"k" * 32).decode()
+# A well-known example, of RFC 8410.
+ED25519 = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC"
 GOOD = {
     "NATS_URL": "nats://127.0.0.1:4222",
     "NATS_USER": "dispatcher",
@@ -40,9 +42,19 @@ def test_what_is_optional_may_be_left_out_or_empty(environment: pytest.MonkeyPat
     assert (settings.public_url, settings.retry_plan) == ("https://info.example", (2.0, 5.0, 10.0))
 
 
+def test_keys_for_signatures_are_read_and_not_shown(environment: pytest.MonkeyPatch) -> None:
+    assert len(load(Settings).dkim_keys) == 0
+    environment.setenv("RENRAKUMO_DKIM_KEYS", f"renraku.example:e1:ed25519:{ED25519}:20261201T000000Z")
+    settings = load(Settings)
+    assert [(key.domain, key.selector) for key in settings.dkim_keys] == [("renraku.example", "e1")]
+    assert ED25519 not in repr(settings)
+
+
 @pytest.mark.parametrize(
     "name, value",
     [
+        ("DKIM_KEYS", "renraku.example:e1:ed25519:geheim"),
+        ("DKIM_KEYS", f"other.example:geheim:ed25519:{ED25519}"),
         ("ROUTES", None),
         ("ROUTES", "*=smtp://user:geheim@host:587?starttls=perhaps"),
         ("RETRY_PLAN", "soon"),

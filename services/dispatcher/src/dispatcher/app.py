@@ -35,7 +35,9 @@ async def setup(service: Service, settings: Settings, *, now: Callable[[], datet
     store = BusStore(bus)
     carriers = load_carriers(settings.carriers)
     opener = Opener(NAME, settings.seal_private_keys)
-    stationery = Stationery(settings.base_domain, settings.token_keys.current[1], settings.public_url)
+    stationery = Stationery(
+        settings.base_domain, settings.token_keys.current[1], settings.public_url, settings.dkim_keys
+    )
     paces = Paces(carriers.policies.values())
     desks = Desks(paces.of, Connector(settings.helo_name or settings.base_domain).open)
     halted = Halted(bus)

@@ -6,13 +6,14 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, field_validator
+from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
 from dispatcher import NAME
 from dispatcher.carriers import load_carriers
 from dispatcher.dns_client import DNS_PORT
 from dispatcher.routes import SMTP_PORT, RouteTable, parse_routes
+from mail.dkim_keys import DkimKeys
 from runtime.settings import CipherKeysSetting, KeyRingSetting, PublicKeysSetting, ServiceSettings
 
 _MOST_SECONDS = 7 * 86_400
@@ -62,12 +63,17 @@ def _carriers(value: Any) -> Path | None:
     return Path(value)
 
 
+def _dkim(value: Any) -> DkimKeys:
+    return value if isinstance(value, DkimKeys) else DkimKeys.parse(str(value))
+
+
 class Settings(ServiceSettings):
     """`routes` has no default, so that no mail leaves the house before somebody said where to. `retry_plan` replaces
     the carriers' plans; `carriers` is a file to lay over the shipped one (dispatcher.carriers); `helo_name` is this
     machine's name in EHLO (default: the base domain). `dns_servers` takes the place of the system's; `mx_private` and
     `mx_port` are for trials: whether MX may name servers inside the house, and another port than 25. Dispatchers of the
-    same `sending_address` (default: the machine's name) share what carriers allow to one address."""
+    same `sending_address` (default: the machine's name) share what carriers allow to one address. `dkim_keys` is
+    written as mail.dkim_keys says; without any, mail goes out unsigned."""
 
     health_port: int = Field(default=9103, ge=0, le=65535)
     routes: Annotated[RouteTable, NoDecode, PlainValidator(_routes), Field(repr=False)]
@@ -81,6 +87,7 @@ class Settings(ServiceSettings):
     helo_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$")
     sending_address: str | None = Field(default=None, max_length=253)
     token_keys: KeyRingSetting
+    dkim_keys: Annotated[DkimKeys, NoDecode, PlainValidator(_dkim), Field(repr=False)] = DkimKeys()
     seal_private_keys: CipherKeysSetting
     seal_public_keys: PublicKeysSetting
 
@@ -96,6 +103,14 @@ class Settings(ServiceSettings):
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
         return value or None
+
+    @field_validator("dkim_keys")
+    @classmethod
+    def _of_use(cls, value: DkimKeys, info: ValidationInfo) -> DkimKeys:
+        base_domain = info.data.get("base_domain")
+        if base_domain and (strangers := value.strangers(base_domain)):
+            raise ValueError(f"no mail of this house is from {strangers[0].domain}: a key there can sign nothing")
+        return value
 
     @field_validator("seal_public_keys")
     @classmethod
