@@ -44,6 +44,7 @@ WHERE audiences.wave = 1
 # What an address was when a copy was made isn't kept any more: the member's present one stands for it.
 DOWN = """
 DROP VIEW copies;
+ALTER TABLE audiences DROP CONSTRAINT audiences_own_numbers;
 ALTER TABLE audiences DROP COLUMN first_copy;
 CREATE TABLE copies (
     copy_ref bigint PRIMARY KEY,
