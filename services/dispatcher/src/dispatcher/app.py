@@ -1,6 +1,8 @@
 """The only place where the dispatcher is wired together."""
 
 import random
+import secrets
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -8,6 +10,7 @@ from dispatcher import NAME, consumers
 from dispatcher.carriers import OTHER, CarrierTable, load_carriers
 from dispatcher.client import Connector
 from dispatcher.content import Press
+from dispatcher.control import Control
 from dispatcher.copies import Stationery
 from dispatcher.desks import Desks
 from dispatcher.dns_client import SystemDns
@@ -40,7 +43,17 @@ async def setup(service: Service, settings: Settings, *, now: Callable[[], datet
     )
     paces = Paces(carriers.policies.values())
     desks = Desks(paces.of, Connector(settings.helo_name or settings.base_domain).open)
+    paces.on_change(desks.wake)
     halted = Halted(bus)
+    control = Control(
+        bus,
+        paces,
+        desks,
+        instance=secrets.token_hex(6),
+        sending_address=settings.sending_address or socket.gethostname(),
+        now=now,
+    )
+    await control.load()
     postman = Postman(
         store=store,
         opener=opener,
@@ -55,6 +68,7 @@ async def setup(service: Service, settings: Settings, *, now: Callable[[], datet
     )
     service.task("halted", halted.follow)
     service.task("desks", desks.tend)
+    service.task("control", control.run)
     consumers.register(service, bus, postman, carriers)
 
 
