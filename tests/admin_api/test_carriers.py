@@ -94,6 +94,17 @@ async def test_a_pause_for_a_while_ends_and_leaves_the_rest_as_it_was(desk: Desk
     assert (seen["by_hand"]["paused"], seen["by_hand"]["connections"]) == (False, 3)
 
 
+async def test_a_carrier_of_the_operators_own_is_there_while_a_dispatcher_tells_of_it(
+    desk: Desk, operator: dict[str, str]
+) -> None:
+    assert (await desk.client.post(f"{C}/cityhall/pause", headers=operator)).status_code == 404
+    await tell(desk, "a", carrier="cityhall")
+    items = (await desk.client.get(C, headers=operator)).json()["items"]
+    assert [item["carrier"] for item in items] == [*CARRIERS, "cityhall"]
+    assert (await desk.client.post(f"{C}/cityhall/pause", headers=operator)).status_code == 200
+    assert ordered(desk, "cityhall").paused
+
+
 async def test_what_makes_no_sense_is_refused(desk: Desk, operator: dict[str, str]) -> None:
     past = (START - timedelta(minutes=1)).isoformat()
     for method, path, body, status in (

@@ -2,7 +2,7 @@
 
 import typer
 
-from renrakumo_cli.commands import accounts, bus, classify, doctor, keys, send_test, up
+from renrakumo_cli.commands import accounts, bus, carriers, classify, doctor, keys, send_test, up
 
 app = typer.Typer(
     help="Run and look after Renrakumo.",
@@ -17,6 +17,7 @@ app.add_typer(bus.app, name="bus")
 app.add_typer(accounts.operator, name="operator")
 app.add_typer(accounts.unit, name="unit")
 app.add_typer(accounts.administrator, name="administrator")
+app.add_typer(carriers.app, name="carriers")
 app.add_typer(doctor.app)
 app.add_typer(send_test.app)
 app.add_typer(classify.app)

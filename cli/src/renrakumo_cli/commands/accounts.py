@@ -4,37 +4,22 @@ They write into the general database as the office itself would, through its own
 the change. Password and TOTP secret of a new account are shown this once and kept nowhere.
 """
 
-import asyncio
 import json
-import os
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal
 
 import typer
-from sqlalchemy.exc import DBAPIError
 
-from admin_api.errors import OfficeError
 from admin_api.handlers import accounts, units
-from admin_api.handlers.context import Books
-from admin_api.settings import SERVICE, OfficeSettings
 from contracts.base import UNIT_PATTERN
-from renrakumo_cli.context import environment_of
-from renrakumo_cli.local.paths import LocalError
-from renrakumo_cli.secret_store import SecretsMissing
-from runtime import logs
-from runtime.ciphers import FieldCipher
-from runtime.database import create_engine
-from runtime.settings import load
+from renrakumo_cli.office import ACTOR, fail, run
 
 operator = typer.Typer(help="Accounts of the operating company.", no_args_is_help=True)
 unit = typer.Typer(help="Units: schools, nurseries, PTAs.", no_args_is_help=True)
 administrator = typer.Typer(help="Accounts of a unit.", no_args_is_help=True)
 
-ACTOR = "command-line"
 Role = Literal["administrator", "sender", "viewer"]
-T = TypeVar("T")
 
 _JSON = typer.Option(False, "--json", help="Print as JSON.")
 
@@ -49,7 +34,7 @@ def _family() -> None:
 @operator.command("create")
 def create_operator(login: str, as_json: bool = _JSON) -> None:
     """Make an operator's account; shows its password and TOTP secret once."""
-    created = _run(lambda books: accounts.create(books, ACTOR, login=login, role="operator", unit=None))
+    created = run(lambda books: accounts.create(books, ACTOR, login=login, role="operator", unit=None))
     _show(asdict(created), as_json)
 
 
@@ -62,15 +47,15 @@ def create_unit(
 ) -> None:
     """Make a unit. It gets its groups on the administrators' screen."""
     if not re.fullmatch(UNIT_PATTERN, code):
-        _fail("a unit's code is a letter followed by 1 to 19 letters and digits, in lower case")
-    created = _run(lambda books: units.create(books, ACTOR, code, name, receipts=receipts))
+        fail("a unit's code is a letter followed by 1 to 19 letters and digits, in lower case")
+    created = run(lambda books: units.create(books, ACTOR, code, name, receipts=receipts))
     _show({"code": created.code, "name": created.name, "receipts": created.receipts}, as_json)
 
 
 @unit.command("publish")
 def publish_units(as_json: bool = _JSON) -> None:
     """Tell the front door all units and groups again, for a bus that was set up anew."""
-    _show({"units": _run(lambda books: units.publish_all(books, ACTOR))}, as_json)
+    _show({"units": run(lambda books: units.publish_all(books, ACTOR))}, as_json)
 
 
 @administrator.command("create")
@@ -84,35 +69,12 @@ def create_administrator(
     """Make an account of a unit; shows its password and TOTP secret once."""
     roles: dict[str, Role] = {"administrator": "administrator", "sender": "sender", "viewer": "viewer"}
     if role not in roles:
-        _fail(f"the role must be one of {', '.join(roles)}")
+        fail(f"the role must be one of {', '.join(roles)}")
     groups = tuple(group) or None
-    created = _run(
+    created = run(
         lambda books: accounts.create(books, ACTOR, login=login, role=roles[role], unit=unit_code, groups=groups)
     )
     _show({**asdict(created), "unit": unit_code, "role": role}, as_json)
-
-
-def _run(work: Callable[[Books], Awaitable[T]]) -> T:
-    try:
-        os.environ.update(environment_of(SERVICE))
-    except (LocalError, SecretsMissing) as error:
-        _fail(str(error))
-    settings = load(OfficeSettings)
-    logs.configure("command-line", "WARNING")  # standard output is for the answer
-
-    async def run() -> T:
-        engine = create_engine(settings.general_database_url, service="cli")
-        try:
-            return await work(Books.open(engine, FieldCipher(settings.content_keys)))
-        finally:
-            await engine.dispose()
-
-    try:
-        return asyncio.run(run())
-    except OfficeError as error:
-        _fail(error.detail)
-    except (OSError, TimeoutError, DBAPIError) as error:
-        _fail(f"the general database could not be used ({type(error).__name__}): does `renrakumo up` run?")
 
 
 def _show(values: dict[str, Any], as_json: bool) -> None:
@@ -125,8 +87,3 @@ def _show(values: dict[str, Any], as_json: bool) -> None:
         typer.echo(f"{key:<{width}}  {value}")
     if "password" in values:
         typer.echo("\nWrite the password and the TOTP secret down now: they are not shown again.")
-
-
-def _fail(words: str) -> NoReturn:
-    typer.echo(f"renrakumo: {words}", err=True)
-    raise typer.Exit(1)

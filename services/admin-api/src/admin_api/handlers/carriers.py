@@ -1,7 +1,8 @@
 """The pace of delivery, carrier by carrier: how it is, and orders by hand.
 
-An order stands in a bucket that every dispatcher follows; it is in force at once, and holds until it ends or is
-undone. Each has its line in the audit log, which is written only if the bus has taken the order.
+Carriers are those of the contracts, and those of the operator's own that a dispatcher tells of. An order stands in a
+bucket that every dispatcher follows; it is in force at once, and holds until it ends or is undone. Each has its line in
+the audit log, which is written only if the bus has taken the order.
 """
 
 from collections.abc import Callable
@@ -78,14 +79,15 @@ class CarrierPace:
 
 
 async def overview(postmen: Postmen, now: datetime) -> list[CarrierPace]:
-    """All carriers, whether anybody tells of them or not."""
+    """All carriers, those of the contracts whether anybody tells of them or not."""
     orders, reports = await postmen.orders(), await postmen.reports()
-    return [_seen(carrier, orders.get(carrier), reports, now) for carrier in CARRIERS]
+    own = sorted(_told(reports) - set(CARRIERS))
+    return [_seen(carrier, orders.get(carrier), reports, now) for carrier in (*CARRIERS, *own)]
 
 
 async def one(postmen: Postmen, carrier: str, now: datetime) -> CarrierPace:
     """One of them, or NotFound."""
-    _require(carrier)
+    await _require(postmen, carrier)
     order, _ = await postmen.order(carrier)
     return _seen(carrier, order, await postmen.reports(), now)
 
@@ -137,7 +139,7 @@ async def _order(
     change: Callable[[PaceOrder], PaceOrder],
     detail: Detail,
 ) -> PaceOrder:
-    _require(carrier)
+    await _require(postmen, carrier)
     now = books.clock()
     order, revision = await postmen.order(carrier)
     new = change(order.in_force(now) or PaceOrder())
@@ -155,9 +157,13 @@ def _seen(carrier: str, order: PaceOrder | None, reports: tuple[PostmanReport, .
     return CarrierPace(carrier, None if order is None else order.in_force(now), shares)
 
 
-def _require(carrier: str) -> None:
-    if carrier not in CARRIERS:
-        raise NotFound("There is no such carrier.")
+def _told(reports: tuple[PostmanReport, ...]) -> set[str]:
+    return {state.carrier for report in reports for state in report.carriers}
+
+
+async def _require(postmen: Postmen, carrier: str) -> None:
+    if carrier not in CARRIERS and carrier not in _told(await postmen.reports()):
+        raise NotFound("There is no such carrier, or no dispatcher tells of it.")
 
 
 def _check_end(until: datetime | None, now: datetime) -> None:

@@ -90,7 +90,8 @@ class CarrierView(View):
 
 
 class CarrierList(View):
-    """Every carrier, also when no dispatcher is at work (then `dispatchers` is empty)."""
+    """Every carrier, also when no dispatcher is at work (then `dispatchers` is empty), and the operator's own carriers
+    that a dispatcher tells of."""
 
     items: list[CarrierView]
 
