@@ -28,7 +28,6 @@ MOST_SECONDS = 31_557_600.0
 _LEAST_SECONDS = 300.0
 _LOOK_AGAIN = 300.0
 _DAY = 86_400.0
-_WAIT = 5.0
 _SECONDS_BETWEEN_FETCHES = 60.0
 _REMEMBERED = 20_000
 
@@ -140,11 +139,12 @@ class Fetch(Protocol):
 
 
 class StsPolicies:
-    """See the module. `dns` should remember."""
+    """See the module. `dns` should remember; `wait`: how many seconds the first mail waits for its policy."""
 
-    def __init__(self, dns: Dns, fetch: Fetch, *, now: Callable[[], float] = monotonic) -> None:
+    def __init__(self, dns: Dns, fetch: Fetch, *, wait: float = 5.0, now: Callable[[], float] = monotonic) -> None:
         self._dns = dns
         self._fetch = fetch
+        self._wait = wait
         self._now = now
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._looking: dict[str, asyncio.Task[None]] = {}
@@ -164,7 +164,7 @@ class StsPolicies:
         in_force = kept.in_force(now) if kept is not None else None
         if in_force is None or renewed:
             # Not cancelled when this one no longer waits: the next mail finds the policy.
-            await asyncio.wait((looking,), timeout=_WAIT)
+            await asyncio.wait((looking,), timeout=self._wait)
             kept = self._kept.get(domain)
             in_force = kept.in_force(self._now()) if kept is not None else None
         return in_force

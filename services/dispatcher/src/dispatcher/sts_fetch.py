@@ -16,7 +16,6 @@ from dispatcher.mx import Addresses, DnsTrouble
 
 HTTPS_PORT = 443
 MOST_OCTETS = 64 * 1024
-_SECONDS = 20.0
 _SECONDS_FOR_A_STEP = 5.0
 _MOST_ADDRESSES = 4
 _AT_ONCE = 20
@@ -31,17 +30,19 @@ class PolicyFetcher:
         *,
         trust: ssl.SSLContext | None = None,
         port: int = HTTPS_PORT,
+        seconds: float = 20.0,
     ) -> None:
         self._addresses = addresses
         self._trust = trust or ssl.create_default_context()
         self._port = port
+        self._seconds = seconds
         self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def __call__(self, domain: str) -> StsPolicy:
         """The domain's policy. Raises PolicyUnavailable or PolicyError."""
         host = f"mta-sts.{domain}"
         try:
-            async with self._room, asyncio.timeout(_SECONDS):
+            async with self._room, asyncio.timeout(self._seconds):
                 addresses = (await self._addresses(host)).in_order(_MOST_ADDRESSES, random.random)
                 if not addresses:
                     raise PolicyUnavailable("web server has no usable address")
