@@ -106,9 +106,8 @@ class Session:
             self.drop()
 
     def drop(self) -> None:
-        """Close without a word. What the server has said and nobody has looked at counts no more."""
+        """Close without a word."""
         self._wire.end("session dropped")
-        self._wire.inbox.clear()
         self.announced = None
 
     # -- one copy
