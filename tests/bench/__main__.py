@@ -1,99 +1,130 @@
-"""`make bench`: measure, print, and keep the figures in var/bench/latest.json. QUICK=1: 600 recipients only."""
+"""`make bench`: measure ourselves and the peers in turn, print tables and bars, and keep the figures in
+var/bench/latest.json and the chart in var/bench/latest.png. QUICK=1: fewer sizes, under five minutes."""
 
 import argparse
 import asyncio
+import dataclasses
 import os
+import platform
 import sys
-import tempfile
-from collections.abc import Sequence
+import time
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from rich.console import Console
-from rich.table import Table
 
 from renrakumo_cli.local.paths import LocalError
-from tests.bench.full_path import OTHERS, FullPath, measure
+from tests.bench import chart, plan, run, show
+from tests.bench.lanes import URGENT
+from tests.bench.results import LANES, PEERS, Aim, Row, aims, as_json, summarise
+from tests.bench.run import Outcome, Parts
 from tests.support import figures
 
-SMALL, LARGE = 600, 5000
-SLOWEST = 10.0
-"""Copies a second. Who is slower than this is broken, and the run ends."""
+_PARTS = ("ours", "peers", "lanes")
 
 
 def main() -> int:
+    chosen = plan.QUICK if figures.quick() else plan.FULL
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--recipients", type=int, nargs="+", default=[SMALL] if figures.quick() else [SMALL, LARGE])
-    sizes: list[int] = parser.parse_args().recipients
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    parser.add_argument("--recipients", type=int, nargs="+", default=list(chosen.sizes), help="sizes of our full path")
+    parser.add_argument("--rounds", type=int, default=chosen.rounds)
+    parser.add_argument("--only", choices=_PARTS, nargs="+", default=list(_PARTS), help="leave out the rest")
+    parser.add_argument("--ordinary", type=int, default=chosen.ordinary, help="copies in the queue (lanes)")
+    parser.add_argument("--dispatchers", type=int, default=1, help="how many share the work")
+    told = parser.parse_args()
+    chosen = dataclasses.replace(
+        chosen, sizes=tuple(sorted(told.recipients)), rounds=told.rounds, ordinary=told.ordinary
+    )
+    parts = Parts(**{part: part in told.only for part in _PARTS})
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    began = time.monotonic()
+
+    def say(line: str) -> None:
+        console.print(f"{time.strftime('%H:%M:%S')}  {line}", style="dim", markup=False)
+
     try:
-        results = [asyncio.run(_full_path(console, size)) for size in sizes]
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            outcome = runner.run(run.run(chosen, parts, say, dispatchers=told.dispatchers))
     except (LocalError, TimeoutError) as error:
-        console.print(f"The benchmark ended early: {error or 'it took too long'}", style="red", markup=False)
+        console.print(f"The benchmark can't go on: {error or 'it took too long'}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         return 130
-    _show(console, results)
-    kept = figures.keep("bench", {"cores": os.cpu_count(), "rows": [_row(result) for result in results]})
+    rows = summarise(outcome.measurements)
+    found = aims(rows, None if outcome.lanes is None else outcome.lanes.ratio)
+    _show(console, outcome, rows, found)
+    about = {
+        "seconds": round(time.monotonic() - began),
+        "rounds": chosen.rounds,
+        "dispatchers": told.dispatchers,
+        "machine": machine(),
+    }
+    kept = figures.keep("bench", kept_form(outcome, rows, found) | about)
     console.print(f"kept in {kept}", markup=False)
-    return 0
+    if rows:
+        picture = kept.with_suffix(".png")
+        chart.draw(rows, f"Renrakumo and its peers: {machine()['cpu']}, {os.cpu_count()} cores", picture)
+        console.print(f"chart in {picture}", markup=False)
+    return 1 if outcome.failed else 0
 
 
-async def _full_path(console: Console, recipients: int) -> FullPath:
-    with tempfile.TemporaryDirectory(prefix="renrakumo-bench-") as state:
-        return await measure(
-            Path(state),
-            recipients,
-            within=60 + recipients / SLOWEST,
-            say=lambda line: console.print(line, style="dim", markup=False),
-        )
-
-
-def _row(result: FullPath) -> dict[str, Any]:
-    cpu = result.cpu_us_per_copy
-    others = cpu.pop(OTHERS)
+def kept_form(outcome: Outcome, rows: list[Row], found: list[Aim]) -> dict[str, Any]:
+    """What latest.json holds of a run."""
+    kept = [as_json(row) for row in rows]
+    if outcome.lanes is not None:
+        kept.append(_lanes_row(outcome))
     return {
-        "case": "full-path",
-        "recipients": result.recipients,
-        "dkim": "off",
-        "octets_per_copy": result.octets // result.recipients,
-        "seconds": round(result.last_copy, 3),
-        "settled_s": round(result.settled, 3),
-        "copies_per_s": round(result.copies_per_s, 1),
-        "first_copy_ms": round(result.first_copy * 1000),
-        "cpu_us_per_copy": cpu,
-        "others_us_per_copy": others,
-        "memory_mb": {name: round(octets / 1e6, 1) for name, octets in result.memory.items()},
+        "rows": kept,
+        "aims": [dataclasses.asdict(aim) for aim in found],
+        "missing": outcome.missing,
+        "failed": outcome.failed,
+        "sink": outcome.sink,
     }
 
 
-def _show(console: Console, results: Sequence[FullPath]) -> None:
-    speed = Table(title=f"From the REST request to the last copy at a carrier ({os.cpu_count()} cores)")
-    for heading in ("recipients", "first copy ms", "last copy s", "copies/s", "all in the ledger s", "octets a copy"):
-        speed.add_column(heading, justify="right")
-    cost = Table(title="What it cost: processor time, and memory (peak; postgres: at the end)")
-    cost.add_column("process")
-    for result in results:
-        speed.add_row(
-            f"{result.recipients}",
-            f"{result.first_copy * 1000:.0f}",
-            f"{result.last_copy:.2f}",
-            f"{result.copies_per_s:.0f}",
-            f"{result.settled:.2f}",
-            f"{result.octets // result.recipients}",
-        )
-        cost.add_column(f"{result.recipients}: µs/copy", justify="right")
-        cost.add_column("MB", justify="right")
-    for name in results[0].cpu:
-        cells: list[str] = []
-        for result in results:
-            memory = result.memory.get(name)
-            cells += [f"{result.cpu_us_per_copy[name]}", "" if memory is None else f"{memory / 1e6:.0f}"]
-        cost.add_row(name, *cells)
-    ours = [sum(us for name, us in result.cpu_us_per_copy.items() if name != OTHERS) for result in results]
-    cost.add_row("all but others", *(cell for us in ours for cell in (f"{us}", "")), style="bold")
-    console.print(speed)
-    console.print(cost)
+def machine() -> dict[str, Any]:
+    """What it ran on."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        lines = cpuinfo.read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+
+
+def _lanes_row(outcome: Outcome) -> dict[str, Any]:
+    lanes = outcome.lanes
+    assert lanes is not None
+    under_load = sorted(lanes.under_load)[len(lanes.under_load) // 2]
+    return {
+        "case": LANES,
+        "recipients": URGENT,
+        "dkim": "off",
+        "copies_per_s": round(URGENT / under_load, 1),
+        "cpu_us_per_copy": None,
+        "ratios": dict.fromkeys(PEERS.values()),
+        "alone_to_under_load": round(lanes.ratio, 3),
+        "alone_s": [round(seconds, 3) for seconds in lanes.alone],
+        "under_load_s": [round(seconds, 3) for seconds in lanes.under_load],
+        "ordinary": lanes.ordinary,
+        "ordinary_waiting_then": lanes.waiting,
+    }
+
+
+def _show(console: Console, outcome: Outcome, rows: list[Row], found: list[Aim]) -> None:
+    if rows:
+        console.print(f"Everybody sent to {outcome.sink}.", markup=False)
+        show.speed(console, rows)
+        show.bars(console, rows)
+        show.costs(console, rows)
+    if outcome.lanes is not None:
+        show.lanes(console, outcome.lanes)
+    show.aims(console, found)
+    for peer, why in outcome.missing.items():
+        console.print(f"{peer} is missing: {why}", style="yellow", markup=False)
+    for case, why in outcome.failed.items():
+        console.print(f"{case} failed: {why}", style="red", markup=False)
 
 
 if __name__ == "__main__":

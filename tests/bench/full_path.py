@@ -1,134 +1,169 @@
-"""The whole way of a broadcast: the office takes a message by REST, and everybody's copy is accepted by a carrier.
+"""The whole way of a broadcast: the office takes a message by REST, and everybody's copy is accepted at the sink.
 
-A house of its own for each measurement: seed the members -> a small message, so that connections and caches are as
-in a house that has been up for a while -> the clock starts with the REST request -> first copy, last copy at the
-carriers -> until the ledger says that all are delivered. Processor time is counted from the request to the ledger's
-last entry. Carriers accept everything at once and keep nothing; they share this machine's cores with the services.
+One house for the whole run, entered anew for each variant and round, so that nothing of ours runs while a peer is
+measured:
+
+    build: members in bulk -> enter(variant): start everything -> a small message, so that caches are as in a house
+    that has been up for a while -> for each size: a moment of quiet, in which idle sessions are closed -> the clock
+    starts with the REST request -> first copy, last copy at the sink -> until the ledger says that all are delivered
+
+Processor time is counted from the request to the ledger's last entry, in all services, the bus and the databases.
+One recipient of the small message has his mail kept: it tells how long a copy is, and that it is signed if it is to be.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Self
 
-from renrakumo_cli.local.services import SERVICES
-from renrakumo_cli.local.stack import NATS, POSTGRES
+from renrakumo_cli.local.paths import LocalError
+from renrakumo_cli.local.stack import NATS, POSTGRES, LocalStack
+from tests.bench import letter, members
+from tests.bench.clock import Clock
+from tests.bench.results import Measurement
+from tests.bench.sink import HOST, Arrivals, Expectation, Sink
+from tests.bench.variants import Variant
 from tests.support import usage
-from tests.support.behaviour import sink
-from tests.support.carriers import ReceivedMail
+from tests.support.behaviour import accept
+from tests.support.carriers import CarrierSimulator
 from tests.support.crowd import DOMAINS, make_crowd
 from tests.support.house import House
-from tests.system import seeding
 from tests.system.school import School, open_school
 
 SEED = 20260408
-UNIT = "minami"
 WARMING = 20
-CARRIERS = "(carriers)"
-"""Name of the row of this very process: simulated carriers, and the office's client."""
-OTHERS = "(others)"
-"""Name of the row of all else on this machine, the kernel's own work included: large when the figures were disturbed."""
-
-TEXT = "本日の下校時刻についてお知らせします。\n\n台風が近づいているため、全学年とも13時に下校します。\n" * 4
-
-
-@dataclass(frozen=True)
-class FullPath:
-    """Figures of one run. Times in seconds from the request; `cpu`: seconds, `memory`: octets, by process;
-    `octets`: of all copies as the carriers got them."""
-
-    recipients: int
-    first_copy: float
-    last_copy: float
-    settled: float
-    octets: int
-    cpu: dict[str, float]
-    memory: dict[str, int]
-
-    @property
-    def copies_per_s(self) -> float:
-        return self.recipients / self.last_copy
-
-    @property
-    def cpu_us_per_copy(self) -> dict[str, int]:
-        return {name: round(seconds / self.recipients * 1e6) for name, seconds in self.cpu.items()}
+WARM_GROUP = "few"
+KEPT_AT = "kept.example"
+QUIET_SECONDS = 2.5
+_ASK_EVERY = 0.1
+_WARM_WITHIN = 60.0
 
 
-@dataclass
-class Arrivals:
-    """When the first and the last copy arrived. Who gets a second one counts once; `octets` of all."""
+class Station:
+    """The house, and the school in it whose members get the mail."""
 
-    wanted: int
-    recipients: set[str] = field(default_factory=set)
-    octets: int = 0
-    first: float = 0.0
-    last: float = 0.0
-    complete: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self, house: House, school: School, sink: Sink, kept: CarrierSimulator) -> None:
+        self._house = house
+        self._school = school
+        self._sink = sink
+        self._kept = kept
 
-    def note(self, mail: ReceivedMail) -> None:
-        self.last = time.perf_counter()
-        self.first = self.first or self.last
-        self.recipients.add(mail.recipient)
-        self.octets += len(mail.raw)
-        if len(self.recipients) == self.wanted:
-            self.complete.set()
+    @classmethod
+    @asynccontextmanager
+    async def build(
+        cls, folder: Path, sink: Sink, sizes: Sequence[int], say: Callable[[str], None], *, dispatchers: int = 1
+    ) -> AsyncIterator[Self]:
+        """A house in `folder` with a group for each size; it is stopped until it is entered. Raises LocalError."""
+        async with CarrierSimulator("kept", behaviour=accept(), domains=(KEPT_AT,)) as kept:
+            to_sink = f"{HOST}:{sink.port}"
+            routes = {domain: to_sink for hosted in DOMAINS.values() for domain in hosted}
+            routes |= {"*": to_sink, KEPT_AT: f"{HOST}:{kept.port}"}
+            async with await House.build(folder, routes=routes, dispatchers=dispatchers, say=say) as house:
+                await house.parents.stop()
+                names = {WARM_GROUP: "少し"} | {group(size): f"{size}人" for size in sizes}
+                school = await open_school(house, letter.UNIT, letter.SCHOOL, receipts=True, groups=names)
+                say(f"writing {max(sizes)} members into the vault")
+                crowd = [parent.address for parent in make_crowd(SEED, WARMING + max(sizes))]
+                few = [*crowd[:WARMING], f"somebody@{KEPT_AT}"]
+                sized = {group(size): crowd[WARMING : WARMING + size] for size in sizes}
+                await members.enter(house.stack, letter.UNIT, {WARM_GROUP: few, **sized})
+                await house.stack.stop()
+                yield cls(house, school, sink, kept)
+
+    @asynccontextmanager
+    async def enter(self, variant: Variant) -> AsyncIterator["Way"]:
+        """Start everything as the variant says, warm it up; all has stopped when the block is left."""
+        configuration = self._house.stack.configuration
+        told = variant.settings(configuration.state)
+        stack = self._house.stack = LocalStack(configuration, extra={"dispatcher": told}, say=self._house.say)
+        await stack.start()
+        try:
+            path = Way(stack, self._school, self._sink, variant)
+            await path.warm_up(self._kept)
+            yield path
+        finally:
+            await stack.stop()
 
 
-async def measure(state: Path, recipients: int, *, within: float, say: Callable[[str], None]) -> FullPath:
-    """One broadcast to so many. Raises TimeoutError when it takes longer than `within` seconds."""
-    crowd = make_crowd(SEED, recipients + WARMING)
-    async with await House.build(state, carriers={name: sink() for name in DOMAINS}, say=say) as house:
-        await house.parents.stop()
-        school = await open_school(house, UNIT, "みなみ小学校", receipts=True, groups={"all": "全校", "few": "少し"})
-        say(f"seeding {recipients} members")
-        await seeding.enter(house.stack, UNIT, "few", crowd[:WARMING])
-        await seeding.enter(house.stack, UNIT, "all", crowd[WARMING:])
-        async with asyncio.timeout(within):
-            await _broadcast(house, school, "few", WARMING)
-            say(f"sending to {recipients}")
-            before = _cpu(house)
-            began, arrivals, settled = await _broadcast(house, school, "all", recipients)
-            after = _cpu(house)
-        return FullPath(
+class Way:
+    """The running house, ready to be measured. `octets`: of one copy."""
+
+    def __init__(self, stack: LocalStack, school: School, sink: Sink, variant: Variant) -> None:
+        self._stack = stack
+        self._school = school
+        self._sink = sink
+        self._variant = variant
+        self.octets = 0
+
+    async def warm_up(self, kept: CarrierSimulator) -> None:
+        """Raises TimeoutError; LocalError when copies aren't signed although they should be, or the reverse."""
+        before = len(kept.received)
+        expected = self._sink.expect(WARMING)
+        message = await self._send(WARM_GROUP)
+        await expected.arrived(_WARM_WITHIN)
+        await self._settled(message, WARMING + 1, _WARM_WITHIN)
+        await kept.wait_until(lambda: len(kept.received) > before, _WARM_WITHIN)
+        copy = kept.received[-1].raw
+        self.octets = len(copy)
+        signed = b"\r\ndkim-signature:" in b"\r\n" + copy.lower()
+        if signed != (self._variant.dkim != "off"):
+            raise LocalError(f"copies are {'' if signed else 'not '}signed with DKIM set to {self._variant.dkim}")
+
+    async def measure(self, recipients: int, within: float) -> Measurement:
+        """One broadcast to so many. Raises TimeoutError when it takes longer than `within` seconds."""
+        await asyncio.sleep(QUIET_SECONDS)
+        pids = {spec.name: self._stack.pid(spec.name) for spec in self._stack.services}
+        pids |= {name: self._stack.pid(name) for name in (NATS, POSTGRES)}
+        for pid in pids.values():
+            usage.forget_peak(pid)
+        before = {name: usage.cpu_seconds(pid) for name, pid in pids.items()}
+        expected, clock = self._sink.expect(recipients), Clock(self._sink)
+        arrivals, message = await self._sent(expected, group(recipients), within)
+        await self._settled(message, recipients, within)
+        settled = time.perf_counter()
+        cpu = {name: max(0.0, usage.cpu_seconds(pid) - before[name]) for name, pid in pids.items()}
+        costs = clock.stop(living=sum(cpu.values()))
+        memory = {name: usage.peak_memory(pid) for name, pid in pids.items() if name != POSTGRES}
+        memory[POSTGRES] = usage.family_memory(pids[POSTGRES])
+        return Measurement(
+            case=self._variant.case,
             recipients=recipients,
-            first_copy=arrivals.first - began,
-            last_copy=arrivals.last - began,
-            settled=settled - began,
-            octets=arrivals.octets,
-            cpu={name: max(0.0, after[name] - before[name]) for name in after},
-            memory=_memory(house),
+            seconds=arrivals.last - clock.began,
+            dkim=self._variant.dkim,
+            cpu=cpu,
+            sink_cpu=costs.sink,
+            others_share=costs.others_share,
+            memory=memory,
+            octets=self.octets,
+            first_copy=arrivals.first - clock.began,
+            settled=settled - clock.began,
+            came_twice=max(0, expected.beyond),
         )
 
+    async def _sent(self, expected: Expectation, to: str, within: float) -> tuple[Arrivals, str]:
+        """Send and wait for the copies; the sink is watched from the request on, not from its answer on."""
+        sending = asyncio.create_task(self._send(to))
 
-async def _broadcast(house: House, school: School, group: str, copies: int) -> tuple[float, Arrivals, float]:
-    """Send and wait until the ledger knows that all have it: when it began, the arrivals, when it was settled."""
-    arrivals = Arrivals(copies)
-    for carrier in house.carriers.values():
-        carrier.on_mail.append(arrivals.note)
-    began = time.perf_counter()
-    message = await school.send("下校時刻の変更", TEXT, groups=[group])
-    await arrivals.complete.wait()
-    while (await school.counts(message))["delivered"] < copies:  # noqa: ASYNC110  the office is asked, as a screen would
-        await asyncio.sleep(0.05)
-    settled = time.perf_counter()
-    for carrier in house.carriers.values():
-        carrier.on_mail.remove(arrivals.note)
-    return began, arrivals, settled
+        def check() -> None:
+            if sending.done():
+                sending.result()
 
+        try:
+            return await expected.arrived(within, check), await sending
+        finally:
+            sending.cancel()
 
-def _names() -> list[str]:
-    return [*(spec.name for spec in SERVICES), NATS, POSTGRES]
+    async def _send(self, to: str) -> str:
+        return await self._school.send(letter.SUBJECT, letter.TEXT, groups=[to])
 
-
-def _cpu(house: House) -> dict[str, float]:
-    used = {name: usage.cpu_seconds(house.stack.pid(name)) for name in _names()}
-    used[CARRIERS] = time.process_time()
-    return used | {OTHERS: usage.machine_seconds() - sum(used.values())}
+    async def _settled(self, message: str, copies: int, within: float) -> None:
+        async with asyncio.timeout(within):
+            while (await self._school.counts(message))["delivered"] < copies:  # noqa: ASYNC110  as a screen would ask
+                await asyncio.sleep(_ASK_EVERY)
 
 
-def _memory(house: House) -> dict[str, int]:
-    pid = house.stack.pid
-    return {
-        name: usage.family_memory(pid(name)) if name == POSTGRES else usage.peak_memory(pid(name)) for name in _names()
-    }
+def group(size: int) -> str:
+    """Code of the group with so many members."""
+    return f"g{size}"

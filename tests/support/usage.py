@@ -1,5 +1,6 @@
 """What running processes have used, from /proc (Linux): processor time and memory of a process with its children."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,8 +49,14 @@ def machine_seconds() -> float:
     return sum(int(field) for field in (user, nice, system, irq, softirq)) / _TICKS
 
 
+def forget_peak(pid: int) -> None:
+    """Let `peak_memory` begin anew; where the system refuses, it goes on from the process's start."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 def peak_memory(pid: int) -> int:
-    """Octets: the most that was resident at once since the process started, children not counted."""
+    """Octets: the most that was resident at once since the process started or `forget_peak`, children not counted."""
     return _kilobytes(Path(f"/proc/{pid}/status"), "VmHWM:") * 1024
 
 

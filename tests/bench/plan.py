@@ -1,0 +1,38 @@
+"""How much is measured, and how often."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SLOWEST = 10.0
+"""Copies a second. Who is slower than this is broken, and isn't waited for."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`sizes`: recipients of our full path; `peer_copies`: how many each peer sends, so that it takes a few seconds;
+    `ordinary`: copies in the queue when the urgent message is sent; `shipped`: recipients with the shipped limits."""
+
+    sizes: tuple[int, ...]
+    rounds: int
+    peer_copies: Mapping[str, int]
+    ordinary: int
+    shipped: int = 5000
+
+    @staticmethod
+    def within(copies: int) -> float:
+        """Seconds after which a measurement is given up."""
+        return 60 + copies / SLOWEST
+
+
+FULL = Plan(
+    sizes=(600, 5000, 20_000, 100_000),
+    rounds=3,
+    peer_copies={"smtp-source": 50_000, "postfix": 6000, "aiosmtplib": 15_000, "mailman": 600},
+    ordinary=100_000,
+)
+QUICK = Plan(
+    sizes=(600, 5000),
+    rounds=3,
+    peer_copies={"smtp-source": 20_000, "postfix": 2500, "aiosmtplib": 6000, "mailman": 250},
+    ordinary=5000,
+)
