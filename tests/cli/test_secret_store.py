@@ -2,15 +2,19 @@
 
 import base64
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nacl.public import PrivateKey
 
 from contracts.permissions import SERVICES
-from renrakumo_cli.secret_store import ROTATABLE, SecretsMissing, SecretStore
+from mail.dkim_keys import DkimKey, DkimKeys, write_key
+from renrakumo_cli.secret_store import ROTATABLE, SECRET_VARIABLES, SecretsMissing, SecretStore
 from runtime.keys import KeyRing, parse_public_keys
 
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 HOLDERS = {
     "RENRAKUMO_TOKEN_KEYS": {"dispatcher", "receipts"},
     "RENRAKUMO_ADDRESS_KEYS": {"registry"},
@@ -94,6 +98,21 @@ def test_after_rotating_the_public_keys_fit_the_new_private_ones(store: SecretSt
     for service in ("registry", "dispatcher", "receipts"):
         key_id, private = KeyRing.parse(store.environment(service)["RENRAKUMO_SEAL_PRIVATE_KEYS"]).current
         assert public[service] == (key_id, bytes(PrivateKey(private).public_key))
+
+
+def test_keys_that_sign_mail_are_the_dispatchers_alone_and_none_are_made_unasked(store: SecretStore) -> None:
+    assert list(store.dkim_keys()) == []
+    key = DkimKey("renraku.example", "e1", Ed25519PrivateKey.generate())
+    store.keep_dkim_keys(DkimKeys([key]))
+    holders = [service for service in SERVICES if "RENRAKUMO_DKIM_KEYS" in store.environment(service)]
+    assert holders == ["dispatcher"]
+    assert DkimKeys.parse(store.environment("dispatcher")["RENRAKUMO_DKIM_KEYS"]).signing("renraku.example", NOW) == (
+        key,
+    )
+    assert f"RENRAKUMO_DKIM_KEYS={write_key(key)}\n" in (store.folder / "dispatcher.env").read_text()
+    assert store.init() == []
+    assert len(store.dkim_keys()) == 1
+    assert "RENRAKUMO_DKIM_KEYS" in SECRET_VARIABLES
 
 
 def test_readers_of_tokens_restart_before_the_writer(store: SecretStore) -> None:

@@ -11,7 +11,7 @@ import nats.errors
 from nats.js import JetStreamContext
 
 from contracts.streams import BUCKETS, STREAMS, consumers
-from renrakumo_cli import bus, context
+from renrakumo_cli import bus, context, signing
 from renrakumo_cli.local import paths, probe
 from renrakumo_cli.local.configuration import Configuration
 from renrakumo_cli.local.services import SERVICES, Database
@@ -38,6 +38,7 @@ async def examine() -> list[Finding]:
         _bus,
         _databases,
         _services,
+        _signatures,
     ]
     findings: list[Finding] = []
     for look in looks:
@@ -128,4 +129,21 @@ async def _services(configuration: Configuration) -> list[Finding]:
     return [
         Finding(f"service {spec.name}", status == 200, "ready" if status == 200 else body.strip() or "does not answer")
         for spec, (status, body) in zip(SERVICES, answers, strict=True)
+    ]
+
+
+async def _signatures(configuration: Configuration) -> list[Finding]:
+    try:
+        keys = context.secret_store().dkim_keys()
+    except SecretsMissing:
+        return []
+    if not len(keys):
+        to_the_world = "mx" in configuration.settings.get("RENRAKUMO_ROUTES", "")
+        return [
+            Finding("signatures", not to_the_world, "mail goes out unsigned; `renrakumo dkim generate` makes a key")
+        ]
+    found = await signing.published(list(keys), signing.SystemDns())
+    return [
+        Finding("signatures", True, f"{len(keys)} keys; `renrakumo dkim records` tells what each does"),
+        *(Finding(f"record {one.name}", one.well, one.words) for one in found),
     ]

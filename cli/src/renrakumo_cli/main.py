@@ -2,7 +2,7 @@
 
 import typer
 
-from renrakumo_cli.commands import accounts, bus, carriers, classify, doctor, keys, send_test, up
+from renrakumo_cli.commands import accounts, bus, carriers, classify, dkim, doctor, keys, send_test, up
 
 app = typer.Typer(
     help="Run and look after Renrakumo.",
@@ -13,6 +13,7 @@ app = typer.Typer(
 
 app.add_typer(up.app)
 app.add_typer(keys.app, name="keys")
+app.add_typer(dkim.app, name="dkim")
 app.add_typer(bus.app, name="bus")
 app.add_typer(accounts.operator, name="operator")
 app.add_typer(accounts.unit, name="unit")

@@ -2,7 +2,8 @@
 
 `<folder>/stack.json` is the original (mode 0600). From it are written, each time, `<service>.env` for every service,
 and `nats.env`, `postgres.env` with the passwords that the two servers must know. Rotating puts a new key in front
-of a ring and keeps the older ones, so that what was made with them is still understood.
+of a ring and keeps the older ones, so that what was made with them is still understood. Keys that sign mail (DKIM)
+are not made by `init`: their other half has to be in the DNS first.
 """
 
 import base64
@@ -17,6 +18,7 @@ from typing import Any
 from nacl.public import PrivateKey
 
 from contracts.permissions import SERVICES
+from mail.dkim_keys import DkimKeys, write_key
 from renrakumo_cli.bus.accounts import USERS, password_variable
 
 SEALING_SERVICES = ("registry", "dispatcher", "receipts")
@@ -54,6 +56,9 @@ _SINGLE_KEYS: Mapping[str, _Purpose] = {
     "post_secret": _Purpose("RENRAKUMO_POST_SECRET_KEY", ("ingress-smtp", "admin-api")),
 }
 
+DKIM_VARIABLE = "RENRAKUMO_DKIM_KEYS"
+DKIM_HOLDER = "dispatcher"
+
 ROTATABLE: tuple[str, ...] = (*_RINGS, "seal")
 
 SECRET_VARIABLES: frozenset[str] = frozenset(
@@ -61,6 +66,7 @@ SECRET_VARIABLES: frozenset[str] = frozenset(
         *(purpose.variable for purpose in (*_RINGS.values(), *_SINGLE_KEYS.values())),
         *(password_variable(user) for user in USERS),
         *DATABASE_ROLES.values(),
+        DKIM_VARIABLE,
         "RENRAKUMO_SEAL_PRIVATE_KEYS",
         "RENRAKUMO_SEAL_PUBLIC_KEYS",
         "RENRAKUMO_NATS_USER",
@@ -122,6 +128,15 @@ class SecretStore:
             return [*SEALING_SERVICES, *(service for service in SERVICES if service not in SEALING_SERVICES)]
         return list(reversed(_RINGS[purpose].holders))
 
+    def dkim_keys(self) -> DkimKeys:
+        """The keys that sign mail; none until they are made, for only the operator knows when the DNS is ready.
+        Raises SecretsMissing before `init`."""
+        return DkimKeys.parse(",".join(self._read().get("dkim", [])))
+
+    def keep_dkim_keys(self, keys: DkimKeys) -> None:
+        """Write these in place of those that were there. Raises SecretsMissing before `init`."""
+        self._write({**self._read(), "dkim": [write_key(key) for key in keys]})
+
     def environment(self, service: str) -> dict[str, str]:
         """The secret variables of one service, only its own. Raises SecretsMissing before `init`."""
         return _environment(self._read(), service)
@@ -169,6 +184,8 @@ def _environment(held: Mapping[str, Any], service: str) -> dict[str, str]:
     for name, purpose in _SINGLE_KEYS.items():
         if service in purpose.holders:
             variables[purpose.variable] = held["keys"][name]
+    if service == DKIM_HOLDER and held.get("dkim"):
+        variables[DKIM_VARIABLE] = ",".join(held["dkim"])
     return variables
 
 
