@@ -303,7 +303,7 @@ async def test_servers_and_domains_of_others_are_counted_never_named(house: Hous
         await until(lambda: "a" in told_by(house))
     state = PostmanReport.model_validate_json(await report_of(control, bus)).carriers[1]
     assert (state.throttles, state.slowed, state.pausing, state.accepted_last_minute) == (1, 1, 1, 1)
-    assert (state.connections_limit, state.last_sign) == (4, "reset")
+    assert (state.connections_limit, state.connections_per_server, state.last_sign) == (24, 4, "reset")
     assert b"yamada" not in await report_of(control, bus)
 
 

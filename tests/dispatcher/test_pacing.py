@@ -4,7 +4,7 @@ import gc
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from contracts.pace import PaceOrder
 from dispatcher.carriers import CarrierPolicy
 from dispatcher.paces import Paces
-from dispatcher.pacing import FORGIVEN_AFTER, LONGEST_PAUSE, Pace, Sign, hour_wait
+from dispatcher.pacing import FORGIVEN_AFTER, LONGEST_PAUSE, Pace, Sign, hour_wait, steady_chance
 from dispatcher.routes import Hop, Host
 from dispatcher.throttle import burst
 
@@ -305,7 +305,7 @@ def test_what_is_set_by_hand_holds_at_once_even_beyond_the_policy() -> None:
     pace = new(clock, rate=5.0)
     pace.slow_down(Sign.BUSY)
     pace.obey(PaceOrder(connections=12, rate=50.0))
-    assert (pace.connections, pace.rate) == (12, 50.0)
+    assert (pace.connections, pace.connections_per_hop, pace.rate) == (12, 12, 50.0)
     pace.obey(PaceOrder(connections=2, rate=50.0))
     assert (pace.connections, pace.rate) == (2, 50.0)
     pace.obey(None)
@@ -382,9 +382,11 @@ def test_limits_of_the_others_as_a_whole_are_shared_too() -> None:
     other = apart()
     paces = Paces([other], Clock())
     held = paces.of(other, hop("mx.a"))
-    assert (held.connections, held.connections_in_all) == (4, 24)
+    assert (held.connections, held.connections_per_hop, held.connections_in_all) == (4, 4, 24)
     paces.share(2, 1)
     assert (held.connections, held.connections_in_all) == (2, 12)
+    view = paces.view("other")
+    assert (view.per_server, view.pace.connections) == (2, 12)
 
 
 def test_orders_and_shares_reach_who_is_there_and_who_comes_later() -> None:
@@ -441,7 +443,22 @@ def test_ordinary_mail_of_the_full_hour_is_spread_over_the_first_minutes() -> No
     for now in hours("08:00:00", "23:00:00"):
         assert [hour_wait(now, 120, chance) for chance in (0, 0.5, 1)] == [0, 60, 120]
     for now in hours("08:01:30"):
-        assert [hour_wait(now, 120, chance) for chance in (0, 0.5, 1)] == [0, 15, 30]
+        assert [hour_wait(now, 120, chance) for chance in (0, 0.5, 1)] == [0, 0, 30]
+
+
+def test_what_has_waited_for_its_place_in_the_hour_goes() -> None:
+    (now,) = hours("08:00:07")
+    chance = steady_chance("7531-1-4")
+    wait = hour_wait(now, 120, chance)
+    assert wait > 0
+    assert hour_wait(now + timedelta(seconds=wait), 120, steady_chance("7531-1-4")) == pytest.approx(0, abs=1e-5)
+
+
+def test_the_batches_of_a_message_get_places_all_over_the_spread() -> None:
+    (now,) = hours("08:00:00")
+    waits = [hour_wait(now, 120, steady_chance(f"7531-1-{number}")) for number in range(1000)]
+    quarters = [sum(start <= wait < start + 30 for wait in waits) for start in (0, 30, 60, 90)]
+    assert all(200 <= quarter <= 300 for quarter in quarters)
 
 
 def test_at_other_times_or_switched_off_nothing_waits() -> None:

@@ -114,7 +114,7 @@ def _row(carrier: CarrierPace) -> tuple[str, ...]:
     return (
         carrier.carrier,
         _state(carrier),
-        f"{carrier.connections_open} of {carrier.connections_allowed}",
+        _sessions(carrier),
         "-" if carrier.rate is None else f"{carrier.rate:.3g}",
         waiting or "-",
         minute,
@@ -131,6 +131,11 @@ def _state(carrier: CarrierPace) -> str:
     if slowed:
         return f"slowed ({slowed} of {known})" if known > 1 else "slowed"
     return "at full pace"
+
+
+def _sessions(carrier: CarrierPace) -> str:
+    each = sum(state.connections_per_server or 0 for state in carrier.states)
+    return f"{carrier.connections_open} of {carrier.connections_allowed}{f', {each} a server' if each else ''}"
 
 
 def _until(moment: datetime | None) -> str:

@@ -52,15 +52,17 @@ class PaceState(Contract):
     """How one dispatcher treats a carrier right now.
 
     `connections_limit` and `rate_limit` are its share of what policy or order allow, `connections_allowed` and `rate`
-    what it makes of them (rate None: no limit); `connections_open` what it has open. `waiting`: copies in its hands that
-    have not been offered yet. For the carrier `other` every mail server has a pace of its own: the limits are those of
-    one server, `throttles` counts servers spoken to of late, `slowed` and `pausing` those that are held back.
+    what it makes of them (rate None: no limit); `connections_open` what it has open. `waiting`: copies in its hands
+    that have not been offered yet. Where every mail server has a pace of its own (carrier `other`), rates and
+    `connections_per_server` are those of one that is not held back, `throttles` counts servers spoken to of late,
+    `slowed` and `pausing` those of them that are held back.
     """
 
     carrier: Carrier
     connections_limit: int
     connections_allowed: int
     connections_open: int = 0
+    connections_per_server: int | None = None
     rate_limit: float | None = None
     rate: float | None = None
     paused_until: AwareDatetime | None = None

@@ -205,6 +205,7 @@ class Control:
             connections_limit=pace.connections_limit,
             connections_allowed=pace.connections,
             connections_open=open_,
+            connections_per_server=view.per_server,
             rate_limit=pace.rate_limit,
             rate=pace.rate,
             paused_until=_moment(now, pace.pause) if 0 < pace.pause < inf else None,

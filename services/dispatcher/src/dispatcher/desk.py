@@ -53,7 +53,7 @@ class Line:
     @property
     def connections(self) -> int:
         """How many sessions with this hop may be open now."""
-        return min(self.policy.connections_per_hop, self.pace.connections)
+        return self.pace.connections_per_hop
 
 
 class Desk:

@@ -25,7 +25,7 @@ from dispatcher.errands import Bundle, Errand
 from dispatcher.halted import Halted
 from dispatcher.job import Job, Letter, Moment
 from dispatcher.mx import DnsTrouble, NoMail
-from dispatcher.pacing import hour_wait
+from dispatcher.pacing import hour_wait, steady_chance
 from dispatcher.progress import Progress
 from dispatcher.router import Way, without_way
 from dispatcher.store import Store
@@ -109,7 +109,7 @@ class Postman:
         timing = self._timing
         if batch.lane == "ordinary":
             spread = self._carriers.named(batch.carrier).full_hour_spread
-            wait = hour_wait(timing.now(), spread, timing.chance())
+            wait = hour_wait(timing.now(), spread, steady_chance(batch.batch))
             if wait > 0:
                 raise Postponed("off_the_full_hour", wait)
         started = monotonic()

@@ -10,12 +10,12 @@ BATCH_SECONDS = Histogram(
     ["lane", "carrier"],
     buckets=(0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
-PACE_CONNECTIONS = Gauge(
-    "renrakumo_pace_connections", "Sessions that may be in use now (other: with one server)", ["carrier"]
-)
+PACE_CONNECTIONS = Gauge("renrakumo_pace_connections", "Sessions that may be in use now", ["carrier"])
 PACE_RATE = Gauge("renrakumo_pace_rate", "Copies a second that are let through now, +Inf without a limit", ["carrier"])
-PACE_PAUSED = Gauge("renrakumo_pace_paused", "1 while nothing is offered to the carrier (other: by hand)", ["carrier"])
-PACE_SLOWED = Gauge("renrakumo_pace_slowed", "Throttles that signs of trouble hold back (other: servers)", ["carrier"])
+PACE_PAUSED = Gauge(
+    "renrakumo_pace_paused", "1 while nothing is offered (where servers stand apart: by hand)", ["carrier"]
+)
+PACE_SLOWED = Gauge("renrakumo_pace_slowed", "Carrier or servers of it that signs of trouble hold back", ["carrier"])
 SLOW_DOWNS = Counter("renrakumo_pace_slow_downs", "Signs that a carrier has enough", ["carrier", "sign"])
 WAITING = Gauge("renrakumo_waiting_copies", "Copies in hand that have not been offered yet", ["carrier", "lane"])
 DNS_ANSWERS = Counter("renrakumo_dns_answers", "Answers from DNS by kind: found, none, trouble", ["record", "kind"])

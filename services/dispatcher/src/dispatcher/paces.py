@@ -24,10 +24,12 @@ _LOOKED_AT = 50
 
 @dataclass(frozen=True, slots=True)
 class CarrierView:
-    """A carrier as it is right now. For servers that stand apart `pace` is that of a server without trouble, with the
-    counts of all; `throttles` how many there are, `slowed` and `pausing` how many of them are held back."""
+    """A carrier as it is right now. Where servers stand apart, `pace` holds the sessions of all together, the rate of
+    one without trouble, and the counts of all; `per_server` is how many sessions one of them may have (None: servers
+    don't stand apart), `throttles` how many there are, `slowed` and `pausing` how many of them are held back."""
 
     pace: PaceView
+    per_server: int | None
     throttles: int
     slowed: int
     pausing: int
@@ -106,12 +108,12 @@ class Paces:
         """A carrier for those who look. Raises KeyError for an unknown one."""
         own = self._carriers[carrier].view()
         if not self._apart[carrier]:
-            return CarrierView(own, 1, int(own.slowed), int(own.pause > 0))
+            return CarrierView(own, None, 1, int(own.slowed), int(own.pause > 0))
         views = [pace.view() for (name, _), pace in self._alive.items() if name == carrier]
         last = max((view for view in views if view.last_sign), key=lambda view: -view.last_sign_ago, default=own)
         pace = PaceView(
-            connections_limit=own.connections_limit,
-            connections=own.connections,
+            connections_limit=self._carriers[carrier].connections_in_all,
+            connections=self._carriers[carrier].connections_in_all,
             rate_limit=own.rate_limit,
             rate=own.rate,
             pause=own.pause,
@@ -124,7 +126,7 @@ class Paces:
             last_sign_ago=last.last_sign_ago,
         )
         slowed, pausing = sum(view.slowed for view in views), sum(view.pause > 0 for view in views)
-        return CarrierView(pace, len(views), slowed, pausing)
+        return CarrierView(pace, own.connections, len(views), slowed, pausing)
 
     def _new(self, policy: CarrierPolicy) -> Pace:
         name = policy.name

@@ -9,13 +9,13 @@ lasts is the same trouble. After an hour without a sign all is as in the beginni
 Also here: `hour_wait`, which keeps ordinary mail off the full hour, when everybody sends.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from math import inf
 from time import monotonic
+from zlib import crc32
 
 from contracts.pace import PaceOrder
 from dispatcher.carriers import CarrierPolicy
@@ -104,6 +104,12 @@ class Pace:
         if not self._policy.each_hop_apart:
             return self.connections
         return _part(self._policy.connections, self._of, self._place)
+
+    @property
+    def connections_per_hop(self) -> int:
+        """The same with one of the carrier's servers: the policy's bound holds unless another is set by hand."""
+        by_hand = self._order is not None and self._order.connections is not None
+        return self.connections if by_hand else min(self.connections, self._policy.connections_per_hop)
 
     @property
     def rate(self) -> float | None:
@@ -294,45 +300,13 @@ def _part(whole: int, of: int, place: int) -> int:
 
 
 def hour_wait(now: datetime, spread: float, chance: float) -> float:
-    """Seconds to hold back ordinary mail that would go just on the full hour, when carriers are jammed: so that what
-    comes in the first `spread` seconds of an hour goes out evenly over what is left of them. `chance` is from 0 to 1; 0
-    `spread` switches it off."""
+    """Seconds to hold back ordinary mail that would go just on the full hour, when carriers are jammed, so that it goes
+    out evenly over the first `spread` seconds; 0 switches it off. `chance`, from 0 to 1, is its place in them: the same
+    each time it is asked for the same mail (`steady_chance`), so that what has waited goes."""
     after = now.minute * 60 + now.second + now.microsecond / 1e6
-    return chance * (spread - after) if after < spread else 0.0
+    return max(0.0, chance * spread - after) if after < spread else 0.0
 
 
-def opening(hop: str) -> str:
-    """Key of the pause in which no new session with this hop is opened."""
-    return f"{hop} opening"
-
-
-class Pauses:
-    """Until when which hop is left alone. Times are of the monotonic clock, in seconds."""
-
-    def __init__(self, now: Callable[[], float] = monotonic) -> None:
-        self._now = now
-        self._until: dict[str, float] = {}
-
-    def pause(self, hop: str, seconds: float) -> None:
-        """Leave `hop` alone for that long from now; a pause that lasts longer already stays."""
-        self._until[hop] = max(self._until.get(hop, 0.0), self._now() + seconds)
-
-    def remaining(self, hop: str) -> float:
-        """Seconds until the hop may be spoken to; 0 when it may now."""
-        until = self._until.get(hop)
-        if until is None:
-            return 0.0
-        left = until - self._now()
-        if left <= 0:
-            del self._until[hop]
-            return 0.0
-        return left
-
-    async def wait(self, hop: str, stopping: asyncio.Event) -> None:
-        """Wait until the hop may be spoken to, or until we are to stop."""
-        while (left := self.remaining(hop)) > 0 and not stopping.is_set():
-            try:
-                async with asyncio.timeout(left):
-                    await stopping.wait()
-            except TimeoutError:
-                pass
+def steady_chance(name: str) -> float:
+    """A number from 0 to 1 that is always the same for this name, and evenly spread over many names."""
+    return crc32(name.encode()) / 2**32

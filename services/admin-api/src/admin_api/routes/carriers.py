@@ -48,7 +48,8 @@ class OrderView(View):
 class DispatcherView(View):
     """A carrier at one dispatcher. `sharing`: so many dispatchers share what the carrier allows to `sending_address`;
     the limits are this one's part. `rate` null: no limit. For `other`, where every mail server has a pace of its own:
-    limits are those of one server, `servers` were spoken to of late, `slowed` and `pausing` of them are held back."""
+    `connections_per_server` and the rates are those of one that is not held back, `servers` were spoken to of late,
+    `slowed` and `pausing` of them are held back."""
 
     instance: str
     sending_address: str
@@ -56,6 +57,7 @@ class DispatcherView(View):
     connections_limit: int
     connections_allowed: int
     connections_open: int
+    connections_per_server: int | None
     rate_limit: float | None
     rate: float | None
     paused_until: Moment | None
@@ -176,6 +178,7 @@ def _share(share: Share) -> DispatcherView:
         connections_limit=state.connections_limit,
         connections_allowed=state.connections_allowed,
         connections_open=state.connections_open,
+        connections_per_server=state.connections_per_server,
         rate_limit=state.rate_limit,
         rate=state.rate,
         paused_until=state.paused_until,
