@@ -42,6 +42,23 @@ def test_what_is_optional_may_be_left_out_or_empty(environment: pytest.MonkeyPat
     assert (settings.public_url, settings.retry_plan) == ("https://info.example", (2.0, 5.0, 10.0))
 
 
+def test_how_servers_are_found_has_careful_defaults_and_can_be_set(environment: pytest.MonkeyPatch) -> None:
+    for name in ("DNS_SERVERS", "MTA_STS", "MX_PRIVATE", "MX_PORT"):
+        environment.setenv(f"RENRAKUMO_{name}", "")
+    settings = load(Settings)
+    assert (settings.dns_servers, settings.mta_sts, settings.mx_private, settings.mx_port) == ((), True, "refuse", 25)
+    environment.setenv("RENRAKUMO_DNS_SERVERS", "192.0.2.53, 192.0.2.54:5353,[2001:db8::53]:53,[2001:DB8::54]")
+    environment.setenv("RENRAKUMO_MTA_STS", "off")
+    settings = load(Settings)
+    assert settings.dns_servers == (
+        ("192.0.2.53", 53),
+        ("192.0.2.54", 5353),
+        ("2001:db8::53", 53),
+        ("2001:db8::54", 53),
+    )
+    assert not settings.mta_sts
+
+
 def test_keys_for_signatures_are_read_and_not_shown(environment: pytest.MonkeyPatch) -> None:
     assert len(load(Settings).dkim_keys) == 0
     environment.setenv("RENRAKUMO_DKIM_KEYS", f"renraku.example:e1:ed25519:{ED25519}:20261201T000000Z")
@@ -57,6 +74,12 @@ def test_keys_for_signatures_are_read_and_not_shown(environment: pytest.MonkeyPa
         ("DKIM_KEYS", f"other.example:geheim:ed25519:{ED25519}"),
         ("ROUTES", None),
         ("ROUTES", "*=smtp://user:geheim@host:587?starttls=perhaps"),
+        ("DNS_SERVERS", "geheim.example:53"),
+        ("DNS_SERVERS", "192.0.2.53:99999"),
+        ("DNS_SERVERS", "192.0.2.553"),
+        ("MTA_STS", "geheim"),
+        ("MX_PRIVATE", "geheim"),
+        ("MX_PORT", "0"),
         ("RETRY_PLAN", "soon"),
         ("RETRY_PLAN", "-1"),
         ("PUBLIC_URL", "ftp://geheim"),

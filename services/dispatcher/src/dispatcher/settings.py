@@ -99,6 +99,11 @@ class Settings(ServiceSettings):
             raise ValueError("must be an http or https URL")
         return value or None
 
+    @field_validator("mta_sts", "mx_private", "mx_port", mode="before")
+    @classmethod
+    def _empty_is_default(cls, value: Any, info: ValidationInfo) -> Any:
+        return cls.model_fields[str(info.field_name)].default if value == "" else value
+
     @field_validator("helo_name", "sending_address", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
