@@ -72,6 +72,8 @@ async def test_mail_finds_its_server_and_what_cannot_is_told_why(
         "literal": ("deferred", "no usable mail server named"),
         "broken": ("deferred", "dns gives no answer"),
     }
+    # A server of somebody's own domain would tell whose mailbox it is.
+    assert (outcomes["tanaka"].host, outcomes["alone"].host) == ("mx.host.example", None)
     assert {outcome.reason for outcome in outcomes.values()} - {""} <= reasons.REASONS
     assert all(outcome.stage == "plan" for outcome in outcomes.values() if outcome.outcome != "delivered")
     written = house.logged()

@@ -15,7 +15,7 @@ from dispatcher.halted import Halted
 from dispatcher.progress import Progress
 from dispatcher.replies import Reply, SmtpError
 from dispatcher.verdicts import Verdict
-from dispatcher.words import server_words
+from dispatcher.words import server_name, server_words
 
 EXPIRED = Verdict("expired", "too late to be of use")
 
@@ -86,7 +86,7 @@ class Job:
             stage="plan" if told is None else told.stage,
             code=None if reply is None else reply.code,
             enhanced=None if reply is None else reply.enhanced,
-            host=None if told is None else told.host,
+            host=None if told is None else server_name(told.host, letter.address),
             reason=reason,
             sure=verdict.sure,
             reply="" if reply is None else server_words(reply, letter.address),
