@@ -59,7 +59,7 @@ format: $(STAMP) ## put the code into its form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure the whole path, from approval to the last copy (QUICK=1: the small one only)
+bench: $(STAMP) ## measure beside Postfix, Mailman and others, into var/bench (QUICK=1: under five minutes)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 soak: $(STAMP) ## kill processes all through a large broadcast (QUICK=1: a small one)

@@ -130,7 +130,7 @@ async def _peer(peer: Peer, copies: int, target: Sink, outcome: Outcome, say: Ca
 async def _lanes(plan: Plan, outcome: Outcome, say: Callable[[str], None]) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="renrakumo-lanes-") as folder:
-            outcome.lanes = await lanes.measure(Path(folder), plan.ordinary, Plan.within(lanes.URGENT), say)
+            outcome.lanes = await lanes.measure(Path(folder), plan.ordinary, Plan.within(lanes.URGENT), _quietly(say))
     except _FAILURES as error:
         _fail(LANES, error, outcome, say)
 

@@ -105,10 +105,13 @@ class Expectation:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Sink]:
-    """The sink, on a free port; its output goes to a file in `folder`. Raises LocalError when it does not start."""
+async def running(folder: Path, *, compiled: bool = True) -> AsyncIterator[Sink]:
+    """The sink, on a free port; its output goes to a file in `folder`. `compiled`: smtp-sink where it is found.
+
+    Raises LocalError when it does not start.
+    """
     port = ports.free_port()
-    found = program(PROGRAM)
+    found = program(PROGRAM) if compiled else None
     if found:
         user = ["-u", "nobody"] if os.geteuid() == 0 else []  # as root it insists
         command = [found, "-c", "-m", _SESSIONS, *user, f"{HOST}:{port}", _SESSIONS]

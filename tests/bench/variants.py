@@ -21,7 +21,8 @@ SESSIONS = SESSIONS_A_CARRIER * len(DOMAINS)
 """Open to the sink at once, all carriers together."""
 
 _RSA_BITS = 2048
-_UNLIMITED = 1000
+_MOST_A_SESSION = 1000
+"""Copies; the file takes no larger figure."""
 # Sessions are closed when idle for a second: each broadcast has to open its own, as after a quiet hour.
 _LIMITS = """carriers:
 {carriers}"""
@@ -64,7 +65,7 @@ SHIPPED = Variant(SHIPPED_LIMITS, "off", free=False)
 def limits(sessions: Mapping[str, int] | None = None) -> str:
     """The carriers file that lets go: these carriers (default: the crowd's), so many sessions to each."""
     chosen = sessions or dict.fromkeys(DOMAINS, SESSIONS_A_CARRIER)
-    blocks = (_CARRIER.format(name=name, sessions=number, many=_UNLIMITED) for name, number in chosen.items())
+    blocks = (_CARRIER.format(name=name, sessions=number, many=_MOST_A_SESSION) for name, number in chosen.items())
     return _LIMITS.format(carriers="".join(blocks))
 
 
