@@ -2,18 +2,12 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
 from aiosmtpd.smtp import Envelope as Received
 from aiosmtpd.smtp import Session as Peer
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +15,7 @@ from dispatcher.client import Connector, Envelope, Timeouts
 from dispatcher.replies import ConnectionLost, HopUnavailable
 from dispatcher.routes import Hop, Host, Login
 from dispatcher.wire import dot_stuffed
+from tests.dispatcher.smtp_sockets import listening, server_context, write_certificate
 
 COPY = Envelope("b-x@sakura.example", "taro@parents.example", b"Subject: x\r\n\r\n.hidden dot\r\n")
 QUICK = Timeouts(connect=3, command=3, text=3)
@@ -40,36 +35,7 @@ class Keeper:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate with its key, for `localhost`."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    built = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    path.write_bytes(
-        built.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return path
-
-
-@asynccontextmanager
-async def listening(factory: Callable[[], asyncio.BaseProtocol]) -> AsyncIterator[int]:
-    server = await asyncio.get_running_loop().create_server(factory, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-
-
-def server_context(certificate: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    return context
+    return write_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def hop(port: int, **fields: object) -> Hop:
@@ -113,6 +79,7 @@ async def test_a_relay_gets_login_and_mail_only_over_a_connection_it_has_proved(
         with pytest.raises(HopUnavailable) as untrusted:
             await send_one(Connector("mail.example", timeouts=QUICK), to)
         assert untrusted.value.stage == "starttls"
+        assert str(untrusted.value) == "certificate not trusted"
         wrong = hop(port, tls="required", login=Login("school", "guess"))
         with pytest.raises(HopUnavailable, match="login"):
             await send_one(Connector("mail.example", timeouts=QUICK, required_tls=trusting), wrong)
@@ -156,21 +123,75 @@ PIPELINING: dict[bytes, bytes | None] = {**USUAL, b"EHLO": b"250-there\r\n250-PI
 BOTH_WAYS = pytest.mark.parametrize("usual", [USUAL, PIPELINING], ids=["in steps", "pipelining"])
 
 
-async def test_a_server_whose_encryption_is_broken_gets_the_mail_in_plain() -> None:
+STARTTLS = b"250-there\r\n250 STARTTLS\r\n"
+
+
+@pytest.mark.parametrize(
+    "said, why",
+    [
+        (None, "starttls failed"),
+        (b"454 4.7.0 not now\r\n", "starttls refused"),
+        (b"220 go\r\nrubbish", "starttls failed"),
+    ],
+)
+async def test_a_server_whose_encryption_is_broken_gets_the_mail_in_plain_unless_it_must_be_secret(
+    said: bytes | None, why: str
+) -> None:
     made: list[Script] = []
 
     def broken() -> Script:
-        answers: dict[bytes, bytes | None] = {**USUAL, b"EHLO": b"250-there\r\n250 STARTTLS\r\n", b"STARTTLS": None}
-        made.append(Script(answers))
+        made.append(Script({**USUAL, b"EHLO": STARTTLS, b"STARTTLS": said, b"\x16": None}))
         return made[-1]
 
     async with listening(broken) as port:
-        assert await send_one(Connector("mail.example", timeouts=QUICK), hop(port)) == 250
+        connector = Connector("mail.example", timeouts=Timeouts(connect=1))
+        session = await connector.open(hop(port))
+        assert session.in_clear == why
+        assert (await session.send(COPY)).accepted
+        await session.close()
         with pytest.raises(HopUnavailable) as refused:
-            await send_one(Connector("mail.example", timeouts=QUICK), hop(port, tls="required"))
+            await connector.open(hop(port, tls="required"))
     assert refused.value.stage == "starttls"
+    assert str(refused.value) == why
     assert b"DATA" in made[1].lines
     assert b"DATA" not in made[2].lines
+
+
+async def test_a_server_that_does_not_encrypt_gets_nothing_that_must_be_secret() -> None:
+    async with listening(lambda: Script(USUAL)) as port:
+        connector = Connector("mail.example", timeouts=QUICK)
+        with pytest.raises(HopUnavailable, match="no starttls offered") as refused:
+            await connector.open(hop(port, tls="required"))
+        assert refused.value.stage == "starttls"
+        session = await connector.open(hop(port))
+        assert session.in_clear == ""  # nothing was tried
+        session.drop()
+
+
+async def test_encryption_is_not_tried_where_it_is_switched_off() -> None:
+    script = Script({**USUAL, b"EHLO": STARTTLS})
+    async with listening(lambda: script) as port:
+        assert await send_one(Connector("mail.example", timeouts=QUICK), hop(port, tls="none")) == 250
+    assert b"STARTTLS" not in script.lines
+
+
+async def test_the_addresses_of_a_server_are_tried_in_turn_and_its_name_is_what_it_must_prove(
+    certificate: Path,
+) -> None:
+    keeper = Keeper()
+    context = server_context(certificate)
+    connector = Connector("mail.example", timeouts=QUICK, required_tls=ssl.create_default_context(cafile=certificate))
+    async with listening(lambda: SMTP(keeper, tls_context=context)) as port:
+        # Nobody listens on the first.
+        addresses = ("127.0.0.9", "127.0.0.1")
+        assert await send_one(connector, Hop("hop", (Host("localhost", port, addresses),), "required")) == 250
+        with pytest.raises(HopUnavailable, match="certificate not trusted") as refused:
+            await connector.open(Hop("hop", (Host("mx.other.example", port, addresses),), "required"))
+        assert refused.value.host == "mx.other.example"
+        session = await connector.open(Hop("hop", (Host("mx.other.example", port, addresses),)))
+        assert (session.host, session.in_clear) == ("mx.other.example", "")
+        await session.close()
+    assert keeper.mails == [(COPY.text, True, False)]
 
 
 @BOTH_WAYS
