@@ -61,3 +61,9 @@ async def test_a_message_survives_a_kill_of_the_server(fresh_nats: NatsServer) -
     client, js = await as_operator(fresh_nats)
     assert (await js.get_msg("INBOUND", kept.seq)).data == b"a mail"
     await client.close()
+
+
+async def test_the_number_of_copies_stays_unless_another_is_asked_for(fresh_nats: NatsServer) -> None:
+    assert set((await apply(fresh_nats)).values()) == {"unchanged"}
+    changes = await bus.apply(fresh_nats.url, OPERATOR, fresh_nats.passwords[OPERATOR], replicas=1)
+    assert {change.outcome for change in changes} == {"unchanged"}

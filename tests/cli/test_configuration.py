@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from renrakumo_cli.local import ports
+from renrakumo_cli.local import nats, ports
 from renrakumo_cli.local.configuration import Configuration
 from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.local.services import SERVICES, default_ports
+from renrakumo_cli.secret_store import SecretStore
 
 INGRESS = next(spec for spec in SERVICES if spec.name == "ingress-smtp")
 RESPONDER = next(spec for spec in SERVICES if spec.name == "responder")
@@ -108,3 +109,34 @@ def test_several_dispatchers_are_asked_for_by_their_number_alone(tmp_path: Path)
 def test_a_number_of_dispatchers_that_cannot_be_is_refused(tmp_path: Path, number: str) -> None:
     with pytest.raises(LocalError, match="RENRAKUMO_DISPATCHERS"):
         configured(tmp_path, RENRAKUMO_DISPATCHERS=number)
+
+
+def test_a_cluster_of_the_bus_has_ports_for_each_server_and_services_know_them_all(tmp_path: Path) -> None:
+    told = configured(tmp_path, RENRAKUMO_NATS_SERVERS="3", RENRAKUMO_NATS_2_PORT="23456")
+    assert told.nats_url == "nats://127.0.0.1:14222,nats://127.0.0.1:23456,nats://127.0.0.1:14224"
+    assert told.service_variables(INGRESS)["RENRAKUMO_NATS_URL"] == told.nats_url
+    assert {"RENRAKUMO_NATS_CLUSTER_PORT", "RENRAKUMO_NATS_2_CLUSTER_PORT"} <= set(told.wanted_ports())
+    outside = configured(tmp_path, RENRAKUMO_NATS_SERVERS="3", RENRAKUMO_NATS_URL="nats://bus.example:4222")
+    assert not [name for name in outside.wanted_ports() if "NATS" in name]
+
+
+def test_a_cluster_of_two_is_refused_since_it_could_not_spare_one(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="RENRAKUMO_NATS_SERVERS must be 1, or 3 for a cluster"):
+        configured(tmp_path, RENRAKUMO_NATS_SERVERS="2")
+
+
+def test_a_store_kept_by_another_number_of_servers_is_left_alone(tmp_path: Path) -> None:
+    secrets = SecretStore(tmp_path / "secrets")
+    secrets.init()
+    (tmp_path / "nats" / "store").mkdir(parents=True)
+    assert list(nats.of_stack(configured(tmp_path), secrets)) == ["nats"]
+    with pytest.raises(LocalError, match="kept by 1 NATS server"):
+        nats.of_stack(configured(tmp_path, RENRAKUMO_NATS_SERVERS="3"), secrets)
+    (tmp_path / "nats-2").mkdir()
+    assert list(nats.of_stack(configured(tmp_path, RENRAKUMO_NATS_SERVERS="3"), secrets)) == [
+        "nats",
+        "nats-2",
+        "nats-3",
+    ]
+    with pytest.raises(LocalError, match="kept by 3 NATS server"):
+        nats.of_stack(configured(tmp_path), secrets)

@@ -64,11 +64,12 @@ class House:
         ports: Mapping[str, int] | None = None,
         routes: Mapping[str, str] | None = None,
         dispatchers: int = 1,
+        nats_servers: int = 1,
         say: Callable[[str], None] = lambda line: None,
     ) -> Self:
         """Start everything and wait until it is ready. `carriers`: behaviour by name, default accepts; `extra`: more
         variables for one service; `ports`: chosen beforehand, by variable; `routes`: more domains with their host:port;
-        `dispatchers`: how many share the work.
+        `dispatchers`: how many share the work; `nats_servers`: 3 for a cluster.
         Mail to any other domain finds nobody."""
         exits = AsyncExitStack()
         try:
@@ -81,7 +82,7 @@ class House:
             } | {"*": NOBODY, **(routes or {})}
             told = ",".join(f"{domain}={host}" for domain, host in hosts.items())
             chosen = {**SETTINGS, "RENRAKUMO_ROUTES": told, **(settings or {})}
-            configuration = Configuration.for_trial(state, chosen, dispatchers=dispatchers)
+            configuration = Configuration.for_trial(state, chosen, dispatchers=dispatchers, nats_servers=nats_servers)
             configuration = dataclasses.replace(configuration, ports={**configuration.ports, **(ports or {})})
             stack = LocalStack(configuration, extra=extra, say=say)
             await stack.start()

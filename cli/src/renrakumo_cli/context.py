@@ -49,6 +49,7 @@ def _read(state: Path, file: Path, variables: Mapping[str, str]) -> Configuratio
         settings=where["settings"],
         external_nats=variables.get(NATS_URL) or None,
         external_databases=external,
+        nats_servers=where.get("nats_servers", 1),
     )
 
 

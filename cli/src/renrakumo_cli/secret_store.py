@@ -33,6 +33,9 @@ DATABASE_ROLES: Mapping[str, str] = {
 }
 """Role of a service -> variable in which deploy/postgres/roles.sql finds its password."""
 
+NATS_CLUSTER_VARIABLE = "RENRAKUMO_NATS_CLUSTER_PASSWORD"
+"""Of the password by which the NATS servers of a cluster know each other."""
+
 _KEY_BYTES = 32
 _PRIVATE = 0o600
 
@@ -71,6 +74,8 @@ SECRET_VARIABLES: frozenset[str] = frozenset(
         "RENRAKUMO_SEAL_PUBLIC_KEYS",
         "RENRAKUMO_NATS_USER",
         "RENRAKUMO_NATS_PASSWORD",
+        NATS_CLUSTER_VARIABLE,
+        "RENRAKUMO_NATS_ROUTES",  # holds it
     }
 )
 """Variables that only the store hands out, to whom they belong."""
@@ -104,6 +109,7 @@ class SecretStore:
 
         for user in USERS:
             fill("nats", user, _password())
+        fill("cluster", "nats", _password())
         for role in ("postgres", *DATABASE_ROLES):
             fill("postgres", role, _password())
         for ring in (*_RINGS, *(f"seal-{service}" for service in SEALING_SERVICES)):
@@ -145,6 +151,10 @@ class SecretStore:
         """Password of each user of the bus, the operator's included."""
         return dict(self._read()["nats"])
 
+    def nats_cluster_password(self) -> str:
+        """Password by which the servers of a cluster know each other."""
+        return str(self._read()["cluster"]["nats"])
+
     def database_passwords(self) -> dict[str, str]:
         """Password of each role, and of the superuser `postgres` of the embedded server."""
         return dict(self._read()["postgres"])
@@ -160,12 +170,19 @@ class SecretStore:
         _write_private(self._original, json.dumps(held, indent=2) + "\n")
         for service in SERVICES:
             self._write_variables(service, _environment(held, service))
-        self._write_variables("nats", {password_variable(user): held["nats"][user] for user in USERS})
+        self._write_variables("nats", _nats_variables(held))
         self._write_variables("postgres", {name: held["postgres"][role] for role, name in DATABASE_ROLES.items()})
 
     def _write_variables(self, name: str, variables: Mapping[str, str]) -> None:
         head = "# Written by `renrakumo keys` from stack.json: changes made here are lost.\n"
         _write_private(self.folder / f"{name}.env", head + "".join(f"{k}={v}\n" for k, v in variables.items()))
+
+
+def _nats_variables(held: Mapping[str, Any]) -> dict[str, str]:
+    variables = {password_variable(user): held["nats"][user] for user in USERS}
+    if "cluster" in held:  # secrets from before there were clusters get it from the next `init`
+        variables[NATS_CLUSTER_VARIABLE] = held["cluster"]["nats"]
+    return variables
 
 
 def _environment(held: Mapping[str, Any], service: str) -> dict[str, str]:

@@ -4,18 +4,17 @@ One explicit step, run by the operator, by `make up` and by a deployment before 
 nothing. What the bus has and contracts don't know is reported as `unknown` and left alone.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import nats
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
 from contracts.streams import BUCKETS, STREAMS, BucketSpec, ConsumerSpec, StreamSpec, consumers
+from renrakumo_cli.bus.cluster import formed
+from renrakumo_cli.bus.login import connected
 
 Outcome = Literal["created", "updated", "unchanged", "unknown"]
 _BUCKET_DUPLICATES = 120.0
@@ -31,44 +30,36 @@ class Change:
     outcome: Outcome
 
 
-async def apply(url: str, user: str, password: str, *, replicas: int = 1) -> list[Change]:
+async def apply(
+    url: str, user: str, password: str, *, replicas: int | None = None, within: float = 0.0
+) -> list[Change]:
     """Bring the bus at `url` to what contracts declare. `user` needs the whole JetStream API (user `operator`).
 
-    Raises nats.errors.Error or nats.js.errors.Error when the server cannot be reached or refuses.
+    `replicas`: copies of each stream; None leaves them as they are, and makes a new stream like the others. `within`:
+    seconds to wait for a cluster's servers to find each other. Raises nats.errors.Error or nats.js.errors.Error when
+    the server cannot be reached or refuses.
     """
     async with connected(url, user, password) as client:
         js = client.jetstream(timeout=15)
+        if within:
+            await formed(client.jetstream(timeout=3), servers=replicas or 1, within=within)
         known = {info.config.name: info.config for info in await js.streams_info()}
-        changes = [await _stream(js, known, "stream", _stream_config(spec, replicas), spec.name) for spec in STREAMS]
-        changes += [await _stream(js, known, "bucket", _bucket_config(spec, replicas), spec.name) for spec in BUCKETS]
+        usual = max([config.num_replicas or 1 for config in known.values()], default=1)
+        copies = {spec.name: replicas or _copies(known, spec.name, usual) for spec in STREAMS}
+        held = {spec.name: replicas or _copies(known, f"KV_{spec.name}", usual) for spec in BUCKETS}
+        changes = [
+            await _stream(js, known, "stream", _stream_config(spec, copies[spec.name]), spec.name) for spec in STREAMS
+        ]
+        changes += [
+            await _stream(js, known, "bucket", _bucket_config(spec, held[spec.name]), spec.name) for spec in BUCKETS
+        ]
         changes += [await _consumer(js, spec) for spec in consumers()]
         changes += await _unknown(js, set(known))
         return changes
 
 
-@asynccontextmanager
-async def connected(url: str, user: str, password: str) -> AsyncIterator[Client]:
-    """A connection for a command: one attempt, no reconnecting, nothing written to the log by itself."""
-
-    async def silent(error: Exception) -> None:
-        """What goes wrong reaches the caller as an exception."""
-
-    client = await nats.connect(
-        url,
-        user=user,
-        password=password,
-        name="renrakumo-cli",
-        inbox_prefix=f"_INBOX_{user}",
-        allow_reconnect=False,
-        max_reconnect_attempts=1,
-        reconnect_time_wait=0,
-        connect_timeout=5,
-        error_cb=silent,
-    )
-    try:
-        yield client
-    finally:
-        await client.close()
+def _copies(known: Mapping[str | None, StreamConfig], name: str, usual: int) -> int:
+    return (known[name].num_replicas or 1) if name in known else usual
 
 
 def _stream_config(spec: StreamSpec, replicas: int) -> StreamConfig:

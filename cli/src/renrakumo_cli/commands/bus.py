@@ -14,7 +14,11 @@ app = typer.Typer(help="The bus: streams and accounts.", no_args_is_help=True)
 
 
 @app.command()
-def apply(replicas: int = typer.Option(1, min=1, max=5, help="Copies of each stream: 3 in a cluster.")) -> None:
+def apply(
+    replicas: int | None = typer.Option(
+        None, min=1, max=5, help="Copies of each stream: 3 in a cluster. Default: as they are."
+    ),
+) -> None:
     """Create or update streams, consumers and buckets as this version needs them. Deletes nothing."""
     try:
         login = operator_bus()

@@ -12,13 +12,16 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from renrakumo_cli.local import paths, ports
 from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.local.services import (
+    CLUSTER_OF,
     LOCAL_HOST,
-    NATS_PORT,
-    POSTGRES_PORT,
     MOST_DISPATCHERS,
+    POSTGRES_PORT,
     Database,
     ServiceSpec,
+    cluster_port_variable,
     default_ports,
+    nats_names,
+    nats_port_variable,
     processes,
 )
 from renrakumo_cli.secret_store import SECRET_VARIABLES
@@ -29,12 +32,14 @@ DATABASE_URLS: Mapping[Database, str] = {
     "general": "RENRAKUMO_GENERAL_DATABASE_URL",
 }
 DISPATCHERS = "RENRAKUMO_DISPATCHERS"
+NATS_SERVERS = "RENRAKUMO_NATS_SERVERS"
 _STACK_ONLY = frozenset(
     {
         NATS_URL,
         *DATABASE_URLS.values(),
-        *default_ports(MOST_DISPATCHERS),
+        *default_ports(MOST_DISPATCHERS, CLUSTER_OF),
         DISPATCHERS,
+        NATS_SERVERS,
         "RENRAKUMO_STATE_DIR",
     }
 )
@@ -49,7 +54,7 @@ def state_folder(variables: Mapping[str, str] | None = None) -> Path:
 @dataclass(frozen=True)
 class Configuration:
     """Everything that was decided before the first process starts. `ports`: by variable name; `dispatchers`: how many
-    of them share the work."""
+    of them share the work; `nats_servers`: 1, or 3 for a cluster."""
 
     state: Path
     ports: Mapping[str, int]
@@ -58,11 +63,12 @@ class Configuration:
     external_databases: Mapping[Database, str] = field(default_factory=dict)
     durable: bool = True
     dispatchers: int = 1
+    nats_servers: int = 1
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> "Configuration":
         """As `make up` runs it. Raises LocalError for a port that is no number or half an external database."""
-        dispatchers = _dispatchers(variables)
+        dispatchers, nats_servers = _dispatchers(variables), _nats_servers(variables)
         external = {kind: variables[name] for kind, name in DATABASE_URLS.items() if variables.get(name)}
         if len(external) == 1:
             raise LocalError(f"Set both {' and '.join(DATABASE_URLS.values())}, or neither.")
@@ -75,21 +81,37 @@ class Configuration:
         return cls(
             state=state_folder(variables),
             ports=_resolved(
-                {name: _port(variables, name, default) for name, default in default_ports(dispatchers).items()}
+                {
+                    name: _port(variables, name, default)
+                    for name, default in default_ports(dispatchers, nats_servers).items()
+                }
             ),
             settings={name: value for name, value in variables.items() if _passes(name)},
             external_nats=variables.get(NATS_URL) or None,
             external_databases=external,
             dispatchers=dispatchers,
+            nats_servers=nats_servers,
         )
 
     @classmethod
     def for_trial(
-        cls, state: Path, settings: Mapping[str, str] | None = None, *, dispatchers: int = 1
+        cls,
+        state: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        dispatchers: int = 1,
+        nats_servers: int = 1,
     ) -> "Configuration":
         """For tests and the demo: free ports everywhere, quick servers, nothing from the environment."""
-        ports = _resolved(dict.fromkeys(default_ports(dispatchers), 0))
-        return cls(state, ports, dict(settings or {}), durable=False, dispatchers=dispatchers)
+        ports = _resolved(dict.fromkeys(default_ports(dispatchers, nats_servers), 0))
+        return cls(
+            state,
+            ports,
+            dict(settings or {}),
+            durable=False,
+            dispatchers=dispatchers,
+            nats_servers=nats_servers,
+        )
 
     @property
     def processes(self) -> tuple[ServiceSpec, ...]:
@@ -103,8 +125,15 @@ class Configuration:
 
     @property
     def nats_url(self) -> str:
-        """Where services reach the bus."""
-        return self.external_nats or f"nats://{LOCAL_HOST}:{self.ports[NATS_PORT[0]]}"
+        """Where services reach the bus: every server, comma between."""
+        return self.external_nats or ",".join(
+            f"nats://{LOCAL_HOST}:{self.ports[nats_port_variable(name)]}" for name in self.nats_names
+        )
+
+    @property
+    def nats_names(self) -> tuple[str, ...]:
+        """The NATS servers of our own by name."""
+        return nats_names(self.nats_servers)
 
     def database_url(self, database: Database, role: str, password: str) -> str:
         """postgresql:// URL with which a role reaches a database."""
@@ -140,7 +169,7 @@ class Configuration:
         """Variable -> (host, port) of everything that will listen on this machine."""
         hosts = {spec.listens[1]: spec.listens[0] for spec in self.processes if spec.listens}
         unused = {
-            *([NATS_PORT[0]] if self.external_nats else []),
+            *(self._nats_variables() if self.external_nats else []),
             *([POSTGRES_PORT[0]] if self.external_databases else []),
         }
         return {
@@ -148,6 +177,9 @@ class Configuration:
             for name, port in self.ports.items()
             if name not in unused
         }
+
+    def _nats_variables(self) -> list[str]:
+        return [variable(name) for name in self.nats_names for variable in (nats_port_variable, cluster_port_variable)]
 
 
 def _passes(name: str) -> bool:
@@ -159,6 +191,13 @@ def _dispatchers(variables: Mapping[str, str]) -> int:
     text = variables.get(DISPATCHERS, "") or "1"
     if not text.isdigit() or not 1 <= int(text) <= MOST_DISPATCHERS:
         raise LocalError(f"{DISPATCHERS} must be a number from 1 to {MOST_DISPATCHERS}")
+    return int(text)
+
+
+def _nats_servers(variables: Mapping[str, str]) -> int:
+    text = variables.get(NATS_SERVERS, "") or "1"
+    if text not in ("1", str(CLUSTER_OF)):
+        raise LocalError(f"{NATS_SERVERS} must be 1, or {CLUSTER_OF} for a cluster")
     return int(text)
 
 

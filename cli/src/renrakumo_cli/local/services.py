@@ -83,15 +83,41 @@ OWNERS: tuple[Owner, ...] = (
 """In the order in which their tables are brought up to date: the ledger refers to the office's views."""
 
 LOCAL_HOST = "127.0.0.1"
+NATS = "nats"
 NATS_PORT: tuple[str, int] = ("RENRAKUMO_NATS_PORT", 14222)
+CLUSTER_OF = 3
+"""Servers of a NATS cluster: the fewest of which one may be missing."""
 POSTGRES_PORT: tuple[str, int] = ("RENRAKUMO_POSTGRES_PORT", 15432)
 
 
-def default_ports(dispatchers: int = 1) -> Mapping[str, int]:
+def nats_names(servers: int) -> tuple[str, ...]:
+    """Names of the NATS servers: `nats`, `nats-2` ..."""
+    return (NATS, *(f"{NATS}-{number}" for number in range(2, servers + 1)))
+
+
+def nats_port_variable(name: str) -> str:
+    """Variable that moves the port on which a NATS server serves clients."""
+    return f"RENRAKUMO_{name.replace('-', '_').upper()}_PORT"
+
+
+def cluster_port_variable(name: str) -> str:
+    """Variable that moves the port on which it meets the other servers of its cluster."""
+    return f"RENRAKUMO_{name.replace('-', '_').upper()}_CLUSTER_PORT"
+
+
+def default_ports(dispatchers: int = 1, nats_servers: int = 1) -> Mapping[str, int]:
     """Variable -> default port, of everything that listens."""
-    ports = {NATS_PORT[0]: NATS_PORT[1], POSTGRES_PORT[0]: POSTGRES_PORT[1]}
+    ports = {POSTGRES_PORT[0]: POSTGRES_PORT[1], **_nats_ports(nats_servers)}
     for spec in processes(dispatchers):
         if spec.listens:
             ports[spec.listens[1]] = spec.listens[2]
         ports[spec.health_variable] = spec.health_port
+    return ports
+
+
+def _nats_ports(servers: int) -> dict[str, int]:
+    names = list(enumerate(nats_names(servers)))
+    ports = {nats_port_variable(name): NATS_PORT[1] + number for number, name in names}
+    if servers > 1:
+        ports |= {cluster_port_variable(name): NATS_PORT[1] + 100 + number for number, name in names}
     return ports

@@ -23,18 +23,18 @@ from renrakumo_cli import bus
 from renrakumo_cli.bus.accounts import OPERATOR
 from renrakumo_cli.local import ports, probe
 from renrakumo_cli.local.configuration import DATABASE_URLS, Configuration
-from renrakumo_cli.local.nats import NatsServer
+from renrakumo_cli.local.nats import NatsServer, of_stack
 from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.local.postgres import PostgresServer
 from renrakumo_cli.local.process import ChildProcess
-from renrakumo_cli.local.services import NATS_PORT, OWNERS, POSTGRES_PORT, Database, Owner, ServiceSpec
+from renrakumo_cli.local.services import NATS, OWNERS, POSTGRES_PORT, Database, Owner, ServiceSpec
 from renrakumo_cli.local.supervisor import Child
 from renrakumo_cli.secret_store import SecretStore
 from runtime import migrations
 
-NATS = "nats"
 POSTGRES = "postgres"
 _READY_WITHIN = 60.0
+_CLUSTER_WITHIN = 60.0
 
 
 class LocalStack:
@@ -52,7 +52,7 @@ class LocalStack:
         """`extra`: more variables for a service, by its name. `say` hears what happens, a line at a time."""
         self.configuration = configuration
         self.secrets = SecretStore(configuration.state / "secrets")
-        self.nats: NatsServer | None = None
+        self.nats: dict[str, NatsServer] = {}
         self.postgres: PostgresServer | None = None
         self._extra = {name: dict(variables) for name, variables in (extra or {}).items()}
         self.services = tuple(configuration.processes if services is None else services)
@@ -89,9 +89,9 @@ class LocalStack:
         for stage in sorted({spec.stage for spec in self.services}):
             names = [spec.name for spec in self.services if spec.stage == stage and spec.name in self._children]
             await asyncio.gather(*(self._children[name].take_down() for name in names))
-        for name in (NATS, POSTGRES):
-            if name in self._children:
-                await self._children[name].take_down()
+        await asyncio.gather(*(self._children[name].take_down() for name in self.nats if name in self._children))
+        if POSTGRES in self._children:
+            await self._children[POSTGRES].take_down()
         self._children.clear()
         self._running_file.unlink(missing_ok=True)
         if self._lock is not None:
@@ -105,7 +105,7 @@ class LocalStack:
     # -- what tests do to it -------------------------------------------------------------------------------------
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """Signal a service (or `nats`, `postgres`). It is started again by itself when it dies of it."""
+        """Signal a service (or `nats`, `nats-2` ..., `postgres`). It is started again by itself when it dies of it."""
         self._children[name].process.send(number)
 
     async def restart(self, name: str, *, first: signal.Signals | None = None) -> None:
@@ -133,6 +133,17 @@ class LocalStack:
         """Wait until a service's /readyz is 200. Raises LocalError with the last answer and the log's end."""
         child = self._children[name]
         await self._await_ready(self._spec(name), child.process, within, may_die=True)
+
+    async def bus_in_sync(self, *, within: float = _CLUSTER_WITHIN) -> None:
+        """Wait until every server of the bus holds everything, so that the next one may go. Raises LocalError."""
+        configuration = self.configuration
+        password = self.secrets.nats_passwords()[OPERATOR]
+        try:
+            await bus.in_sync(
+                configuration.nats_url, OPERATOR, password, replicas=configuration.nats_servers, within=within
+            )
+        except TimeoutError as error:
+            raise LocalError(f"the bus is not in sync after {within:.0f} s: {error}") from None
 
     def starts(self, name: str) -> int:
         """How often a child was started so far."""
@@ -194,15 +205,11 @@ class LocalStack:
             self._add(POSTGRES, postgres.process, postgres.spawn, postgres.wait_ready, signal.SIGINT)
             await self._children[POSTGRES].bring_up()
         if not configuration.external_nats:
-            self._say("starting NATS")
-            nats = self.nats = NatsServer(
-                state / "nats",
-                port=configuration.ports[NATS_PORT[0]],
-                passwords=self.secrets.nats_passwords(),
-                durable=configuration.durable,
-            )
-            self._add(NATS, nats.process, nats.spawn, nats.wait_ready, signal.SIGTERM)
-            await self._children[NATS].bring_up()
+            self._say("starting NATS" if configuration.nats_servers == 1 else "starting a cluster of NATS servers")
+            self.nats = of_stack(configuration, self.secrets)
+            for name, server in self.nats.items():
+                self._add(name, server.process, server.spawn, server.wait_ready, signal.SIGTERM)
+            await _all_or_first_error([self._children[name].bring_up() for name in self.nats])
 
     def _add(
         self,
@@ -225,7 +232,13 @@ class LocalStack:
 
     async def _apply_streams(self) -> None:
         password = self.secrets.nats_passwords()[OPERATOR]
-        changes = await bus.apply(self.configuration.nats_url, OPERATOR, password)
+        changes = await bus.apply(
+            self.configuration.nats_url,
+            OPERATOR,
+            password,
+            replicas=None if self.configuration.external_nats else self.configuration.nats_servers,
+            within=_CLUSTER_WITHIN,
+        )
         changed = [change for change in changes if change.outcome in ("created", "updated")]
         self._say(f"streams: {len(changed)} of {len(changes)} created or updated")
 
@@ -270,7 +283,12 @@ class LocalStack:
 
     def _write_running(self) -> None:
         """Tell the other commands where the running stack is. No secrets."""
-        where = {"ports": dict(self.configuration.ports), "settings": dict(self.configuration.settings)}
+        configuration = self.configuration
+        where = {
+            "ports": dict(configuration.ports),
+            "settings": dict(configuration.settings),
+            "nats_servers": configuration.nats_servers,
+        }
         self._running_file.write_text(json.dumps(where, indent=2) + "\n")
 
     def _take_folder(self) -> None:
