@@ -32,6 +32,7 @@ SEALED = (
 """Lines that nobody may add."""
 
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
+_NAME = re.compile(rb"(?:\A|\r\n)([!-9;-~]+)[ \t]*:")
 _BLANKS = re.compile(rb"[ \t]+")
 _BLANKS_AT_END = re.compile(rb"[ \t]+(?=\r\n)")
 _LINE = 76
@@ -49,7 +50,7 @@ def relaxed(header_lines: bytes) -> bytes:
 
 def field_names(header_lines: bytes) -> tuple[str, ...]:
     """Names of header lines in their order, in lower case."""
-    return tuple(line.partition(b":")[0].decode("ascii") for line in relaxed(header_lines).split(b"\r\n")[:-1])
+    return tuple(name.decode("ascii").lower() for name in _NAME.findall(header_lines))
 
 
 def body_hash(body: bytes) -> bytes:

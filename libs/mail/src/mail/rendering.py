@@ -50,6 +50,7 @@ class Rendering:
     auto_submitted: str | None = None
     list_name: str | None = None
     _shared: bytes = field(init=False, repr=False, compare=False)
+    _top: _Lines | None = field(init=False, repr=False, compare=False)
     _sheet: _Sheet | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -63,8 +64,10 @@ class Rendering:
             lines.append(b"Auto-Submitted: " + exact("Auto-Submitted", self.auto_submitted).encode("ascii"))
         lines += (b"X-Renrakumo: 1", b"MIME-Version: 1.0", b"")  # the first is the mark by which we know our own loops
         object.__setattr__(self, "_shared", b"\r\n".join(lines))
-        varies = PLACEHOLDER.search(self.subject) or PLACEHOLDER.search(self.text)
-        object.__setattr__(self, "_sheet", None if varies else self._filled(_NO_FIELDS))
+        varies = PLACEHOLDER.search
+        object.__setattr__(self, "_top", None if varies(self.subject) else self._with(self.subject))
+        shared = self._top is not None and not varies(self.text)
+        object.__setattr__(self, "_sheet", self._filled(_NO_FIELDS) if shared else None)
 
     def form(
         self,
@@ -100,9 +103,11 @@ class Rendering:
         return self._sheet or self._filled(fields)
 
     def _filled(self, fields: Mapping[str, str]) -> _Sheet:
-        subject = writing.unstructured("Subject", _fill(self.subject, fields))
-        head, body = writing.content(_fill(self.text, fields))
-        return _Sheet(b"%b\r\n%b%b" % (subject, self._shared, head), body)
+        top = self._top or self._with(_fill(self.subject, fields))
+        return _Sheet(top, *writing.content(_fill(self.text, fields)))
+
+    def _with(self, subject: str) -> _Lines:
+        return _Lines(b"%b\r\n%b" % (writing.unstructured("Subject", subject), self._shared))
 
 
 class Form:
@@ -118,7 +123,7 @@ class Form:
             self._canonical = dkim.relaxed(own.pattern.encode("ascii")).decode("ascii")
             self._signer = dkim.Signer(
                 keys,
-                dkim.field_names(own.pattern.encode("ascii") + rendering.sheet(_NO_FIELDS).head),
+                dkim.field_names(own.pattern.encode("ascii") + rendering.sheet(_NO_FIELDS).lines),
                 identity=rendering.from_address.rpartition("@")[2],
                 signed_at=rendering.date,
             )
@@ -165,17 +170,33 @@ class _OwnLines:
         self.pattern += f"{header}: {piece}\r\n"
 
 
-class _Sheet:
-    """The lines and the text below a copy's own lines. What is needed for signing is made when first asked for."""
+class _Lines:
+    """Header lines, each with its line end; made canonical when first asked for."""
 
-    def __init__(self, head: bytes, body: bytes) -> None:
-        self.head = head
-        self.octets = b"%b\r\n%b" % (head, body)
-        self._body = body
+    def __init__(self, octets: bytes) -> None:
+        self.octets = octets
 
     @cached_property
     def canonical(self) -> bytes:
-        return dkim.relaxed(self.head)
+        return dkim.relaxed(self.octets)
+
+
+class _Sheet:
+    """All that stands below a copy's own lines: the lines that copies share, those of the content, and the text."""
+
+    def __init__(self, top: _Lines, content_lines: bytes, body: bytes) -> None:
+        self._top = top
+        self._content_lines = content_lines
+        self._body = body
+        self.octets = b"%b%b\r\n%b" % (top.octets, content_lines, body)
+
+    @property
+    def lines(self) -> bytes:
+        return self._top.octets + self._content_lines
+
+    @cached_property
+    def canonical(self) -> bytes:
+        return self._top.canonical + dkim.relaxed(self._content_lines)
 
     @cached_property
     def body_hash(self) -> bytes:
