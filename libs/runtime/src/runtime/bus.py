@@ -12,16 +12,19 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any, TypeVar
 
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client, Server
 from nats.js import JetStreamContext
+from nats.js.api import PubAck, RawStreamMsg
 from pydantic import BaseModel
 
 from contracts.base import Event
 from runtime import tracing
+from runtime.changeover import changing_over, patiently
 from runtime.errors import BusRefused, BusUnavailable, WrongRevision
 from runtime.keyvalue import KV_READY, KeyValueVerbs, KvChange, KvEntry
 from runtime.logs import get_logger
@@ -33,6 +36,8 @@ from runtime.settings import ServiceSettings
 __all__ = ["KV_READY", "Bus", "KvChange", "KvEntry", "Outgoing", "StoredMessage"]
 
 MSG_ID = "Nats-Msg-Id"
+READ_SECONDS = 5.0
+_BETWEEN_ROUNDS = 0.2
 _WRONG_SEQUENCE = (10071, 10164)
 _AWAY = (
     nats.errors.TimeoutError,
@@ -78,7 +83,7 @@ class Bus:
 
     def __init__(self, client: Client, name: str) -> None:
         self._client = client
-        self._js: JetStreamContext = client.jetstream(timeout=5)
+        self._js: JetStreamContext = client.jetstream(timeout=READ_SECONDS)
         self._closing = False
         self._questions = Questions(client)
         self._listeners: set[Callable[[], None]] = set()
@@ -206,15 +211,17 @@ class Bus:
         timeout: float = 5,
     ) -> int:
         """The same for bytes."""
-        if not self.ready:
-            raise BusUnavailable("bus_disconnected")
         complete = {**tracing.headers(), **(headers or {})}
         if msg_id is not None:
             complete[MSG_ID] = msg_id
-        try:
+
+        async def store(seconds: float) -> PubAck:
             # The bound around it: a write into a dying connection can wait on its buffer.
-            async with asyncio.timeout(timeout + 1):
-                ack = await self._js.publish(subject, payload, timeout=timeout, headers=complete)
+            async with asyncio.timeout(seconds + 1):
+                return await self._js.publish(subject, payload, timeout=seconds, headers=complete)
+
+        try:
+            ack = await patiently(self._client, store, timeout)
         except Exception as error:
             raise translated(error) from None
         return ack.seq
@@ -223,7 +230,21 @@ class Bus:
         """Publish all in order without waiting in between, then wait for all acknowledgements.
 
         Returns for each message None (stored) or BusUnavailable / BusRefused."""
-        results: list[Exception | None] = [BusUnavailable("bus_not_acknowledged")] * len(messages)
+        deadline = monotonic() + timeout
+        errors = await self._publish_round(messages, timeout)
+        while again := [number for number, error in enumerate(errors) if error and changing_over(self._client, error)]:
+            left = deadline - monotonic() - _BETWEEN_ROUNDS
+            if left <= 0:
+                break
+            await asyncio.sleep(_BETWEEN_ROUNDS)
+            later = await self._publish_round([messages[number] for number in again], left)
+            for number, error in zip(again, later, strict=True):
+                errors[number] = error
+        return [None if error is None else translated(error) for error in errors]
+
+    async def _publish_round(self, messages: Sequence[Outgoing], timeout: float) -> list[BaseException | None]:
+        """Each once; what went wrong as the client says it."""
+        errors: list[BaseException | None] = [BusUnavailable("bus_disconnected")] * len(messages)
         futures: dict[asyncio.Future[Any], int] = {}
         try:
             async with asyncio.timeout(timeout):
@@ -233,10 +254,11 @@ class Bus:
                     headers = {**tracing.headers(), **message.headers}
                     if message.msg_id is not None:
                         headers[MSG_ID] = message.msg_id
+                    errors[number] = BusUnavailable("bus_not_acknowledged")
                     try:
                         future = await self._js.publish_async(message.subject, message.payload, headers=headers)
                     except (nats.errors.Error, OSError) as error:
-                        results[number] = translated(error)
+                        errors[number] = error
                         continue
                     futures[future] = number
         except TimeoutError:
@@ -246,9 +268,8 @@ class Bus:
             for future in late:
                 future.cancel()
             for future in done:
-                problem = future.exception()
-                results[futures[future]] = None if problem is None else translated(problem)
-        return results
+                errors[futures[future]] = future.exception()
+        return errors
 
     async def schedule(
         self,
@@ -271,7 +292,9 @@ class Bus:
     async def last(self, stream: str, subject: str) -> StoredMessage | None:
         """The newest message of `subject` in `stream`, or None."""
         try:
-            message = await self._js.get_msg(stream, subject=subject)
+            message = await patiently(
+                self._client, lambda seconds: self._js.get_msg(stream, subject=subject), READ_SECONDS
+            )
         except nats.js.errors.NotFoundError:
             return None
         except Exception as error:
@@ -283,8 +306,12 @@ class Bus:
         found: list[StoredMessage] = []
         while True:
             after = found[-1].sequence + 1 if found else 1
+
+            def read(_: float, after: int = after) -> Awaitable[RawStreamMsg]:
+                return self._js.get_msg(stream, seq=after, subject=subject, next=True)
+
             try:
-                message = await self._js.get_msg(stream, seq=after, subject=subject, next=True)
+                message = await patiently(self._client, read, READ_SECONDS)
             except nats.js.errors.NotFoundError:
                 return found
             except Exception as error:
@@ -298,11 +325,13 @@ class Bus:
     async def request(self, subject: str, message: BaseModel, reply: type[R], *, timeout: float = 5) -> R:
         """Ask and wait for the answer. Raises RequestRefused(code) when the other side refuses, RequestFailed when it
         broke, BusUnavailable when nobody answered in time or what it depends on is away."""
-        if not self.ready:
-            raise BusUnavailable("bus_disconnected")
+
+        async def ask(seconds: float) -> R:
+            async with asyncio.timeout(seconds + 1):
+                return await self._questions.ask(subject, message, reply, seconds)
+
         try:
-            async with asyncio.timeout(timeout + 1):
-                return await self._questions.ask(subject, message, reply, timeout)
+            return await patiently(self._client, ask, timeout)
         except _AWAY:
             raise BusUnavailable("bus_no_answer") from None
 

@@ -1,0 +1,54 @@
+"""Patience while a cluster of servers changes over.
+
+When a server of a cluster goes, nobody leads the streams that it led until the others have chosen, and who was
+connected to it is on his way to another one: seconds. What is asked meanwhile reaches nobody, so nothing was done, and
+asking again is safe even for a write that names the one it follows. Silence is something else: then it may have been
+done, and the caller decides. A single server that is away is told at once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import TypeVar
+
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+
+from runtime.errors import BusUnavailable
+
+_PAUSES = (0.05, 0.1, 0.2, 0.4)
+_NO_LEADER = (10008, 10009)
+
+R = TypeVar("R")
+
+
+async def patiently(client: Client, ask: Callable[[float], Awaitable[R]], timeout: float) -> R:
+    """What `ask` gives, which is called with the seconds that are left, again as long as it reached nobody. Raises
+    what it raised last, BusUnavailable when there is no connection."""
+    deadline = monotonic() + timeout
+    pauses = iter(_PAUSES)
+    pause = 0.0
+    while True:
+        try:
+            if not client.is_connected:
+                raise BusUnavailable("bus_disconnected")
+            return await ask(max(0.05, deadline - monotonic()))
+        except Exception as error:
+            pause = next(pauses, pause)
+            if not (changing_over(client, error) and monotonic() + pause < deadline):
+                raise
+        await asyncio.sleep(pause)
+
+
+def changing_over(client: Client, error: BaseException) -> bool:
+    """Whether the error says that nothing was done, by a cluster of which another server will soon do it."""
+    return len(client.servers) > 1 and not client.is_closed and _reached_nobody(error)
+
+
+def _reached_nobody(error: BaseException) -> bool:
+    if isinstance(error, BusUnavailable):
+        return str(error) == "bus_disconnected"
+    if isinstance(error, nats.js.errors.APIError):
+        return error.err_code in _NO_LEADER
+    return isinstance(error, nats.errors.NoRespondersError | nats.js.errors.NoStreamResponseError)
