@@ -26,6 +26,7 @@ from contracts.sealed import CardFields, MessageContent, RecipientCard, Recipien
 from mail.addresses import carrier_of
 from renrakumo_cli.local import ports
 from renrakumo_cli.local.nats import NatsServer
+from renrakumo_cli.local.paths import repository_root
 from renrakumo_cli.local.process import ChildProcess
 from runtime.bus import Bus
 from runtime.ids import new_id
@@ -76,6 +77,7 @@ class House:
             "BASE_DOMAIN": BASE,
             "ROUTES": f"{routes},*=127.0.0.1:{nobody}",
             "RETRY_PLAN": retry_plan,
+            "CARRIERS": str(repository_root() / "tests" / "support" / "trial_carriers.yaml"),
             "PUBLIC_URL": "https://info.renraku.example/",
             "TOKEN_KEYS": f"t1:{encoded(TOKEN_KEY)}",
             "SEAL_PRIVATE_KEYS": f"d1:{encoded(bytes(private))}",

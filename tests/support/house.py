@@ -33,11 +33,12 @@ SETTINGS = {
     "RENRAKUMO_RETRY_PLAN": "1,1,2,2,3,3,5,5,5,10",
     "RENRAKUMO_OPERATOR_ADDRESS": "operator@gmail.com",
     "RENRAKUMO_NEWS_REFRESH": "1",
+    "RENRAKUMO_CARRIERS": str(Path(__file__).with_name("trial_carriers.yaml")),
     "RENRAKUMO_SMTP_RATE_PER_PEER": "100000",
     "RENRAKUMO_SMTP_BURST_PER_PEER": "100000",
     "RENRAKUMO_SMTP_MAX_CONNECTIONS_PER_PEER": "1000",
 }
-"""Quick retries, and no limits on the one peer from which a whole town's mail comes here."""
+"""Quick retries, short pauses, and no limits on the one peer from which a whole town's mail comes here."""
 
 
 @dataclass

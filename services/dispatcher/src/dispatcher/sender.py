@@ -216,7 +216,8 @@ class Sender:
         worn = error.stage == "mail" and used_before and not error.uncertain
         if not worn:
             self._line.troubles += 1
-            self._line.pace.slow_down(Sign.RESET)
+            if self._line.troubles > 1:  # one torn connection is an accident, two in a row are a sign
+                self._line.pace.slow_down(Sign.RESET)
         verdict = judge_error(error, self._line.policy)
         if error.uncertain:
             await self._done(errand, verdict, error)
