@@ -37,7 +37,7 @@ def main() -> int:
         chosen, sizes=tuple(sorted(told.recipients)), rounds=told.rounds, ordinary=told.ordinary
     )
     parts = Parts(**{part: part in told.only for part in _PARTS})
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     began = time.monotonic()
 
     def say(line: str) -> None:
@@ -56,7 +56,7 @@ def main() -> int:
     _show(console, outcome, rows, found)
     about = {
         "seconds": round(time.monotonic() - began),
-        "rounds": chosen.rounds,
+        "rounds": max((row.rounds for row in rows), default=0),
         "dispatchers": told.dispatchers,
         "machine": machine(),
     }
@@ -116,6 +116,7 @@ def _show(console: Console, outcome: Outcome, rows: list[Row], found: list[Aim])
     if rows:
         console.print(f"Everybody sent to {outcome.sink}.", markup=False)
         show.speed(console, rows)
+        show.times(console, rows)
         show.bars(console, rows)
         show.costs(console, rows)
     if outcome.lanes is not None:

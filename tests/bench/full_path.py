@@ -72,6 +72,11 @@ class Station:
                 await house.stack.stop()
                 yield cls(house, school, sink, kept)
 
+    @property
+    def logs(self) -> Path:
+        """Folder with what the services wrote."""
+        return self._house.stack.configuration.state / "logs"
+
     @asynccontextmanager
     async def enter(self, variant: Variant) -> AsyncIterator["Way"]:
         """Start everything as the variant says, warm it up; all has stopped when the block is left."""
@@ -103,7 +108,7 @@ class Way:
         expected = self._sink.expect(WARMING)
         message = await self._send(WARM_GROUP)
         await expected.arrived(_WARM_WITHIN)
-        await self._settled(message, WARMING + 1, _WARM_WITHIN)
+        await settled(self._school, message, WARMING + 1, _WARM_WITHIN)
         await kept.wait_until(lambda: len(kept.received) > before, _WARM_WITHIN)
         copy = kept.received[-1].raw
         self.octets = len(copy)
@@ -121,8 +126,8 @@ class Way:
         before = {name: usage.cpu_seconds(pid) for name, pid in pids.items()}
         expected, clock = self._sink.expect(recipients), Clock(self._sink)
         arrivals, message = await self._sent(expected, group(recipients), within)
-        await self._settled(message, recipients, within)
-        settled = time.perf_counter()
+        await settled(self._school, message, recipients, within)
+        in_ledger = time.perf_counter()
         cpu = {name: max(0.0, usage.cpu_seconds(pid) - before[name]) for name, pid in pids.items()}
         costs = clock.stop(living=sum(cpu.values()))
         memory = {name: usage.peak_memory(pid) for name, pid in pids.items() if name != POSTGRES}
@@ -138,7 +143,7 @@ class Way:
             memory=memory,
             octets=self.octets,
             first_copy=arrivals.first - clock.began,
-            settled=settled - clock.began,
+            settled=in_ledger - clock.began,
             came_twice=max(0, expected.beyond),
         )
 
@@ -158,10 +163,15 @@ class Way:
     async def _send(self, to: str) -> str:
         return await self._school.send(letter.SUBJECT, letter.TEXT, groups=[to])
 
-    async def _settled(self, message: str, copies: int, within: float) -> None:
-        async with asyncio.timeout(within):
-            while (await self._school.counts(message))["delivered"] < copies:  # noqa: ASYNC110  as a screen would ask
-                await asyncio.sleep(_ASK_EVERY)
+
+async def settled(school: School, message: str, copies: int, within: float) -> None:
+    """Until the office says that so many copies are delivered. Raises TimeoutError with what it says instead."""
+    deadline = time.monotonic() + within
+    while (counts := await school.counts(message))["delivered"] < copies:
+        if time.monotonic() > deadline:
+            told = ", ".join(f"{name} {number}" for name, number in counts.items() if number)
+            raise TimeoutError(f"of {copies} copies the ledger said after {within:.0f} s: {told or 'nothing'}")
+        await asyncio.sleep(_ASK_EVERY)
 
 
 def group(size: int) -> str:

@@ -16,7 +16,7 @@ from statistics import median
 
 from renrakumo_cli.local.paths import LocalError
 from tests.bench import letter, members
-from tests.bench.full_path import SEED, WARM_GROUP, WARMING
+from tests.bench.full_path import SEED, WARM_GROUP, WARMING, settled
 from tests.support.behaviour import canonical, sink, slow
 from tests.support.carriers import ReceivedMail
 from tests.support.crowd import DOMAINS, make_crowd
@@ -94,7 +94,7 @@ async def measure(folder: Path, ordinary: int, within: float, say: Callable[[str
         arrivals = Arrivals(frozenset(map(canonical, people[_URGENT_GROUP])))
         for carrier in house.carriers.values():
             carrier.on_mail.append(arrivals.note)
-        await _settled(school, await _send(school, WARM_GROUP, "ordinary"), WARMING, within)
+        await settled(school, await _send(school, WARM_GROUP, "ordinary"), WARMING, within)
 
         say(f"an urgent message to {URGENT}, alone")
         alone = [await _urgent(school, arrivals, within) for _ in range(REPEATS)]
@@ -126,18 +126,12 @@ async def _urgent(school: School, arrivals: Arrivals, within: float) -> float:
     seconds = time.perf_counter() - began
     if not arrivals.complete.is_set():
         raise TimeoutError(f"{len(arrivals.reached)} of {URGENT} urgent copies had arrived after {within:.0f} s")
-    await _settled(school, message, URGENT, within)  # so that the next one doesn't meet this one's paperwork
+    await settled(school, message, URGENT, within)  # so that the next one doesn't meet this one's paperwork
     return seconds
 
 
 async def _send(school: School, group: str, lane: str) -> str:
     return await school.send(letter.SUBJECT, letter.TEXT, groups=[group], lane=lane)
-
-
-async def _settled(school: School, message: str, copies: int, within: float) -> None:
-    async with asyncio.timeout(within):
-        while (await school.counts(message))["delivered"] < copies:  # noqa: ASYNC110  as a screen would ask
-            await asyncio.sleep(0.1)
 
 
 async def _planned(school: School, message: str, copies: int) -> None:

@@ -10,13 +10,15 @@ SLOWEST = 10.0
 @dataclass(frozen=True)
 class Plan:
     """`sizes`: recipients of our full path; `peer_copies`: how many each peer sends, so that it takes a few seconds;
-    `ordinary`: copies in the queue when the urgent message is sent; `shipped`: recipients with the shipped limits."""
+    `ordinary`: copies in the queue when the urgent message is sent; `shipped`: recipients with the shipped limits;
+    `budget`: seconds that all may take, rounds are left out for that."""
 
     sizes: tuple[int, ...]
     rounds: int
     peer_copies: Mapping[str, int]
     ordinary: int
     shipped: int = 5000
+    budget: float | None = None
 
     @staticmethod
     def within(copies: int) -> float:
@@ -35,4 +37,8 @@ QUICK = Plan(
     rounds=3,
     peer_copies={"smtp-source": 20_000, "postfix": 2500, "aiosmtplib": 6000, "mailman": 250},
     ordinary=5000,
+    budget=270,
 )
+
+LANES_SECONDS = 45.0
+"""What the urgent message before the queue needs of the budget."""

@@ -8,7 +8,9 @@ Taking turns spreads whatever else happens on the machine over all of them. A pe
 with the reason and left out; what fails of ours is named, too, and the run goes on.
 """
 
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +24,11 @@ from tests.bench.peers.mailman import Mailman
 from tests.bench.peers.peer import Peer, PeerFailed, PeerMissing
 from tests.bench.peers.postfix import Postfix
 from tests.bench.peers.wire import SmtpSource
-from tests.bench.plan import Plan
+from tests.bench.plan import LANES_SECONDS, Plan
 from tests.bench.results import LANES, Measurement
 from tests.bench.sink import Sink
 from tests.bench.variants import PLAIN, SESSIONS, SHIPPED, SIGNED, Variant
+from tests.support import figures
 
 _FAILURES = (LocalError, PeerFailed, TimeoutError, RuntimeError, OSError)
 """Everything that programs and services which don't do as they should end in; RuntimeError: the office's refusals."""
@@ -53,7 +56,7 @@ class Parts:
 
 async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatchers: int = 1) -> Outcome:
     """Everything in turn. Raises LocalError when not even the sink or our house can be started."""
-    outcome = Outcome()
+    outcome, started = Outcome(), time.monotonic()
     peers = await _peers(outcome, say) if parts.peers else []
     if parts.ours or peers:
         with tempfile.TemporaryDirectory(prefix="renrakumo-bench-") as name:
@@ -65,9 +68,9 @@ async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatche
                     async with Station.build(
                         folder / "house", target, sizes, _quietly(say), dispatchers=dispatchers
                     ) as station:
-                        await _rounds(plan, station, peers, target, outcome, say)
+                        await _rounds(plan, station, peers, target, outcome, say, started)
                 else:
-                    await _rounds(plan, None, peers, target, outcome, say)
+                    await _rounds(plan, None, peers, target, outcome, say, started)
     if parts.lanes:
         await _lanes(plan, outcome, say)
     return outcome
@@ -93,8 +96,14 @@ async def _rounds(
     target: Sink,
     outcome: Outcome,
     say: Callable[[str], None],
+    started: float,
 ) -> None:
+    longest = 0.0
     for number in range(1, plan.rounds + 1):
+        began = time.monotonic()
+        if plan.budget is not None and began - started + longest > plan.budget - LANES_SECONDS and number > 1:
+            say(f"no time is left for round {number} of {plan.rounds}")
+            return
         say(f"round {number} of {plan.rounds}")
         if station is not None:
             for variant, sizes in ((PLAIN, plan.sizes), (SIGNED, plan.sizes), (SHIPPED, (plan.shipped,))):
@@ -102,6 +111,7 @@ async def _rounds(
         for peer in peers:
             if peer.case not in outcome.failed:
                 await _peer(peer, plan.peer_copies[peer.case], target, outcome, say)
+        longest = max(longest, time.monotonic() - began)
 
 
 async def _ours(
@@ -115,6 +125,7 @@ async def _ours(
                 _keep(await way.measure(size, Plan.within(size)), outcome, say)
     except _FAILURES as error:
         _fail(name, error, outcome, say)
+        say(f"what the services said: {_keep_logs(station.logs)}")
 
 
 async def _peer(peer: Peer, copies: int, target: Sink, outcome: Outcome, say: Callable[[str], None]) -> None:
@@ -147,6 +158,14 @@ def _fail(name: str, error: BaseException, outcome: Outcome, say: Callable[[str]
     why = str(error).strip() or "it took too long"
     outcome.failed[name] = why
     say(f"{name} failed: {why}")
+
+
+def _keep_logs(logs: Path) -> Path:
+    """The house goes with its folder; what its services wrote is worth reading after a failure."""
+    kept = figures.folder("bench") / "failed"
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(logs, kept)
+    return kept
 
 
 def _quietly(say: Callable[[str], None]) -> Callable[[str], None]:

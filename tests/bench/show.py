@@ -23,27 +23,34 @@ def name(row: Row) -> str:
 def speed(console: Console, rows: Sequence[Row]) -> None:
     table = Table(title="Copies a second (median of the rounds), and how many times the peers'")
     for heading in ("case", "copies/s", "slowest–fastest", *(f"× {peer}" for peer in _SHOWN.values())):
-        table.add_column(heading, justify="left" if heading == "case" else "right", no_wrap=heading == "case")
-    for heading in ("first copy ms", "last s", "ledger s", "octets", "others"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="left" if heading == "case" else "right", no_wrap=True)
     for row in rows:
         table.add_row(
             name(row),
             f"{row.copies_per_s:,.0f}",
             f"{row.slowest:,.0f}–{row.fastest:,.0f}",
             *(ratio_text(row.ratios.get(PEERS[peer])) for peer in _SHOWN),
-            "" if row.first_copy is None else f"{row.first_copy * 1000:.0f}",
+        )
+    console.print(table)
+
+
+def times(console: Console, rows: Sequence[Row]) -> None:
+    """When the copies were there, and what else there is to know of each row."""
+    table = Table(title="Seconds after the REST request (peers: after their start)")
+    for heading in ("case", "first copy", "last copy", "in the ledger", "copies sent", "octets", "others"):
+        table.add_column(heading, justify="left" if heading == "case" else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            name(row),
+            "" if row.first_copy is None else f"{row.first_copy:.3f}",
             f"{row.recipients / row.copies_per_s:.2f}",
             "" if row.settled is None else f"{row.settled:.2f}",
+            f"{row.recipients:,}",
             f"{row.octets:,}",
             f"{row.others_share:.0%}",
         )
     console.print(table)
-    console.print(
-        "first copy, last, ledger: after the REST request (peers: after their start), until the first copy, the last, and "
-        "until the ledger knows of all; others: share of the machine's processor time that went elsewhere, worst round",
-        style="dim",
-    )
+    console.print("others: share of the machine's processor time that went elsewhere, in the worst round", style="dim")
     if twice := sum(row.came_twice for row in rows):
         console.print(f"{twice} copies of ours came twice", style="red")
 

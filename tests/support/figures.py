@@ -15,12 +15,18 @@ def quick() -> bool:
     return os.environ.get("QUICK", "") not in ("", "0")
 
 
+def folder(kind: str) -> Path:
+    """var/<kind>, made if need be."""
+    path = _VAR / kind
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def keep(kind: str, figures: Mapping[str, Any]) -> Path:
     """Write the figures as JSON; gives the path of latest.json."""
-    folder = _VAR / kind
-    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder(kind)
     text = json.dumps(figures, indent=2, ensure_ascii=False) + "\n"
-    (folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json").write_text(text, encoding="utf-8")
-    latest = folder / "latest.json"
+    (kept / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json").write_text(text, encoding="utf-8")
+    latest = kept / "latest.json"
     latest.write_text(text, encoding="utf-8")
     return latest
