@@ -1,8 +1,9 @@
 """A broadcast to very many while processes die: nobody may be skipped, and only copies in flight may come twice.
 
 Flow: seed the members -> send -> each time that so many copies have arrived, and a moment after, somebody is killed
-with -9 and started again (every second time one of the dispatchers) -> wait until the ledger says that all are
-delivered -> compare what lies in the mailboxes with the ledger, copy by copy, and with the list of members.
+with -9 and started again (every second time one of the dispatchers; or each server of a cluster of the bus in turn)
+-> wait until the ledger says that all are delivered -> compare what lies in the mailboxes with the ledger, copy by
+copy, and with the list of members.
 """
 
 import asyncio
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from mail import tokens
-from renrakumo_cli.local.stack import NATS, POSTGRES
+from renrakumo_cli.local.services import CLUSTER_OF, NATS, nats_names
+from renrakumo_cli.local.stack import POSTGRES
 from runtime.keys import KeyRing
 from tests.soak.sockets import connections_to
 from tests.support.behaviour import Behaviour, GreylistBy, canonical, greylisting, overload, slow
@@ -28,6 +30,8 @@ from tests.system.school import open_school
 UNIT = "minami"
 DISPATCHER = "dispatcher"
 DISPATCHERS = 3
+AWAY_SECONDS = 3.0
+"""How long a server of a cluster is missing."""
 OTHERS = ("registry", "receipts", NATS, POSTGRES)
 
 CARRIERS: dict[str, Behaviour] = {
@@ -95,12 +99,16 @@ async def run(
     within: float,
     say: Callable[[str], None],
     dispatchers: int = DISPATCHERS,
+    cluster: bool = False,
 ) -> Outcome:
-    """`within`: seconds after which who has no copy yet counts as skipped."""
+    """`within`: seconds after which who has no copy yet counts as skipped; `cluster`: a bus of three servers, and it is
+    those that are killed."""
     loop = asyncio.get_running_loop()
     people = make_crowd(seed, recipients)
     rng = random.Random(seed)
-    async with await House.build(state, carriers=CARRIERS, dispatchers=dispatchers, say=say) as house:
+    async with await House.build(
+        state, carriers=CARRIERS, dispatchers=dispatchers, nats_servers=CLUSTER_OF if cluster else 1, say=say
+    ) as house:
         await house.parents.stop()
         mailboxes = Mailboxes()
         for carrier in house.carriers.values():
@@ -111,7 +119,8 @@ async def run(
         began = loop.time()
         message = await school.send("お知らせ", "明日は午前中で下校します。")
         struck = in_flight = 0
-        for copies, name in _plan(rng, recipients, kills, _names(dispatchers)):
+        victims = _servers(rng, house) if cluster else _victims(rng, _names(dispatchers))
+        for copies, name in _plan(rng, recipients, kills, victims):
             if not await _arrived(house, mailboxes, copies, deadline=began + within):
                 break
             await asyncio.sleep(rng.uniform(0, 0.3))
@@ -119,7 +128,12 @@ async def run(
                 break
             say(f"{len(mailboxes.reached):6} of {recipients} reached: killing {name}")
             in_flight += _in_flight(house, name, dispatchers)
-            await house.stack.restart(name, first=signal.SIGQUIT if name == POSTGRES else signal.SIGKILL)
+            await house.stack.halt(name, first=signal.SIGQUIT if name == POSTGRES else signal.SIGKILL)
+            if cluster:
+                await asyncio.sleep(AWAY_SECONDS)
+            await house.stack.resume(name)
+            if cluster:
+                await house.stack.bus_in_sync()
             struck += 1
 
         async def settled() -> bool:
@@ -145,10 +159,10 @@ def _names(dispatchers: int) -> list[str]:
     return [DISPATCHER, *(f"{DISPATCHER}-{number}" for number in range(2, dispatchers + 1))]
 
 
-def _plan(rng: random.Random, recipients: int, kills: int, dispatchers: list[str]) -> Iterator[tuple[int, str]]:
+def _plan(rng: random.Random, recipients: int, kills: int, victims: Iterator[str]) -> Iterator[tuple[int, str]]:
     """(copies arrived, whom), in order of time."""
     moments = sorted(int(rng.uniform(0.02, 0.9) * recipients) for _ in range(kills))
-    return zip(moments, _victims(rng, dispatchers), strict=False)
+    return zip(moments, victims, strict=False)
 
 
 def _victims(rng: random.Random, dispatchers: list[str]) -> Iterator[str]:
@@ -157,6 +171,12 @@ def _victims(rng: random.Random, dispatchers: list[str]) -> Iterator[str]:
         for name in rng.sample(OTHERS, len(OTHERS)):
             yield rng.choice(dispatchers)
             yield name
+
+
+def _servers(rng: random.Random, house: House) -> Iterator[str]:
+    """Each server of the bus, all before one comes again."""
+    while True:
+        yield from rng.sample(house.stack.configuration.nats_names, CLUSTER_OF)
 
 
 async def _arrived(house: House, mailboxes: Mailboxes, copies: int, *, deadline: float) -> bool:
@@ -173,7 +193,7 @@ async def _arrived(house: House, mailboxes: Mailboxes, copies: int, *, deadline:
 def _in_flight(house: House, victim: str, dispatchers: int) -> int:
     """Sessions on which a copy may be at a carrier without anybody knowing, should this process die now."""
     names = _names(dispatchers)
-    if victim not in (*names, NATS):
+    if victim not in (*names, *nats_names(CLUSTER_OF)):
         return 0
     ports = {carrier.port for carrier in house.carriers.values()}
     return sum(connections_to(house.stack.pid(name), ports) for name in ([victim] if victim in names else names))
