@@ -6,8 +6,10 @@ import asyncio
 import dataclasses
 import os
 import platform
+import signal
 import sys
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +47,14 @@ def main() -> int:
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            outcome = runner.run(run.run(chosen, parts, say, dispatchers=told.dispatchers))
+            outcome = runner.run(_until_told(run.run(chosen, parts, say, dispatchers=told.dispatchers)))
     except (LocalError, TimeoutError) as error:
         console.print(f"The benchmark can't go on: {error or 'it took too long'}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         return 130
+    except asyncio.CancelledError:
+        return 143
     rows = summarise(outcome.measurements)
     found = aims(rows, None if outcome.lanes is None else outcome.lanes.ratio)
     _show(console, outcome, rows, found)
@@ -67,6 +71,13 @@ def main() -> int:
         chart.draw(rows, f"Renrakumo and its peers: {machine()['cpu']}, {os.cpu_count()} cores", picture)
         console.print(f"chart in {picture}", markup=False)
     return 1 if outcome.failed else 0
+
+
+async def _until_told(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """SIGTERM (`timeout` sends it) ends the work as Ctrl-C does: everything that was started is stopped."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def kept_form(outcome: Outcome, rows: list[Row], found: list[Aim]) -> dict[str, Any]:

@@ -123,12 +123,12 @@ class Way:
         pids |= {name: self._stack.pid(name) for name in (NATS, POSTGRES)}
         for pid in pids.values():
             usage.forget_peak(pid)
-        before = {name: usage.cpu_seconds(pid) for name, pid in pids.items()}
+        before = {name: usage.precise_cpu_seconds(pid) for name, pid in pids.items()}
         expected, clock = self._sink.expect(recipients), Clock(self._sink)
         arrivals, message = await self._sent(expected, group(recipients), within)
         await settled(self._school, message, recipients, within)
         in_ledger = time.perf_counter()
-        cpu = {name: max(0.0, usage.cpu_seconds(pid) - before[name]) for name, pid in pids.items()}
+        cpu = {name: max(0.0, usage.precise_cpu_seconds(pid) - before[name]) for name, pid in pids.items()}
         costs = clock.stop(living=sum(cpu.values()))
         memory = {name: usage.peak_memory(pid) for name, pid in pids.items() if name != POSTGRES}
         memory[POSTGRES] = usage.family_memory(pids[POSTGRES])
