@@ -66,6 +66,7 @@ async def setup(service: Service, settings: Settings, *, now: Callable[[], datet
         timing=Timing(now, random.random, settings.retry_plan),
         stopping=service.stop,
     )
+    service.health.add("superseded", halted.check)
     service.task("halted", halted.follow)
     service.task("desks", desks.tend)
     service.task("control", control.run)
