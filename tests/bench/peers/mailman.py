@@ -1,6 +1,7 @@
 """GNU Mailman 3 with VERP: its own outgoing runner takes one message for all members from its queue, and delivers it.
 
-A private instance: its data lies in the folder of the measurement, nothing but the outgoing runner works. VERP for
+A private instance: its data (SQLite) lies in the folder of the measurement, nothing but the outgoing runner works. The
+recipients are members of the list, put there before the clock starts. VERP for
 every delivery (`verp_delivery_interval: 1`), so each member gets a copy of his own, as from us. The program
 (mailman_program.py) runs in Mailman's own venv below var/bench and tells when its runner began.
 """

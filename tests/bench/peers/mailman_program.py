@@ -44,12 +44,15 @@ def main() -> None:
     from mailman.database.transaction import transaction
     from mailman.email.message import Message
     from mailman.interfaces.domain import IDomainManager
+    from mailman.interfaces.usermanager import IUserManager
     from mailman.runners.outgoing import OutgoingRunner
     from zope.component import getUtility
 
     with transaction():
         getUtility(IDomainManager).add(LIST.partition("@")[2])
-        create_list(LIST)
+        members = create_list(LIST)
+        for address in told["recipients"]:
+            members.subscribe(getUtility(IUserManager).create_address(address))
     message = email.message_from_string(told["letter"], _class=Message)
     message.original_size = len(told["letter"])
     config.switchboards["out"].enqueue(
