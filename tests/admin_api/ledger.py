@@ -35,8 +35,8 @@ class Ledger:
 
     async def attempt(self, copy_ref: int, outcome: str, reason: str, *, attempt: int = 1) -> None:
         await self.desk.sql(
-            "INSERT INTO ledger.attempts (copy_ref, wave, attempt, at, outcome, stage, code, reason) "
-            "VALUES ($1, 1, $2, $3, $4, 'rcpt', 550, $5)",
+            "UPDATE ledger.sent_copies SET attempt = $2, updated_at = $3, state = $4, stage = 'rcpt', reason = $5 "
+            "WHERE copy_ref = $1",
             copy_ref,
             attempt,
             START,

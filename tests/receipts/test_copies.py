@@ -74,6 +74,7 @@ def settled(
                 attempt=attempt,
                 code=451 if deferred else 250,
                 host="mx.docomo.example",
+                reply=f"{outcome}: said the server",
                 next_attempt_at=at + timedelta(minutes=10) if deferred else None,
             )
             for copy in copies
@@ -81,7 +82,10 @@ def settled(
     )
 
 
-def returned(house: House, message: int, copy: int, *, at: datetime, status: str = "5.1.1") -> InboundBounce:
+def returned(
+    house: House, message: int, copy: int, *, at: datetime, status: str = "5.1.1", issued: timedelta = timedelta(0)
+) -> InboundBounce:
+    """A report about a copy; its token was issued that long before NOW, as the wave of the copy was planned."""
     words = "550 5.1.1 <gone@docomo.example>: User unknown" if status == "5.1.1" else "552 5.2.2 Mailbox full"
     report = delivery_report(
         carrier="docomo.example",
@@ -92,7 +96,7 @@ def returned(house: House, message: int, copy: int, *, at: datetime, status: str
         at=at,
         number=1,
     )
-    return house.bounce(house.token(TokenKind.BOUNCE, message, copy), report, at=at)
+    return house.bounce(house.token(TokenKind.BOUNCE, message, copy, age=issued), report, at=at)
 
 
 async def tell(house: House, fact: Fact) -> None:
@@ -157,6 +161,14 @@ async def test_any_order_with_repetitions_and_a_second_wave_leaves_the_same_row(
 ) -> None:
     row = await story(house, [*order, *again], facts=6)
     assert row == await story(house, [0, 1, 2, 3, 4, 5], facts=6)
+    # However they came, the tallies are those of the copies.
+    assert (
+        await house.rows(
+            "SELECT message, state, sum(copies)::int AS copies FROM ledger.tallies GROUP BY message, state "
+            "HAVING sum(copies) <> 0 EXCEPT SELECT message, state, count(*) FROM ledger.sent_copies GROUP BY message, state"
+        )
+        == []
+    )
     # The bounce was the first wave's; of the second we know only that it will be tried again.
     assert (row["wave"], row["carrier"], row["state"], row["code"], row["attempts"]) == (
         2,
@@ -165,6 +177,111 @@ async def test_any_order_with_repetitions_and_a_second_wave_leaves_the_same_row(
         451,
         3,
     )
+
+
+async def test_every_attempt_is_kept_with_time_host_and_words_in_any_order_and_once(house: House) -> None:
+    async def attempts(order: list[int]) -> list[dict[str, Any]]:
+        message, copy = new_id(), new_id()
+        facts: list[Fact] = [
+            planned(house, message, [copy]),
+            settled(house, message, [copy], "deferred", attempt=1),
+            settled(house, message, [copy], "delivered", attempt=2),
+            planned(house, message, [copy], wave=2),
+            settled(house, message, [copy], "deferred", attempt=1, wave=2),
+            settled(house, message, [copy], "delivered", attempt=2, wave=2),
+        ]
+        for number in order:
+            await tell(house, facts[number])
+        rows = await house.rows("SELECT * FROM ledger.attempts WHERE copy_ref = :c ORDER BY wave, attempt", c=copy)
+        assert (await house.copy(copy))["attempts"] == len(rows)
+        return [{name: value for name, value in row.items() if name != "copy_ref"} for row in rows]
+
+    usual = await attempts([0, 1, 2, 3, 4, 5])
+    assert [(row["wave"], row["attempt"], row["outcome"]) for row in usual] == [
+        (1, 1, "deferred"),
+        (1, 2, "delivered"),
+        (2, 1, "deferred"),
+        (2, 2, "delivered"),
+    ]
+    assert {row["host"] for row in usual} == {"mx.docomo.example"}
+    assert (usual[0]["reply"], usual[0]["at"]) == ("deferred: said the server", NOW + timedelta(minutes=10))
+    for order in ([5, 4, 3, 2, 1, 0], [2, 0, 4, 1, 5, 3, 1, 2], [3, 5, 0, 2, 4, 1, 0, 4]):
+        assert await attempts(order) == usual
+
+
+async def test_attempts_that_are_told_at_the_same_time_are_all_kept(house: House) -> None:
+    message, copies = new_id(), [new_id() for _ in range(30)]
+    facts = [settled(house, message, copies, "deferred", attempt=attempt) for attempt in range(1, 9)]
+    await asyncio.gather(*(house.receipts.settle(fact) for fact in [*facts, *facts]))
+    rows = await house.rows(
+        "SELECT copy_ref, count(*) AS tries FROM ledger.attempts WHERE copy_ref = ANY(:c) GROUP BY copy_ref", c=copies
+    )
+    assert [row["tries"] for row in rows] == [8] * 30
+
+
+async def test_no_address_gets_into_the_ledger_even_when_somebody_says_it(house: House) -> None:
+    message, copy = new_id(), new_id()
+    event = settled(house, message, [copy], "dead", attempt=1)
+    told = event.outcomes[0].model_copy(
+        update={"reply": "550 5.1.1 <taro.yamada@docomo.example>: User unknown", "reason": "no taro@docomo.example"}
+    )
+    await house.receipts.settle(event.model_copy(update={"outcomes": (told,)}))
+    row = await house.copy(copy)
+    assert (row["last_reply"], row["last_reason"]) == (
+        "550 5.1.1 <〔アドレス省略〕>: User unknown",
+        "no 〔アドレス省略〕",
+    )
+
+
+async def test_a_copy_that_was_delivered_and_came_back_says_both(house: House) -> None:
+    message, copy = new_id(), new_id()
+    await house.receipts.plan(planned(house, message, [copy]))
+    await house.receipts.settle(settled(house, message, [copy], "delivered", attempt=1))
+    await house.receipts.bounce(returned(house, message, copy, at=NOW + timedelta(hours=2), status="5.2.2"))
+    row = await house.copy(copy)
+    assert (row["state"], row["stage"], row["enhanced"]) == ("full", "dsn", "5.2.2")
+    assert (row["last_host"], row["last_reply"]) == ("mx.docomo.example", "delivered: said the server")
+    assert (row["accepted_at"], row["returned_at"]) == (NOW + timedelta(minutes=10), NOW + timedelta(hours=2))
+    (attempt,) = await house.rows("SELECT * FROM ledger.attempts WHERE copy_ref = :copy", copy=copy)
+    assert attempt["outcome"] == "delivered"
+
+
+async def test_a_late_report_about_the_first_wave_says_nothing_about_the_second(house: House) -> None:
+    rows = []
+    for wave, order in ((1, [0, 1, 2, 3, 4]), (1, [4, 3, 2, 1, 0]), (2, [0, 1, 2, 3, 4]), (2, [4, 1, 0, 3, 2])):
+        message, copy = new_id(), new_id()
+        facts: list[Fact] = [
+            planned(house, message, [copy]),
+            settled(house, message, [copy], "delivered", attempt=1),
+            planned(house, message, [copy], wave=2),
+            settled(house, message, [copy], "delivered", attempt=1, wave=2),
+            # Both come two days after the second wave; their tokens tell the hour in which each was planned.
+            returned(house, message, copy, at=NOW + timedelta(days=3), issued=timedelta(days=1 - wave)),
+        ]
+        for number in order:
+            await tell(house, facts[number])
+        counts = (await house.rows("SELECT * FROM ledger.counts WHERE message = :m", m=message))[0]
+        rows.append(((await house.copy(copy))["state"], counts["delivered"], counts["failed"]))
+    assert rows == [("delivered", 1, 0), ("delivered", 1, 0), ("dead", 0, 1), ("dead", 0, 1)]
+
+
+async def test_an_attempt_that_names_a_copy_twice_is_written_all_the_same(house: House) -> None:
+    message, copy, other = new_id(), new_id(), new_id()
+    first = settled(house, message, [copy, other], "deferred", attempt=1)
+    second = settled(house, message, [copy], "delivered", attempt=2)
+    await house.receipts.settle(first.model_copy(update={"outcomes": (*second.outcomes, *first.outcomes)}))
+    assert [(await house.copy(each))["state"] for each in (copy, other)] == ["delivered", "deferred"]
+    assert (await house.copy(copy))["attempts"] == 2
+
+
+async def test_copies_of_a_batch_that_was_given_up_are_seen_waiting(house: House) -> None:
+    """A batch that became a dead letter has no outcomes: its copies stay planned, as of when they were."""
+    message, copy = new_id(), new_id()
+    await house.receipts.plan(planned(house, message, [copy]))
+    row = await house.copy(copy)
+    assert (row["state"], row["attempts"], row["updated_at"]) == ("planned", 0, NOW)
+    counts = (await house.rows("SELECT * FROM ledger.counts WHERE message = :m", m=message))[0]
+    assert counts["planned"] - counts["delivered"] - counts["deferred"] - counts["failed"] == 1
 
 
 async def test_a_new_wave_waits_without_the_words_of_the_last(house: House) -> None:

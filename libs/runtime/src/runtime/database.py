@@ -19,6 +19,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 from runtime.faults import is_outage
 from runtime.logs import get_logger
@@ -102,20 +103,23 @@ def _try_what_has_rested(engine: AsyncEngine) -> None:
 
 
 @asynccontextmanager
+async def driver(engine: AsyncEngine) -> AsyncIterator[Driver]:
+    """A connection of the engine's pool in asyncpg's own language, where each statement commits by itself. For
+    statements so frequent that SQLAlchemy would cost more than the database."""
+    borrowed = await engine.raw_connection()
+    connection = borrowed.driver_connection
+    assert isinstance(connection, asyncpg.Connection)
+    try:
+        yield connection
+    finally:
+        await asyncio.shield(greenlet_spawn(borrowed.invalidate if connection.is_closed() else borrowed.close))
+
+
+@asynccontextmanager
 async def transaction(engine: AsyncEngine) -> AsyncIterator[Driver]:
-    """A transaction in asyncpg's own language, on a connection of the engine's pool; commits at the end of the block,
-    rolls back when it raises. For statements so frequent that SQLAlchemy would cost more than the database."""
-    async with engine.connect() as connection:
-        raw = await connection.get_raw_connection()
-        driver = raw.driver_connection
-        assert isinstance(driver, asyncpg.Connection)
-        try:
-            async with driver.transaction():
-                yield driver
-        except BaseException:
-            if driver.is_closed():
-                await connection.invalidate()
-            raise
+    """The same as one transaction: commits at the end of the block, rolls back when it raises."""
+    async with driver(engine) as connection, connection.transaction():
+        yield connection
 
 
 async def check(engine: AsyncEngine) -> None:

@@ -32,6 +32,7 @@ from mail.reading import Letter, read
 from mail.tokens import Token, TokenError, TokenKind, check
 from receipts import model, store
 from runtime.ciphers import FieldCipher
+from runtime.database import driver
 from runtime.errors import PermanentError
 from runtime.ids import new_id
 from runtime.keys import KeyRing
@@ -67,14 +68,14 @@ class Receipts:
 
     async def plan(self, event: DeliveryPlanned) -> None:
         """These copies are on their way. Harmless to repeat."""
-        async with self.engine.begin() as connection:
+        async with driver(self.engine) as connection:
             await store.plan(connection, event)
 
     async def settle(self, event: DeliverySettled) -> None:
         """These are the outcomes of an attempt; mail that isn't a message's copy has no ledger. Harmless to repeat."""
         if not event.tracked or not event.outcomes:
             return
-        async with self.engine.begin() as connection:
+        async with driver(self.engine) as connection:
             await store.settle(connection, event)
 
     async def unsubscribe(self, event: InboundUnsubscribe) -> None:
@@ -140,6 +141,7 @@ class Receipts:
                 event_id=event.id,
                 bounced=bounced,
                 state=model.outcome_of_bounce(verdict),
+                issued_at=model.issued_at(token),
                 at=event.occurred_at,
             )
             await self.outbox.add(connection, bounced)

@@ -1,71 +1,86 @@
 """All SQL of the ledger.
 
 Plan, outcomes and bounces of one copy may arrive in any order and more than once; each statement leaves the row as if
-they had come in the right one, once.
+they had come in the right one, once. Plans and outcomes come a hundred copies at a time, as fast as mail leaves: they
+speak asyncpg's language (`Driver`), everything else SQLAlchemy.
 """
 
+import re
 from datetime import datetime
 
+from pydantic import TypeAdapter
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.events import CopyBounced, DeliveryPlanned, DeliverySettled
+from contracts.events import CopyBounced, CopyOutcome, DeliveryPlanned, DeliverySettled, PlannedCopy
+from mail.answers import redact
 from receipts.model import Asks, Reading, SentMessage
 from receipts.tables import bounces, recorded_answers
 from runtime.ciphers import FieldCipher
+from runtime.database import Driver
 
 ANSWER_CONTEXT = "ledger.answers.text"
 SUBJECT_CONTEXT = "office.messages.subject"
 SENT_TEXT_CONTEXT = "office.messages.sent_text"
 """What the field ciphers of ledger and office are bound to; admin-api uses the same."""
 
-_PLAN = text("""
+_PLAN = """
     INSERT INTO ledger.sent_copies AS known
-        (copy_ref, message, unit, member, child, carrier, wave, attempt, state, updated_at)
-    SELECT copy_ref, :message, :unit, member, child, :carrier, :wave, 0, 'planned', :at
-    FROM unnest(CAST(:copies AS bigint[]), CAST(:members AS bigint[]), CAST(:children AS bigint[]))
-        AS planned(copy_ref, member, child)
-    ORDER BY copy_ref
-    ON CONFLICT (copy_ref) DO UPDATE SET member = excluded.member, child = excluded.child
+        (copy_ref, message, unit, member, child, carrier, wave, attempt, state, planned_at, updated_at)
+    SELECT copy_ref, $2, $3, member, child, $4, $5, 0, 'planned', $6, $6
+    FROM json_to_recordset($1::json) AS planned(copy_ref bigint, member bigint, child bigint)
+    ON CONFLICT (message, copy_ref) DO UPDATE SET member = excluded.member, child = excluded.child,
+        planned_at = CASE WHEN known.wave = excluded.wave THEN excluded.planned_at ELSE known.planned_at END
     WHERE (known.member, known.child) IS DISTINCT FROM (excluded.member, excluded.child)
-""")
+       OR (known.wave = excluded.wave AND known.planned_at IS NULL)
+"""
 
-_NEW_WAVE = text("""
+_NEW_WAVE = """
     UPDATE ledger.sent_copies
-    SET wave = :wave, attempt = 0, carrier = :carrier, state = 'planned', stage = NULL, code = NULL, enhanced = NULL,
-        host = NULL, next_attempt_at = NULL, updated_at = :at
-    WHERE copy_ref = ANY(CAST(:copies AS bigint[])) AND wave < :wave
-""")
+    SET wave = $2, attempt = 0, carrier = $4, state = 'planned', stage = NULL, code = NULL, enhanced = NULL,
+        host = NULL, reason = '', reply = '', next_attempt_at = NULL, planned_at = $5, updated_at = $5
+    WHERE message = $3 AND wave < $2 AND copy_ref = ANY($1::bigint[])
+"""
 
 _SETTLED = """
-    SELECT DISTINCT ON (copy_ref) *
-    FROM unnest(CAST(:copies AS bigint[]), CAST(:outcomes AS text[]), CAST(:ats AS timestamptz[]),
-                CAST(:tries AS int[]), CAST(:stages AS text[]), CAST(:codes AS int[]), CAST(:enhanced AS text[]),
-                CAST(:hosts AS text[]), CAST(:reasons AS text[]), CAST(:nexts AS timestamptz[]))
-        AS settled(copy_ref, outcome, at, attempt, stage, code, enhanced, host, reason, next_at)
-    ORDER BY copy_ref, attempt DESC
+    json_to_recordset($1::json) AS settled(
+        copy_ref bigint, outcome text, at timestamptz, attempt integer, stage text, code integer, enhanced text,
+        host text, reason text, reply text, next_attempt_at timestamptz)
 """
-# In the order of their numbers, so that two transactions about the same copies wait for each other but never lock up.
 
-_ATTEMPTS = text(f"""
-    INSERT INTO ledger.attempts (copy_ref, wave, attempt, at, outcome, stage, code, enhanced, host, reason)
-    SELECT copy_ref, :wave, attempt, at, outcome, stage, code, enhanced, host, reason FROM ({_SETTLED}) AS settled
-    ON CONFLICT DO NOTHING
-""")  # noqa: S608
-
-_SETTLE = text(f"""
+_SETTLE = f"""
     INSERT INTO ledger.sent_copies AS known
-        (copy_ref, message, unit, carrier, wave, attempt, state, stage, code, enhanced, host, next_attempt_at,
-         updated_at)
-    SELECT copy_ref, :message, :unit, :carrier, :wave, attempt, outcome, stage, code, enhanced, host, next_at, at
-    FROM ({_SETTLED}) AS settled
-    ON CONFLICT (copy_ref) DO UPDATE SET
+        (copy_ref, message, unit, carrier, wave, attempt, state, stage, code, enhanced, host, reason, reply,
+         next_attempt_at, updated_at)
+    SELECT copy_ref, $2, $4, $5, $3, attempt, outcome, stage, code, enhanced, host, reason, reply, next_attempt_at, at
+    FROM {_SETTLED}
+    ON CONFLICT (message, copy_ref) DO UPDATE SET
         carrier = excluded.carrier, wave = excluded.wave, attempt = excluded.attempt, state = excluded.state,
         stage = excluded.stage, code = excluded.code, enhanced = excluded.enhanced, host = excluded.host,
-        next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at
+        reason = excluded.reason, reply = excluded.reply, next_attempt_at = excluded.next_attempt_at,
+        planned_at = CASE WHEN known.wave = excluded.wave THEN known.planned_at END, updated_at = excluded.updated_at
     WHERE (excluded.wave, excluded.attempt) > (known.wave, known.attempt)
-""")  # noqa: S608
+"""  # noqa: S608
+
+# Those that a newer attempt had overtaken; what is the last attempt already has come again.
+_LATE = f"""
+    INSERT INTO ledger.earlier_attempts
+        (copy_ref, wave, attempt, at, outcome, stage, code, enhanced, host, reason, reply)
+    SELECT copy_ref, $3, attempt, at, outcome, stage, code, enhanced, host, reason, reply FROM {_SETTLED}
+    WHERE NOT EXISTS (
+        SELECT FROM ledger.sent_copies AS known
+        WHERE known.message = $2 AND known.copy_ref = settled.copy_ref
+          AND (known.wave, known.attempt) = ($3, settled.attempt))
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608
+
+# Numbers, times and words go over as the text of one JSON array: an array of its own for each column would cost asyncpg
+# more than all the rest.
+_PLANNED_COPIES = TypeAdapter(list[PlannedCopy])
+_OUTCOMES = TypeAdapter(list[CopyOutcome])
+
+_AT = re.compile(r"[@＠﹫(\[（［]")
 
 _COPY = text("SELECT member, child FROM ledger.sent_copies WHERE copy_ref = :copy AND message = :message")
 
@@ -75,51 +90,51 @@ _SENT_MESSAGE = text("""
 """)
 
 
-async def plan(connection: AsyncConnection, event: DeliveryPlanned) -> None:
-    """Write down that these copies will go out, in the first wave or in a later one."""
-    wave = {
-        "carrier": event.carrier,
-        "wave": event.wave,
-        "at": event.occurred_at,
-        "copies": [copy.copy_ref for copy in event.copies],
-    }
-    owners = {
-        "message": event.message,
-        "unit": event.unit,
-        "members": [copy.member for copy in event.copies],
-        "children": [copy.child for copy in event.copies],
-    }
-    await connection.execute(_PLAN, wave | owners)
+async def plan(driver: Driver, event: DeliveryPlanned) -> None:
+    """Write down that these copies will go out, in the first wave or in a later one.
+
+    Each statement may commit by itself: told again, they complete what a crash between them left."""
+    copies = sorted(event.copies, key=_number)
+    text_of_copies = _PLANNED_COPIES.dump_json(copies).decode()
+    await driver.execute(_PLAN, text_of_copies, event.message, event.unit, event.carrier, event.wave, event.occurred_at)
     if event.wave > 1:
-        await connection.execute(_NEW_WAVE, wave)
+        numbers = [copy.copy_ref for copy in copies]
+        await driver.execute(_NEW_WAVE, numbers, event.wave, event.message, event.carrier, event.occurred_at)
 
 
-async def settle(connection: AsyncConnection, event: DeliverySettled) -> None:
-    """Write down what happened to these copies: one statement for the attempts, one for where the copies stand."""
-    outcomes = event.outcomes
-    lists = {
-        "copies": [outcome.copy_ref for outcome in outcomes],
-        "outcomes": [outcome.outcome for outcome in outcomes],
-        "ats": [outcome.at for outcome in outcomes],
-        "tries": [outcome.attempt for outcome in outcomes],
-        "stages": [outcome.stage for outcome in outcomes],
-        "codes": [outcome.code for outcome in outcomes],
-        "enhanced": [outcome.enhanced for outcome in outcomes],
-        "hosts": [outcome.host for outcome in outcomes],
-        "reasons": [outcome.reason for outcome in outcomes],
-        "nexts": [outcome.next_attempt_at for outcome in outcomes],
-    }
-    await connection.execute(_ATTEMPTS, {"wave": event.wave, **lists})
-    await connection.execute(
-        _SETTLE,
-        {"message": event.message, "unit": event.unit, "carrier": event.carrier, "wave": event.wave, **lists},
-    )
+async def settle(driver: Driver, event: DeliverySettled) -> None:
+    """Write down what happened to these copies: a statement for all, and one more when some of it is old news.
+
+    Each statement may commit by itself, as with `plan`."""
+    left = sorted(map(_without_addresses, event.outcomes), key=_number)
+    while left:
+        # A statement can touch a row once only. An attempt names each copy once; should one not, the rest is next.
+        once = list({outcome.copy_ref: outcome for outcome in left}.values())
+        left = [] if len(once) == len(left) else [outcome for outcome in left if outcome not in once]
+        values = (_OUTCOMES.dump_json(once).decode(), event.message, event.wave)
+        done = await driver.execute(_SETTLE, *values, event.unit, event.carrier)
+        if done != f"INSERT 0 {len(once)}":
+            await driver.execute(_LATE, *values)
+
+
+# Copies are written in the order of their numbers, so that two statements about the same ones wait for each other but
+# never lock up.
+def _number(copy: PlannedCopy | CopyOutcome) -> int:
+    return copy.copy_ref
+
+
+def _without_addresses(outcome: CopyOutcome) -> CopyOutcome:
+    """The dispatcher has taken them out of the server's words already; nobody here relies on it."""
+    if not _AT.search(outcome.reason + outcome.reply):
+        return outcome
+    return outcome.model_copy(update={"reason": redact(outcome.reason), "reply": redact(outcome.reply)})
 
 
 async def add_bounce(
-    connection: AsyncConnection, *, event_id: str, bounced: CopyBounced, state: str, at: datetime
+    connection: AsyncConnection, *, event_id: str, bounced: CopyBounced, state: str, issued_at: datetime, at: datetime
 ) -> None:
-    """Write down that a copy came back. `at`: when its report arrived."""
+    """Write down that a copy came back. `issued_at`: the hour in which the token of the mail that came back was issued;
+    `at`: when its report arrived."""
     await connection.execute(
         insert(bounces)
         .values(
@@ -130,6 +145,7 @@ async def add_bounce(
             state=state,
             hard=bounced.hard,
             status=bounced.status,
+            issued_at=issued_at,
             at=at,
         )
         .on_conflict_do_nothing()

@@ -29,8 +29,8 @@ inbox = inbox_table(metadata, SCHEMA)
 sent_copies = Table(
     "sent_copies",
     metadata,
+    Column("message", BigInteger, primary_key=True, autoincrement=False),
     Column("copy_ref", BigInteger, primary_key=True, autoincrement=False),
-    Column("message", BigInteger, nullable=False),
     Column("unit", String, nullable=False),
     Column("member", BigInteger),
     Column("child", BigInteger),
@@ -42,14 +42,18 @@ sent_copies = Table(
     Column("code", Integer),
     Column("enhanced", String),
     Column("host", String),
+    Column("reason", String, nullable=False),
+    Column("reply", String, nullable=False),
     Column("next_attempt_at", DateTime(timezone=True)),
+    Column("planned_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
-"""One row a copy: what its last attempt made of it. `wave` and `attempt` say which attempt that was (0: only planned);
-`member` is unknown while an outcome has overtaken its plan."""
+"""One row a copy: its last attempt. `wave` and `attempt` say which that was (0: only planned), `reply` holds the
+server's words; `member` and `planned_at` (of this wave) are unknown while an outcome has overtaken its plan. Pages are
+filled to 40 % at first, so that an outcome finds room beside its plan and no index changes."""
 
-attempts = Table(
-    "attempts",
+earlier_attempts = Table(
+    "earlier_attempts",
     metadata,
     Column("copy_ref", BigInteger, primary_key=True, autoincrement=False),
     Column("wave", Integer, primary_key=True, autoincrement=False),
@@ -61,19 +65,32 @@ attempts = Table(
     Column("enhanced", String),
     Column("host", String),
     Column("reason", String, nullable=False),
+    Column("reply", String, nullable=False),
 )
-"""One row an attempt at a copy."""
+"""One row for each attempt at a copy before its last one: a trigger brings it here when a newer one takes its place.
+The view `attempts` shows all."""
+
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("message", BigInteger, primary_key=True, autoincrement=False),
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("state", String, primary_key=True),
+    Column("copies", Integer, nullable=False),
+)
+"""How many copies of a message are in a state, kept by triggers; a shard may be below zero, their sum is exact."""
 
 bounces = Table(
     "bounces",
     metadata,
+    Column("message", BigInteger, primary_key=True, autoincrement=False),
     Column("copy_ref", BigInteger, primary_key=True, autoincrement=False),
     Column("event_id", String, primary_key=True),
-    Column("message", BigInteger, nullable=False),
     Column("verdict", String, nullable=False),
     Column("state", String, nullable=False),
     Column("hard", Boolean, nullable=False),
     Column("status", String),
+    Column("issued_at", DateTime(timezone=True)),
     Column("at", DateTime(timezone=True), nullable=False),
 )
 """What came back after a copy had been accepted; it may arrive before the copy's own outcome."""

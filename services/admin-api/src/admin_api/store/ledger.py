@@ -96,12 +96,7 @@ _SETTLED = """
 """
 
 # A report of non-delivery ('dsn') overrules what was said when the copy was handed over.
-_REASON = """
-    CASE WHEN state IN ('planned', 'delivered') OR stage = 'dsn' THEN '' ELSE coalesce((
-        SELECT tried.reason FROM ledger.attempts AS tried
-        WHERE tried.copy_ref = copies.copy_ref AND tried.wave = copies.wave
-        ORDER BY tried.attempt DESC LIMIT 1), '') END
-"""
+_REASON = "CASE WHEN state IN ('planned', 'delivered') OR stage = 'dsn' THEN '' ELSE last_reason END"
 
 _COPIES = text(f"""
     SELECT * FROM (
