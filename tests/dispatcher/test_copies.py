@@ -3,18 +3,22 @@
 The files in golden/ are whole copies with their envelope, one for each kind of mail that leaves the house.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.events.delivery import DeliveryBatch
 from contracts.sealed import CardFields, MessageContent, RecipientCard, Sealed
 from dispatcher.client import Envelope
 from dispatcher.copies import CopyWriter, Stationery
+from mail.dkim_keys import DkimKey, DkimKeys
 from mail.rendering import RenderingError
 
+UNSIGNED = DkimKeys()
 GOLDEN = Path(__file__).parent / "golden"
 NEWS = MessageContent(
     from_name="さくら小学校",
@@ -55,7 +59,9 @@ CASES: dict[str, tuple[MessageContent, dict[str, Any], str, dict[str, str], Card
 }
 
 
-def writer(content: MessageContent, extra: CardFields | None = None, **fields: Any) -> CopyWriter:
+def writer(
+    content: MessageContent, extra: CardFields | None = None, *, dkim_keys: DkimKeys = UNSIGNED, **fields: Any
+) -> CopyWriter:
     values: dict[str, Any] = {
         "id": "b",
         "occurred_at": datetime(2026, 4, 8, 9, 0, tzinfo=UTC),
@@ -70,7 +76,7 @@ def writer(content: MessageContent, extra: CardFields | None = None, **fields: A
         **fields,
     }
     batch = DeliveryBatch(**values)
-    stationery = Stationery("renraku.example", b"k" * 32, "https://info.renraku.example/100%25")
+    stationery = Stationery("renraku.example", b"k" * 32, "https://info.renraku.example/100%25", dkim_keys)
     return CopyWriter(stationery, batch, stationery.compile(batch, content), extra)
 
 
@@ -101,3 +107,14 @@ def test_a_percent_sign_is_nothing_special() -> None:
     address = "100%s%d%%@x.jp"
     text = writer(NEWS).write(RecipientCard(copy_ref=1, address=address), address, relayed=False).text
     assert f"To: <{address}>\r\n".encode() in text
+
+
+def test_a_writer_serves_several_threads_at_once() -> None:
+    shared = writer(ABOUT_A_CHILD, dkim_keys=DkimKeys([DkimKey("*", "e1", Ed25519PrivateKey.generate())]))
+    cards = [RecipientCard(copy_ref=n, address=f"p{n}@x.jp", fields={"child": f"児童{n}"}) for n in range(1, 400)]
+
+    def write(card: RecipientCard) -> Envelope:
+        return shared.write(card, card.address, relayed=False)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(write, cards)) == [write(card) for card in cards]
