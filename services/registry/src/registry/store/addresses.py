@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mail.addresses import carrier_of
 from registry.model import Judgement
-from registry.store.copies import FOUND
+from registry.store.copies import BATCH, FOUND
 from registry.store.vault import Vault
 from runtime.ids import new_id
 
@@ -45,6 +45,20 @@ _OF_COPIES = text(f"""
     JOIN addresses ON addresses.id = members.address_id
     ORDER BY addresses.id
     FOR UPDATE OF addresses
+""")  # noqa: S608
+# By the row of the batch, and without a look at each number: nearly always the answer is no, for every batch of a
+# broadcast.
+_ANY_DOUBT = text(f"""
+    SELECT audiences.first_copy IS NULL OR EXISTS (
+        SELECT 1 FROM batches
+        JOIN members ON members.id = ANY(batches.members)
+        JOIN addresses ON addresses.id = members.address_id
+            AND (addresses.state <> 'active' OR addresses.hard_count > 0 OR addresses.soft_count > 0)
+        WHERE batches.message = audiences.message AND batches.wave = 1 AND batches.batch = ANY(ARRAY(
+            SELECT DISTINCT (copy_ref - audiences.first_copy) / {BATCH} + 1
+            FROM unnest(CAST(:copies AS bigint[])) AS asked(copy_ref)))
+    )
+    FROM audiences WHERE message = :message AND wave = 1 AND unit = :unit
 """)  # noqa: S608
 _ONE_OF = text("SELECT 1 FROM addresses WHERE id = :id AND lookup = ANY(CAST(:lookups AS bytea[]))")
 _JUDGE = text("""
@@ -105,6 +119,13 @@ async def erase_unused(connection: AsyncConnection, limit: int = 500) -> int:
     have begun to use one in between."""
     held = (await connection.execute(_HOLD_UNUSED, {"limit": limit})).scalars().all()
     return (await connection.execute(_ERASE, {"ids": list(held)})).rowcount if held else 0
+
+
+async def any_in_doubt(connection: AsyncConnection, *, unit: str, message: int, copies: Sequence[int]) -> bool:
+    """Whether something was ever said against an address in the batches of these copies, so that a sign of life has
+    something to take back."""
+    found = await connection.execute(_ANY_DOUBT, {"unit": unit, "message": message, "copies": list(copies)})
+    return bool(found.scalar_one_or_none())
 
 
 async def standing_of_copies(
