@@ -83,7 +83,7 @@ async def measure(case: str, recipients: int, say: Callable[[str], None], profil
         if profile:
             pid = stack.pid(part.SERVICE)
             profiler = await asyncio.create_subprocess_exec(
-                profile, "record", "--gil", "-r", "500", "-f", "raw", "-o", f"/tmp/profile-{case}.txt", "-p", str(pid),
+                profile, "record", "-r", "500", "-f", "raw", "-o", f"/tmp/profile-{case}.txt", "-p", str(pid),
                 stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
             await asyncio.sleep(1)

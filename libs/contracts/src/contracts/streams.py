@@ -85,12 +85,13 @@ BUCKETS: tuple[BucketSpec, ...] = (DIRECTORY, CONTENT, ANSWERED, SUPERSEDED, PAC
 REGISTRY_INBOUND = ConsumerSpec(
     "INBOUND", "registry-inbound", "registry", ("inbound.entry", "inbound.leave", "inbound.post")
 )
+# What is left of a broadcast whose registry was killed waits for `ack_wait`, so it is short.
 REGISTRY_EVENTS = ConsumerSpec(
     "EVENTS",
     "registry-events",
     "registry",
     ("confirmation.given", "message.approved", "copy.bounced"),
-    ack_wait=60.0,
+    ack_wait=20.0,
 )
 REGISTRY_OUTCOMES = ConsumerSpec("OUTCOMES", "registry-outcomes", "registry", ("delivery.settled",))
 RESPONDER_INBOUND = ConsumerSpec("INBOUND", "responder-inbound", "responder", ("inbound.info", "inbound.operator"))
