@@ -11,9 +11,12 @@ from typing import Any, TypeVar
 
 from renrakumo_cli import bus
 from renrakumo_cli.bus.accounts import OPERATOR, USERS
+from renrakumo_cli.local import nats
+from renrakumo_cli.local.configuration import Configuration
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.postgres import PostgresServer
-from renrakumo_cli.secret_store import DATABASE_ROLES
+from renrakumo_cli.local.services import CLUSTER_OF
+from renrakumo_cli.secret_store import DATABASE_ROLES, SecretStore
 
 T = TypeVar("T")
 
@@ -35,6 +38,39 @@ class Databases:
     def general_url(self, role: str) -> str:
         """postgresql:// URL of the general database for a service's role."""
         return self.server.url(role, self.general)
+
+
+@dataclass(frozen=True)
+class NatsCluster:
+    """The servers of a bus by name; `url` names them all."""
+
+    servers: dict[str, NatsServer]
+    url: str
+    passwords: dict[str, str]
+
+    async def leader(self, stream: str) -> str:
+        """Name of the server that leads a stream."""
+        async with bus.connected(self.url, OPERATOR, self.passwords[OPERATOR]) as client:
+            cluster = (await client.jetstream().stream_info(stream)).cluster
+        return str(cluster.leader) if cluster else ""
+
+    async def lose(self, name: str) -> None:
+        """Kill a server and leave it."""
+        self.servers[name].kill()
+        await self.servers[name].process.wait_gone()
+
+    async def heal(self) -> None:
+        """Start those that are missing and wait until all hold everything."""
+        for server in self.servers.values():
+            if not server.process.running:
+                server.spawn()  # here: it would end together with another thread
+                await asyncio.to_thread(server.wait_ready)
+        await bus.in_sync(self.url, OPERATOR, self.passwords[OPERATOR], replicas=len(self.servers), within=60)
+
+    def stop(self) -> None:
+        """Stop all. Blocks."""
+        for server in self.servers.values():
+            server.stop()
 
 
 def start_postgres(folder: Path) -> PostgresServer:
@@ -59,6 +95,20 @@ def start_nats(folder: Path) -> NatsServer:
     server.start()
     run_apart(lambda: bus.apply(server.url, OPERATOR, server.passwords[OPERATOR]))
     return server
+
+
+def start_nats_cluster(folder: Path) -> NatsCluster:
+    """A running cluster with all accounts, streams, consumers and buckets on each server. The caller stops it."""
+    secret = SecretStore(folder / "secrets")
+    secret.init()
+    configuration = Configuration.for_trial(folder, nats_servers=CLUSTER_OF)
+    cluster = NatsCluster(nats.of_stack(configuration, secret), configuration.nats_url, secret.nats_passwords())
+    for server in cluster.servers.values():
+        server.spawn()
+    for server in cluster.servers.values():
+        server.wait_ready()
+    run_apart(lambda: bus.apply(cluster.url, OPERATOR, cluster.passwords[OPERATOR], replicas=CLUSTER_OF, within=60))
+    return cluster
 
 
 def run_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from contracts.base import Event
 from runtime import tracing
-from runtime.changeover import changing_over, patiently
+from runtime.changeover import CHANGEOVER_SECONDS, changing_over, patiently
 from runtime.errors import BusRefused, BusUnavailable, WrongRevision
 from runtime.keyvalue import KV_READY, KeyValueVerbs, KvChange, KvEntry
 from runtime.logs import get_logger
@@ -191,8 +191,8 @@ class Bus:
         """Store an event on the bus; returns its stream sequence (of the first, when the message id was seen before).
 
         Subject defaults to the event's own, message id to the event's id. Raises BusUnavailable when it was not
-        acknowledged within `timeout` seconds (it may be stored all the same: publish again with the same id), and
-        BusRefused when the bus never will take it."""
+        acknowledged within `timeout` seconds (it may be stored all the same: publish again with the same id), or a
+        cluster has not changed over in time (see changeover), and BusRefused when the bus never will take it."""
         return await self.publish_raw(
             subject or event.bus_subject(),
             event.model_dump_json().encode(),
@@ -230,14 +230,13 @@ class Bus:
         """Publish all in order without waiting in between, then wait for all acknowledgements.
 
         Returns for each message None (stored) or BusUnavailable / BusRefused."""
-        deadline = monotonic() + timeout
+        deadline = monotonic() + max(timeout, CHANGEOVER_SECONDS)
         errors = await self._publish_round(messages, timeout)
         while again := [number for number, error in enumerate(errors) if error and changing_over(self._client, error)]:
-            left = deadline - monotonic() - _BETWEEN_ROUNDS
-            if left <= 0:
+            if monotonic() + _BETWEEN_ROUNDS > deadline:
                 break
             await asyncio.sleep(_BETWEEN_ROUNDS)
-            later = await self._publish_round([messages[number] for number in again], left)
+            later = await self._publish_round([messages[number] for number in again], timeout)
             for number, error in zip(again, later, strict=True):
                 errors[number] = error
         return [None if error is None else translated(error) for error in errors]
@@ -293,7 +292,7 @@ class Bus:
         """The newest message of `subject` in `stream`, or None."""
         try:
             message = await patiently(
-                self._client, lambda seconds: self._js.get_msg(stream, subject=subject), READ_SECONDS
+                self._client, lambda _: self._js.get_msg(stream, subject=subject), READ_SECONDS, reading=True
             )
         except nats.js.errors.NotFoundError:
             return None
@@ -311,7 +310,7 @@ class Bus:
                 return self._js.get_msg(stream, seq=after, subject=subject, next=True)
 
             try:
-                message = await patiently(self._client, read, READ_SECONDS)
+                message = await patiently(self._client, read, READ_SECONDS, reading=True)
             except nats.js.errors.NotFoundError:
                 return found
             except Exception as error:
@@ -331,7 +330,7 @@ class Bus:
                 return await self._questions.ask(subject, message, reply, seconds)
 
         try:
-            return await patiently(self._client, ask, timeout)
+            return await patiently(self._client, ask, timeout, patience=timeout)
         except _AWAY:
             raise BusUnavailable("bus_no_answer") from None
 

@@ -2,8 +2,8 @@
 
 When a server of a cluster goes, nobody leads the streams that it led until the others have chosen, and who was
 connected to it is on his way to another one: seconds. What is asked meanwhile reaches nobody, so nothing was done, and
-asking again is safe even for a write that names the one it follows. Silence is something else: then it may have been
-done, and the caller decides. A single server that is away is told at once.
+asking again is safe even for a write that names the one it follows. Silence is something else: a write may have been
+done all the same, and its caller decides. A single server that is away is told at once.
 """
 
 import asyncio
@@ -17,26 +17,37 @@ from nats.aio.client import Client
 
 from runtime.errors import BusUnavailable
 
+CHANGEOVER_SECONDS = 12.0
+"""Longer than a healthy cluster needs: nats-server waits 4 to 9 seconds before it chooses a new leader."""
+
 _PAUSES = (0.05, 0.1, 0.2, 0.4)
 _NO_LEADER = (10008, 10009)
 
 R = TypeVar("R")
 
 
-async def patiently(client: Client, ask: Callable[[float], Awaitable[R]], timeout: float) -> R:
-    """What `ask` gives, which is called with the seconds that are left, again as long as it reached nobody. Raises
-    what it raised last, BusUnavailable when there is no connection."""
-    deadline = monotonic() + timeout
+async def patiently(
+    client: Client,
+    ask: Callable[[float], Awaitable[R]],
+    timeout: float,
+    *,
+    patience: float = CHANGEOVER_SECONDS,
+    reading: bool = False,
+) -> R:
+    """What `ask(timeout)` gives, asked again for `patience` seconds as long as it reached nobody; when `reading`, which
+    changes nothing, also after silence. Raises what it raised last, BusUnavailable when there is no connection."""
+    deadline = monotonic() + patience
     pauses = iter(_PAUSES)
     pause = 0.0
     while True:
         try:
             if not client.is_connected:
                 raise BusUnavailable("bus_disconnected")
-            return await ask(max(0.05, deadline - monotonic()))
+            return await ask(timeout)
         except Exception as error:
             pause = next(pauses, pause)
-            if not (changing_over(client, error) and monotonic() + pause < deadline):
+            silent = reading and isinstance(error, TimeoutError) and len(client.servers) > 1
+            if not ((silent or changing_over(client, error)) and monotonic() + pause < deadline):
                 raise
         await asyncio.sleep(pause)
 
