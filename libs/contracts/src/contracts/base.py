@@ -23,7 +23,7 @@ Ref = Annotated[int, Field(gt=0, lt=2**63)]
 
 Lane = Literal["urgent", "prompt", "correction", "ordinary"]
 LANES: tuple[Lane, ...] = ("urgent", "prompt", "correction", "ordinary")
-"""From first to last: emergencies, answers to a mail somebody just sent, corrections of an ordinary message, the rest."""
+"""First to last: emergencies, answers to a mail somebody just sent, corrections of an ordinary message, the rest."""
 
 Carrier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,20}$")]
 CARRIERS: tuple[str, ...] = (
