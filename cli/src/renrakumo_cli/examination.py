@@ -12,6 +12,7 @@ from nats.js import JetStreamContext
 
 from contracts.streams import BUCKETS, STREAMS, consumers
 from renrakumo_cli import bus, context, signing
+from renrakumo_cli.bus.cluster import lagging
 from renrakumo_cli.local import paths, probe
 from renrakumo_cli.local.configuration import Configuration
 from renrakumo_cli.local.services import SERVICES, Database
@@ -87,8 +88,25 @@ async def _streams(js: JetStreamContext) -> list[Finding]:
     dead = (await js.stream_info("DEADLETTERS")).state.messages
     return [
         Finding("bus", True, f"{len(wanted)} streams and buckets, all consumers"),
+        *await _cluster(js),
         Finding("dead letters", dead == 0, f"{dead} messages nobody could handle"),
     ]
+
+
+async def _cluster(js: JetStreamContext) -> list[Finding]:
+    copies = {str(info.config.name): info.config.num_replicas or 1 for info in await js.streams_info()}
+    most = max(copies.values(), default=1)
+    if most == 1:
+        return []
+    if fewer := sorted(name for name, number in copies.items() if number < most):
+        return [Finding("bus cluster", False, f"fewer copies of {', '.join(fewer)}: `renrakumo bus apply --replicas`")]
+    behind = await lagging(js, replicas=most)
+    detail = (
+        f"{most} servers hold everything"
+        if not behind
+        else f"not on {most} servers yet: {len(behind)} streams and consumers"
+    )
+    return [Finding("bus cluster", not behind, detail)]
 
 
 async def _databases(configuration: Configuration) -> list[Finding]:
