@@ -10,19 +10,20 @@ from hypothesis import strategies as st
 from contracts.events.delivery import CopyOutcome, DeliveryBatch, DeliveryProgress, DeliverySettled
 from contracts.sealed import Sealed
 from dispatcher.progress import Progress
-from runtime.errors import BusUnavailable, Postponed, WrongRevision
+from runtime.errors import BusRefused, BusUnavailable, Postponed, WrongRevision
 
 NOW = datetime(2026, 4, 1, 8, 0, tzinfo=UTC)
 
 
 class FakeStore:
     """The steps of one attempt, as the bus keeps them. `lose_next`: store the next one but lose its acknowledgement;
-    `away`: so many writes are not stored at all."""
+    `away`: so many writes are not stored at all; `refuse`: none is, whatever happens."""
 
     def __init__(self) -> None:
         self.kept: list[DeliveryProgress] = []
         self.lose_next = False
         self.away = 0
+        self.refuse = False
 
     @property
     def sequence(self) -> int:
@@ -39,6 +40,8 @@ class FakeStore:
 
     async def write_step(self, step: DeliveryProgress, follows: int) -> int:
         await asyncio.sleep(0)
+        if self.refuse:
+            raise BusRefused("message_too_large")
         if self.away:
             self.away -= 1
             raise BusUnavailable("bus_disconnected")

@@ -2,15 +2,15 @@
 
     post -> line -> pick (first lane first, some connections kept free of bulk mail) -> Sender -> outcome
 A sender (one task, one session) is started when letters wait and the carrier bears one more connection; it stays for a
-while when it runs out of work, and makes room when another line needs its connection. How many there may be now, and
-when to wait, the pace of the carrier (or of the hop) says. Lanes are decided letter by letter: an urgent one gets the
-next session that comes free, and the connection that bulk mail may not use.
+while when it runs out of work, and makes room when another line needs its connection. Lines for which there is no room
+are fed in turn, those with urgent letters first; a line with a backlog gives way to them at the end of a session. How
+many sessions there may be now, and when to wait, the pace of the carrier (or of the hop) says. Lanes are decided letter
+by letter: an urgent one gets the next session that comes free, and the connection that bulk mail may not use.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from contextvars import Context
 from typing import Any
 
 from contracts.base import LANES, Lane
@@ -19,41 +19,16 @@ from dispatcher.carriers import CarrierPolicy
 from dispatcher.errands import Bundle, Errand
 from dispatcher.job import Letter
 from dispatcher.lanes import BULK, may_work, most_for
+from dispatcher.lines import SWEEP_SECONDS, Line
 from dispatcher.pacing import Pace
 from dispatcher.replies import SmtpError
 from dispatcher.routes import Hop
 from dispatcher.sender import OpenSession, Sender
 from dispatcher.verdicts import Verdict, judge_error
 from runtime.errors import Postponed
+from runtime.logs import get_logger
 
-SWEEP_SECONDS = 5.0
-"""While a hop is left alone, letters that are no longer of use are sorted out this often."""
-
-
-@dataclass(slots=True, eq=False)
-class Line:
-    """Where the letters for one next hop wait. `senders` that work for it, those of them that are `idle` (the last used
-    at the end) or still `opening` their session; `bulk` of them carry bulk mail. `troubles` in a row with the hop."""
-
-    hop: Hop
-    policy: CarrierPolicy
-    pace: Pace
-    queues: dict[Lane, deque[Errand]] = field(default_factory=lambda: {lane: deque() for lane in LANES})
-    senders: set[Sender] = field(default_factory=set)
-    idle: list[Sender] = field(default_factory=list)
-    opening: int = 0
-    bulk: int = 0
-    troubles: int = 0
-    timer: asyncio.TimerHandle | None = None
-
-    @property
-    def waiting(self) -> int:
-        return sum(map(len, self.queues.values()))
-
-    @property
-    def connections(self) -> int:
-        """How many sessions with this hop may be open now."""
-        return self.pace.connections_per_hop
+log = get_logger(__name__)
 
 
 class Desk:
@@ -66,8 +41,11 @@ class Desk:
         self._pace_of = pace_of
         self._open_session = open_session
         self._lines: dict[str, Line] = {}
-        self._hungry: dict[str, Line] = {}
+        self._hungry: dict[str, Line] = {}  # for which there was no room, the first come first
+        self._pressing: dict[str, Line] = {}  # those that have more than bulk mail
+        self._idle: dict[Sender, Line] = {}  # the longest idle first
         self._open = 0
+        self._leaving = 0
         self._bulk = 0
         self._stopped: Exception | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -91,7 +69,7 @@ class Desk:
 
     @property
     def open(self) -> int:
-        """Sessions, those that are being opened included."""
+        """Sessions, those that are being opened or closed included."""
         return self._open
 
     def waiting(self) -> Mapping[Lane, int]:
@@ -108,13 +86,16 @@ class Desk:
                 for errand in queue:
                     errand.bundle.fail(reason)
                 queue.clear()
-            for sender in tuple(line.idle):
-                sender.wake()
+            for sender in line.senders:
+                sender.stop()
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
     def wake_all(self) -> None:
         """The pace was changed by hand: look again."""
+        for sender, line in tuple(self._idle.items()):
+            if self.too_many(line):
+                sender.leave()
         for line in tuple(self._lines.values()):
             self.staff(line)
 
@@ -134,7 +115,7 @@ class Desk:
                 if spared is not None:
                     self._spawn(self._settle([errand], spared, None))
                     continue
-                errand.bundle.taken()
+                errand.take()
                 self.carries(line, sender, lane)
                 return errand
         return None
@@ -151,40 +132,70 @@ class Desk:
 
     def put_back(self, line: Line, errand: Errand) -> None:
         """A letter that was not taken by the server goes first again."""
-        if self._stopped is None:
-            line.queues[errand.job.batch.lane].appendleft(errand)
-        else:
+        if self._stopped is not None:
             errand.bundle.fail(self._stopped)
-        errand.bundle.put_back()
+        elif not errand.bundle.failed:
+            line.queues[errand.job.batch.lane].appendleft(errand)
+        errand.put_back()
         self.staff(line)
 
     def too_many(self, line: Line) -> bool:
-        """Whether there are more sessions than the hop, or the carrier, bears now."""
-        return self._stopped is not None or len(line.senders) > line.connections or self._open > self._connections(line)
+        """Whether more sessions stay than the hop, or the carrier, bears now."""
+        return (
+            self._stopped is not None
+            or len(line.senders) - line.leaving > line.connections
+            or self._open - self._leaving > self._connections(line)
+        )
+
+    def gives_way(self, line: Line, sender: Sender, used_up: bool) -> bool:
+        """Whether another line shall have this sender's connection: any that waits for one when the session is used up
+        anyway, and before further bulk mail one with urgent letters."""
+        if used_up:
+            return any(other is not line and self._could_use(other) for other in self._hungry.values())
+        if not self._pressing or sender.lane not in BULK or line.waiting > line.bulk_waiting:
+            return False
+        return any(other is not line and self._could_use(other) for other in self._pressing.values())
 
     def staff(self, line: Line) -> None:
         """See that somebody works on what waits, as far as lanes, limits and pace allow."""
-        if self._stopped is not None or not line.waiting:
+        waiting = line.waiting
+        if self._stopped is not None or not waiting:
             return
         wait = line.pace.wait()
         if wait > 0:
             self.later(line, wait)
             return
-        wanted = self._eligible(line)
-        if wanted < line.waiting:
+        bulk = line.bulk_waiting
+        pressing = waiting - bulk
+        wanted = pressing + min(bulk, self._room_for_bulk(line))
+        if wanted < waiting:
             self._hungry[line.hop.key] = line  # as soon as there is room for bulk mail again
         while wanted > 0 and line.idle:
-            line.idle.pop().wake()
+            sender = line.idle[-1]
+            self.rests_no_more(line, sender)
+            sender.wake()
             wanted -= 1
-        wanted -= line.opening
-        while wanted > 0 and self._may_open(line):
+            pressing -= 1
+        if wanted <= 0:
+            return
+        # Who opens a session has a letter already and soon comes for the next; urgent ones don't wait behind bulk mail.
+        opening = [sender.lane in BULK for sender in line.senders if sender.opening]
+        wanted = max(wanted - len(opening), pressing - opening.count(False))
+        while wanted > 0 and self._may_open(line, wanted):
             self._start(line)
             wanted -= 1
 
     def later(self, line: Line, seconds: float) -> None:
         """Look at this line again in a while."""
-        if line.timer is None and self._stopped is None:
-            line.timer = asyncio.get_running_loop().call_later(min(seconds, SWEEP_SECONDS), self._again, line)
+        if self._stopped is not None:
+            return
+        loop = asyncio.get_running_loop()
+        when = loop.time() + min(seconds, SWEEP_SECONDS)
+        if line.timer is not None:
+            if line.timer.when() <= when:
+                return
+            line.timer.cancel()
+        line.timer = loop.call_at(when, self._again, line)
 
     async def defer_rest(self, line: Line, error: SmtpError) -> None:
         """All that waits for this hop is put off without being tried."""
@@ -194,21 +205,35 @@ class Desk:
             queue.clear()
         await self._settle(waiting, judge_error(error, self.policy), error)
 
+    def leaves(self, line: Line, sender: Sender) -> None:
+        """A sender is on its way out; its session counts until it is closed."""
+        line.leaving += 1
+        self._leaving += 1
+        self.rests_no_more(line, sender)
+
     def left(self, line: Line, sender: Sender) -> None:
-        """A sender has ended."""
-        self.carries(line, sender, None)
+        """A sender that was leaving has ended."""
         line.senders.discard(sender)
+        line.leaving -= 1
+        self._leaving -= 1
         self._count(-1)
-        if not line.senders and not line.waiting:
-            self._lines.pop(line.hop.key, None)
-            self._hungry.pop(line.hop.key, None)
-        else:
-            self.staff(line)
+        # The others first: this line has had its turn.
+        self._hungry.pop(line.hop.key, None)
+        self.carries(line, sender, None)
+        self._feed_hungry()
+        self.staff(line)
+        self._forget(line)
+
+    def rests(self, line: Line, sender: Sender) -> None:
+        """A sender has nothing to do, so another line may have its connection."""
+        line.idle.append(sender)
+        self._idle[sender] = line
         self._feed_hungry()
 
-    def rests(self) -> None:
-        """A sender has nothing to do, so another line may have its connection."""
-        self._feed_hungry()
+    def rests_no_more(self, line: Line, sender: Sender) -> None:
+        """It has something to do, or is leaving."""
+        if self._idle.pop(sender, None) is not None:
+            line.idle.remove(sender)
 
     # -- within
 
@@ -222,37 +247,45 @@ class Desk:
             lane, bulk=line.bulk - mine, connections=line.connections
         )
 
-    def _eligible(self, line: Line) -> int:
-        """How many of the letters that wait could be carried by one sender more each."""
-        bulk = sum(len(line.queues[lane]) for lane in BULK)
-        room = min(
-            most_for("ordinary", self._connections(line)) - self._bulk,
-            most_for("ordinary", line.connections) - line.bulk,
+    def _room_for_bulk(self, line: Line) -> int:
+        """How many senders more may carry bulk mail in this line."""
+        return max(
+            0,
+            min(
+                most_for("ordinary", self._connections(line)) - self._bulk,
+                most_for("ordinary", line.connections) - line.bulk,
+            ),
         )
-        return line.waiting - bulk + min(bulk, max(0, room))
 
-    def _may_open(self, line: Line) -> bool:
+    def _could_use(self, line: Line) -> bool:
+        """Whether a line would take a connection if it got one."""
+        return (
+            line.waiting > 0
+            and len(line.senders) < line.connections
+            and (line.waiting > line.bulk_waiting or line.bulk < most_for("ordinary", line.connections))
+            and line.pace.wait() <= 0
+            and line.pace.opening_wait() <= 0
+        )
+
+    def _may_open(self, line: Line, wanted: int) -> bool:
         if len(line.senders) >= line.connections:
             return False
         wait = line.pace.opening_wait()
         if wait > 0:
             self.later(line, wait)
             return False
-        if self._open >= self._connections(line) and not self._make_room(line):
+        if self._open >= self._connections(line):
             self._hungry[line.hop.key] = line
+            if line.waiting > line.bulk_waiting:
+                self._pressing[line.hop.key] = line
+            self._make_room(wanted)
             return False
         return True
 
-    def _make_room(self, wanted_by: Line) -> bool:
-        """Send away an idle sender of another line."""
-        for line in self._lines.values():
-            if line is not wanted_by and line.idle:
-                sender = line.idle.pop(0)
-                line.senders.discard(sender)
-                self._count(-1)
-                sender.dismiss()
-                return True
-        return False
+    def _make_room(self, wanted: int) -> None:
+        """Send away the longest idle senders. Who is leaving makes room already, for somebody."""
+        while self._idle and self._leaving < wanted + len(self._hungry):
+            next(iter(self._idle)).leave()
 
     def _start(self, line: Line) -> None:
         sender = Sender(self, line, self._open_session)
@@ -261,22 +294,32 @@ class Desk:
         self._spawn(sender.run())
 
     def _feed_hungry(self) -> None:
-        hungry, self._hungry = self._hungry, {}
-        for line in hungry.values():
-            self.staff(line)
+        """Those that wait for room get what there is, in turn."""
+        for hungry in (self._pressing, self._hungry):
+            for _ in range(len(hungry)):
+                line = next(iter(hungry.values()))
+                full = self._open >= self._connections(line) and not self._idle
+                if full or (hungry is self._hungry and self._bulk >= most_for("ordinary", self._connections(line))):
+                    break
+                del hungry[line.hop.key]
+                self.staff(line)
+
+    def _forget(self, line: Line) -> None:
+        """Nobody waits here any more, and nobody works."""
+        key = line.hop.key
+        if line.senders or line.waiting or self._lines.get(key) is not line:
+            return
+        for lines in (self._lines, self._hungry, self._pressing):
+            lines.pop(key, None)
+        if line.timer is not None:
+            line.timer.cancel()
 
     def _again(self, line: Line) -> None:
         line.timer = None
-        for lane, queue in line.queues.items():
-            spared = [(errand, errand.job.spared()) for errand in queue]
-            if any(verdict is not None or errand.bundle.failed for errand, verdict in spared):
-                line.queues[lane] = deque(
-                    errand for errand, verdict in spared if verdict is None and not errand.bundle.failed
-                )
-            for errand, verdict in spared:
-                if verdict is not None and not errand.bundle.failed:
-                    self._spawn(self._settle([errand], verdict, None))
+        for verdict, errands in line.swept(asyncio.get_running_loop().time()).items():
+            self._spawn(self._settle(errands, verdict, None))
         self.staff(line)
+        self._forget(line)
 
     async def _settle(self, errands: list[Errand], verdict: Verdict, told: SmtpError | None) -> None:
         """The same outcome for letters that are in nobody's hands."""
@@ -288,6 +331,10 @@ class Desk:
                 await bundle.job.record(letters, verdict, self.policy, told)
             except Postponed as lost:
                 bundle.fail(lost)
+            except Exception as error:
+                # Ours to mend; the other bundles are none of its concern.
+                log.exception("letters_not_recorded", carrier=self.policy.name)
+                bundle.fail(error)
             else:
                 bundle.done(len(letters))
 
@@ -296,6 +343,7 @@ class Desk:
         metrics.OPEN_SESSIONS.labels(self.policy.name).inc(change)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+        # Works for many batches, so it belongs to the context of none.
+        task = asyncio.create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -21,9 +21,14 @@ class Desks:
         self._pace_of = pace_of
         self._open_session = open_session
         self._desks: dict[str, Desk] = {}
+        self._stopped: Postponed | None = None
 
     def post(self, way: Way, errands: Iterable[Errand]) -> None:
         """Have these go out that way."""
+        if self._stopped is not None:
+            for errand in errands:
+                errand.bundle.fail(self._stopped)
+            return
         self._of(way.policy).post(way.hop, errands)
 
     def _of(self, policy: CarrierPolicy) -> Desk:
@@ -48,5 +53,5 @@ class Desks:
     async def tend(self, stop: asyncio.Event) -> None:
         """Until `stop`; then every batch goes back to the bus as soon as nothing of it is in a session's hands."""
         await stop.wait()
-        reason = Postponed("dispatcher_stopping", 0)
+        self._stopped = reason = Postponed("dispatcher_stopping", 0)
         await asyncio.gather(*(desk.stop(reason) for desk in self._desks.values()))

@@ -68,13 +68,31 @@ class Bundle:
 
 @dataclass(slots=True, eq=False)
 class Errand:
-    """One copy, rendered. `setbacks`: how often it was put back in this attempt without the server's having had it."""
+    """One copy, rendered. `setbacks`: how often it was put back in this attempt without the server's having had it.
+    `in_hand`: a session has it, so that it is to be put back or done, and that once."""
 
     bundle: Bundle
     letter: Letter
     envelope: Envelope
     setbacks: int = 0
+    in_hand: bool = False
 
     @property
     def job(self) -> Job:
         return self.bundle.job
+
+    def take(self) -> None:
+        """A session has it."""
+        self.in_hand = True
+        self.bundle.taken()
+
+    def put_back(self) -> None:
+        """It has been given back, without an outcome."""
+        if self.in_hand:
+            self.in_hand = False
+            self.bundle.put_back()
+
+    def done(self) -> None:
+        """It has its outcome."""
+        self.bundle.done(1, in_hand=int(self.in_hand))
+        self.in_hand = False

@@ -39,7 +39,7 @@ class Progress:
         self._away_seconds = away_seconds
         self._sequence = 0
         self._number = 0
-        self._lost: Postponed | None = None
+        self._lost: Exception | None = None
         self._unsaid: list[CopyOutcome] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -69,7 +69,7 @@ class Progress:
 
     async def record(self, *outcomes: CopyOutcome) -> None:
         """Keep these outcomes on the bus; returns only when they are there, however long the bus is away. Raises
-        Postponed when the attempt is no longer ours."""
+        Postponed when the attempt is no longer ours, BusRefused when the bus will never take them."""
         if self._lost is not None:
             raise self._lost
         for outcome in outcomes:
@@ -90,7 +90,7 @@ class Progress:
                 try:
                     await self._store_for_sure(outcomes)
                 except Exception as error:
-                    self._lost = error if isinstance(error, Postponed) else self._elsewhere()
+                    self._lost = error
                     waiting += self._waiting
                     self._waiting = []
                 for each in waiting:

@@ -21,7 +21,8 @@ from runtime.errors import Postponed
 from runtime.logs import get_logger
 
 if TYPE_CHECKING:
-    from dispatcher.desk import Desk, Line
+    from dispatcher.desk import Desk
+    from dispatcher.lines import Line
 
 PATIENCE = 3
 """So often in an attempt a letter goes back to the line; so many troubles in a row, beside one for each session, and
@@ -52,33 +53,47 @@ OpenSession = Callable[[Hop], Awaitable[CarrierSession]]
 
 
 class Sender:
-    """Works for one line of a desk until there is nothing to do, or it is told to go. `lane`: of the letter in hand."""
+    """Works for one line of a desk until there is nothing to do, or it is told to go. `lane`: of the letter in hand;
+    `leaving`: it takes no further letter, and its session is being closed, or will be."""
 
     def __init__(self, desk: "Desk", line: "Line", open_session: OpenSession) -> None:
         self.lane: Lane | None = None
+        self.leaving = False
         self._desk = desk
         self._line = line
         self._open_session = open_session
         self._session: CarrierSession | None = None
+        self._opening: asyncio.Future[CarrierSession] | None = None
         self._carried = 0
         self._announced: Errand | None = None
-        self._leaving = False
-        self._dismissed = False
         self._rest: asyncio.Future[None] | None = None
 
     @property
     def connected(self) -> bool:
         return self._session is not None
 
+    @property
+    def opening(self) -> bool:
+        """Its session is not there yet."""
+        return self._opening is not None
+
     def wake(self) -> None:
-        """There may be work, or it is time to go."""
+        """There may be work."""
         if self._rest is not None and not self._rest.done():
             self._rest.set_result(None)
 
-    def dismiss(self) -> None:
-        """Its connection is needed elsewhere; the desk counts it no more."""
-        self._dismissed = self._leaving = True
+    def leave(self) -> None:
+        """Go as soon as nothing is in its hands."""
+        if not self.leaving:
+            self.leaving = True
+            self._desk.leaves(self._line, self)
         self.wake()
+
+    def stop(self) -> None:
+        """The same, without waiting for a server that has not answered yet."""
+        self.leave()
+        if self._opening is not None:
+            self._opening.cancel()
 
     async def run(self) -> None:
         try:
@@ -89,12 +104,14 @@ class Sender:
                     # Ours to mend: the batch comes again, and nothing hangs meanwhile.
                     log.exception("sender_failed", carrier=self._line.policy.name)
                     errand.bundle.fail(error)
-                    errand.bundle.put_back()
-                    self._leaving = True
+                    errand.put_back()
+                    self.leave()
         finally:
+            self.leave()
             self._unannounce()
-            await self._close()
-            if not self._dismissed:
+            try:
+                await self._close()
+            finally:
                 self._desk.left(self._line, self)
 
     # -- what to do next
@@ -102,9 +119,13 @@ class Sender:
     async def _next(self) -> Errand | None:
         if self._announced is not None:
             errand, self._announced = self._announced, None
-            return errand
+            if not errand.bundle.failed:
+                return errand
+            # Its batch may be in other hands by now; that its envelope is out forbids to go on with this session.
+            errand.put_back()
+            await self._close()
         line, desk = self._line, self._desk
-        while not self._leaving and not desk.too_many(line):
+        while not self.leaving and not desk.too_many(line) and not desk.gives_way(line, self, self._used_up):
             wait = line.pace.wait()
             if wait > 0:
                 desk.later(line, wait)
@@ -116,22 +137,24 @@ class Sender:
                 break
         return None
 
+    @property
+    def _used_up(self) -> bool:
+        return self._carried >= self._line.policy.session_limit
+
     async def _idle(self) -> bool:
         """Wait for work; False when none came in time."""
-        line = self._line
+        line, desk = self._line, self._desk
         self._rest = asyncio.get_running_loop().create_future()
-        line.idle.append(self)
-        self._desk.rests()
+        desk.rests(line, self)
         try:
             async with asyncio.timeout(line.policy.idle_seconds):
                 await self._rest
             return True
         except TimeoutError:
-            return False
+            return self not in line.idle  # it was called for in this very moment
         finally:
             self._rest = None
-            if self in line.idle:
-                line.idle.remove(self)
+            desk.rests_no_more(line, self)
 
     # -- one letter
 
@@ -166,9 +189,10 @@ class Sender:
     def _announce(self) -> Envelope | None:
         """Choose the letter after this one, so that its envelope can travel with this one's text."""
         line = self._line
-        if self._carried + 2 > line.policy.session_limit or self._leaving or self._desk.too_many(line):
+        desk = self._desk
+        if self._carried + 2 > line.policy.session_limit or self.leaving or desk.too_many(line):
             return None
-        if line.pace.wait() > 0 or (errand := self._desk.pick(line, self)) is None:
+        if desk.gives_way(line, self, False) or line.pace.wait() > 0 or (errand := desk.pick(line, self)) is None:
             return None
         line.pace.started()
         self._announced = errand
@@ -181,24 +205,46 @@ class Sender:
             self._desk.put_back(self._line, errand)
 
     async def _session_for(self, errand: Errand) -> CarrierSession | None:
-        line = self._line
-        if self._session is not None and self._session.usable and self._carried < line.policy.session_limit:
+        """The open session, or a new one; None when there is none, or the errand is not to go out any more: then it
+        has been put back or has its outcome."""
+        if self._session is not None and self._session.usable and not self._used_up:
             return self._session
         await self._close()
-        line.opening += 1
+        line = self._line
+        if line.pace.opening_wait() > 0:
+            self.leave()
+            self._desk.put_back(line, errand)
+            return None
         try:
-            self._session = await self._open_session(line.hop)
+            self._opening = asyncio.ensure_future(self._open_session(line.hop))
+            self._session = await self._opening
         except HopUnavailable as error:
+            self._opening = None
             await self._no_session(errand, error)
+            return None
+        except asyncio.CancelledError:
+            if not self.leaving or _cancelled():
+                raise
         finally:
-            line.opening -= 1
-        return self._session
+            self._opening = None
+        return self._session if await self._may_still_go(errand) else None
+
+    async def _may_still_go(self, errand: Errand) -> bool:
+        """Opening a session can take long: whether nothing has come in between."""
+        line = self._line
+        if self.leaving or errand.bundle.failed or line.pace.opening_wait() > 0:
+            self._desk.put_back(line, errand)
+            return False
+        spared = errand.job.spared()
+        if spared is not None:
+            await self._done(errand, spared, None)
+        return spared is None
 
     # -- trouble
 
     async def _no_session(self, errand: Errand, error: HopUnavailable) -> None:
         line = self._line
-        self._leaving = True
+        self.leave()
         others = sum(sender.connected for sender in line.senders)
         if error.busy or others:
             line.pace.slow_down(Sign.NO_ROOM, open_sessions=others)
@@ -245,17 +291,23 @@ class Sender:
         if self._line.troubles >= PATIENCE + len(self._line.senders):
             await self._desk.defer_rest(self._line, error)
 
-    async def _done(self, errand: Errand, verdict: Verdict, told: Reply | SmtpError) -> None:
+    async def _done(self, errand: Errand, verdict: Verdict, told: Reply | SmtpError | None) -> None:
         try:
             await errand.job.record([errand.letter], verdict, self._line.policy, told)
         except Postponed as lost:
             errand.bundle.fail(lost)
-            errand.bundle.put_back()
+            errand.put_back()
         else:
-            errand.bundle.done(1, in_hand=1)
+            errand.done()
 
     async def _close(self) -> None:
         session, self._session = self._session, None
         self._carried = 0
         if session is not None:
             await session.close()
+
+
+def _cancelled() -> bool:
+    """Whether this task itself, and not what it waited for, was cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
