@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Self
 
 from renrakumo_cli.local.paths import LocalError
-from renrakumo_cli.local.stack import NATS, POSTGRES, LocalStack
+from renrakumo_cli.local.services import NATS
+from renrakumo_cli.local.stack import POSTGRES, LocalStack
 from tests.bench import letter, members
 from tests.bench.clock import Clock
 from tests.bench.results import Measurement
