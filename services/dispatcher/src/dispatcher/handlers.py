@@ -41,7 +41,7 @@ CONTENT_SECONDS = 20.0
 IN_HAND_SECONDS = 5.0
 KNOWN_SECONDS = 5.0
 NEARLY_DUE = timedelta(seconds=5)
-"""What is due so soon goes along with what is due now."""
+"""What is due so soon after what is due now goes along with it."""
 RENDERED_AT_ONCE = 16
 
 log = get_logger(__name__)
@@ -117,8 +117,7 @@ class Postman:
         cards = self._opener.open(batch.recipients, RecipientCards).cards
         progress = await Progress.claim(self._store, batch, timing.now)
         job = Job.of(batch, progress, self._halted, Moment(timing.now, timing.chance(), timing.retry_override))
-        later = [card for card in cards if _not_yet(card, timing.now()) and job.spared() is None]
-        now_due = [card for card in cards if card not in later]
+        now_due, later = _by_due(job, cards)
         await self._deliver(job, [card for card in now_due if card.copy_ref not in progress.outcomes])
         await self._settle(batch, now_due, later, progress.outcomes)
         metrics.BATCH_SECONDS.labels(batch.lane, batch.carrier).observe(monotonic() - started)
@@ -146,12 +145,15 @@ class Postman:
             await self._all_the_same(job, letters, Verdict("failed", "content missing"))
             return
         bundle = Bundle(job)
-        ways = await self._ways(job, letters)
-        bundle.expect(sum(len(group) for _, group in ways))
-        for way, group in ways:
-            for some in _batched(group, RENDERED_AT_ONCE):
-                self._desks.post(way, await self._errands(bundle, way, some, writer))
-        await bundle.finished()
+        bundle.expect(len(letters))
+        posting = asyncio.create_task(self._post(bundle, letters, writer))
+        try:
+            await bundle.finished()
+        except asyncio.CancelledError:
+            bundle.fail(Postponed("dispatcher_stopping", 0))
+            raise
+        finally:
+            posting.cancel()
 
     async def _readable(self, job: Job, cards: Sequence[RecipientCard]) -> list[Letter]:
         letters: list[Letter] = []
@@ -165,19 +167,34 @@ class Postman:
             await self._all_the_same(job, unsendable, Verdict("failed", "not a sendable address"))
         return letters
 
-    async def _ways(self, job: Job, letters: Sequence[Letter]) -> list[tuple[Way, list[Letter]]]:
-        """Letters grouped by next hop; those whose domain has none get their outcome here."""
+    async def _post(self, bundle: Bundle, letters: Sequence[Letter], writer: CopyWriter) -> None:
+        """Each letter to its desk as soon as its way is known. A mistake fails the bundle, so that nothing of it goes
+        out while it comes a second time."""
         by_domain: dict[str, list[Letter]] = {}
         for letter in letters:
             by_domain.setdefault(letter.address.rpartition("@")[2], []).append(letter)
-        found = await asyncio.gather(*(self._way_or_verdict(domain) for domain in by_domain))
-        groups: dict[tuple[str, str], tuple[Way, list[Letter]]] = {}
-        for way, group in zip(found, by_domain.values(), strict=True):
-            if isinstance(way, Verdict):
-                await self._all_the_same(job, group, way)
-            else:
-                groups.setdefault((way.policy.name, way.hop.key), (way, []))[1].extend(group)
-        return list(groups.values())
+        asked = {asyncio.create_task(self._way_or_verdict(domain)): group for domain, group in by_domain.items()}
+        try:
+            while asked and not bundle.failed:
+                answered, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+                for way, group in _by_way([(task.result(), asked.pop(task)) for task in answered]):
+                    await self._post_all(bundle, way, group, writer)
+        except Exception as error:
+            bundle.fail(error)
+        finally:
+            for task in asked:
+                task.cancel()
+
+    async def _post_all(
+        self, bundle: Bundle, way: Way | Verdict, letters: Sequence[Letter], writer: CopyWriter
+    ) -> None:
+        """Letters that go the same way; or none: then they have their outcome."""
+        if isinstance(way, Verdict):
+            await self._all_the_same(bundle.job, letters, way)
+            bundle.done(len(letters))
+            return
+        for some in _batched(letters, RENDERED_AT_ONCE):
+            self._desks.post(way, await self._errands(bundle, way, some, writer))
 
     async def _way_or_verdict(self, domain: str) -> Way | Verdict:
         try:
@@ -269,9 +286,31 @@ class Postman:
         )
 
 
-def _not_yet(card: RecipientCard, now: datetime) -> bool:
-    """Whether this card came along with others that are due earlier."""
-    return card.due is not None and card.due > now + NEARLY_DUE
+def _by_due(job: Job, cards: Sequence[RecipientCard]) -> tuple[list[RecipientCard], list[RecipientCard]]:
+    """Those that are tried in this attempt, and those that only came along and wait on: unless none need wait, being
+    spared. Who takes the attempt over decides the same, since an attempt is settled once: by the moment when it was
+    begun, and by what was recorded. Some are always due, even if our clock is behind the one that brought them back."""
+    progress, planned = job.progress, job.batch.first_planned_at
+    if not progress.taken_over and job.spared() is not None:
+        return list(cards), []
+    until = max(progress.begun, min((card.due or planned for card in cards), default=planned)) + NEARLY_DUE
+    now_due: list[RecipientCard] = []
+    later: list[RecipientCard] = []
+    for card in cards:
+        waits = card.due is not None and card.due > until and card.copy_ref not in progress.outcomes
+        (later if waits else now_due).append(card)
+    return now_due, later
+
+
+def _by_way(
+    found: Sequence[tuple[Way | Verdict, Sequence[Letter]]],
+) -> list[tuple[Way | Verdict, list[Letter]]]:
+    """Letters to the same servers together, since they are rendered together."""
+    groups: dict[object, tuple[Way | Verdict, list[Letter]]] = {}
+    for way, letters in found:
+        key = way if isinstance(way, Verdict) else (way.policy.name, way.hop.key)
+        groups.setdefault(key, (way, []))[1].extend(letters)
+    return list(groups.values())
 
 
 def _batched(letters: Sequence[Letter], size: int) -> Iterator[Sequence[Letter]]:

@@ -12,6 +12,7 @@ the earlier one learns of the other at its next step, and stops.
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from datetime import datetime
 
 from contracts.events.delivery import CopyOutcome, DeliveryBatch, DeliveryProgress
@@ -26,12 +27,15 @@ AWAY_SECONDS = (0.1, 0.3, 1.0, 2.0)
 
 
 class Progress:
-    """Outcomes so far by copy. Make it with `claim`."""
+    """Outcomes so far by copy. `begun`: when this attempt was claimed for the first time; `taken_over`: not by us. Make
+    it with `claim`."""
 
     def __init__(
         self, store: Store, batch: DeliveryBatch, now: Callable[[], datetime], away_seconds: Sequence[float]
     ) -> None:
         self.outcomes: dict[int, CopyOutcome] = {}
+        self.begun = now()
+        self.taken_over = False
         self._store = store
         self._batch = batch
         self._now = now
@@ -43,6 +47,7 @@ class Progress:
         self._unsaid: list[CopyOutcome] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._context = copy_context()  # the batch's own, whoever records
 
     @classmethod
     async def claim(
@@ -60,6 +65,8 @@ class Progress:
             await progress._step(())  # nearly always nobody was here before
         except WrongRevision:
             steps, progress._sequence = await store.steps(batch.batch, batch.attempt)
+            progress.taken_over = bool(steps)
+            progress.begun = steps[0].occurred_at if steps else progress.begun
             progress.outcomes = {outcome.copy_ref: outcome for step in steps for outcome in step.outcomes}
             try:
                 await progress._step(())
@@ -78,7 +85,7 @@ class Progress:
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(stored)
         if self._writer is None:
-            self._writer = asyncio.create_task(self._write_on())
+            self._writer = asyncio.create_task(self._write_on(), context=self._context)
         await stored
 
     async def _write_on(self) -> None:
