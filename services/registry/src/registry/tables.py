@@ -218,6 +218,11 @@ access_log = Table(
 )
 """Who read or changed persons, when, how many."""
 
+Index(
+    "addresses_in_doubt",
+    addresses.c.id,
+    postgresql_where=text("state <> 'active' OR hard_count > 0 OR soft_count > 0"),
+)
 Index("members_unit", members.c.unit, members.c.id)
 Index("memberships_group", memberships.c.group_code, memberships.c.member, postgresql_where=text("left_at IS NULL"))
 Index("guardians_child", guardians.c.child)

@@ -1,7 +1,7 @@
 """What the handlers work with, wired in once, and how they seal a person for the postmen."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from contracts.directory import UnitEntry
 from contracts.events import Addressee
 from contracts.sealed import RecipientCard, RecipientCards
 from mail.addresses import carrier_of
+from registry.handlers.doubts import Doubts
 from registry.store.vault import Vault
 from runtime.bus import Outgoing
 from runtime.outbox import Inbox, Outbox
@@ -58,6 +59,7 @@ class Context:
     units: Units
     lives: Lives
     clock: Callable[[], datetime]
+    doubts: Doubts = field(default_factory=Doubts)
 
     async def group_exists(self, unit: str, group: str) -> bool:
         if _open(await self.units.unit(unit), group):

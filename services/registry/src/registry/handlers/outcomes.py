@@ -12,6 +12,7 @@ from registry import model
 from registry.handlers.context import Context
 from registry.model import Finding, Judgement
 from registry.store import addresses, pending
+from runtime.database import driver
 from runtime.logs import get_logger
 
 UNDELIVERABLE = Counter("renrakumo_registry_undeliverable", "Addresses that were taken off as undeliverable")
@@ -29,6 +30,7 @@ async def settle(context: Context, event: DeliverySettled) -> None:
             async with context.engine.begin() as connection:
                 if await context.inbox.first_time(connection, DeliverySettled.name, event.id):
                     await _judge_once(connection, event.unit, event.message, telling)
+            context.doubts.add(event.message, (copy for copy, finding, _ in telling if finding != "alive"))
         return
     dead = [outcome.copy_ref for outcome in event.outcomes if outcome.outcome == "dead"]
     if dead:
@@ -40,9 +42,13 @@ async def _all_well(context: Context, event: DeliverySettled, telling: Sequence[
     """All are alive, and nothing was said against any of them: the way of nearly every batch."""
     if any(finding != "alive" for _, finding, _ in telling):
         return False
-    async with context.engine.connect() as connection:
-        copies = [copy for copy, _, _ in telling]
-        return not await addresses.any_in_doubt(connection, unit=event.unit, message=event.message, copies=copies)
+
+    async def look() -> set[int]:
+        async with driver(context.engine) as connection:
+            return await addresses.copies_in_doubt(connection, unit=event.unit, message=event.message)
+
+    doubtful = await context.doubts.of(event.message, look)
+    return doubtful.isdisjoint(copy for copy, _, _ in telling)
 
 
 async def bounce(context: Context, event: CopyBounced) -> None:
@@ -66,6 +72,7 @@ async def bounce(context: Context, event: CopyBounced) -> None:
         if finding != "nothing":
             said = [(event.copy_ref, finding, event.occurred_at)]
             await _judge_once(connection, event.unit, event.message, said)
+    context.doubts.add(event.message, (event.copy_ref,))
 
 
 async def _judge_once(

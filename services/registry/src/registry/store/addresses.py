@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mail.addresses import carrier_of
 from registry.model import Judgement
-from registry.store.copies import BATCH, FOUND
+from registry.store.copies import FOUND
 from registry.store.vault import Vault
+from runtime.database import Driver
 from runtime.ids import new_id
 
 COLUMN = "addresses.ciphertext"
@@ -46,20 +47,19 @@ _OF_COPIES = text(f"""
     ORDER BY addresses.id
     FOR UPDATE OF addresses
 """)  # noqa: S608
-# By the row of the batch, and without a look at each number: nearly always the answer is no, for every batch of a
-# broadcast.
-_ANY_DOUBT = text(f"""
-    SELECT audiences.first_copy IS NULL OR EXISTS (
-        SELECT 1 FROM batches
-        JOIN members ON members.id = ANY(batches.members)
-        JOIN addresses ON addresses.id = members.address_id
-            AND (addresses.state <> 'active' OR addresses.hard_count > 0 OR addresses.soft_count > 0)
-        WHERE batches.message = audiences.message AND batches.wave = 1 AND batches.batch = ANY(ARRAY(
-            SELECT DISTINCT (copy_ref - audiences.first_copy) / {BATCH} + 1
-            FROM unnest(CAST(:copies AS bigint[])) AS asked(copy_ref)))
+# The few in doubt come first: where there are none, the audience isn't even read.
+_IN_DOUBT = """
+    WITH doubtful AS MATERIALIZED (
+        SELECT members.id FROM addresses JOIN members ON members.address_id = addresses.id
+        WHERE (addresses.state <> 'active' OR addresses.hard_count > 0 OR addresses.soft_count > 0)
+          AND members.unit = $2
     )
-    FROM audiences WHERE message = :message AND wave = 1 AND unit = :unit
-""")  # noqa: S608
+    SELECT copy.copy_ref
+    FROM audiences JOIN batches USING (message, wave)
+    CROSS JOIN LATERAL unnest(batches.copies, batches.members) AS copy(copy_ref, member)
+    JOIN doubtful ON doubtful.id = copy.member
+    WHERE audiences.message = $1 AND audiences.wave = 1 AND audiences.unit = $2
+"""
 _ONE_OF = text("SELECT 1 FROM addresses WHERE id = :id AND lookup = ANY(CAST(:lookups AS bytea[]))")
 _JUDGE = text("""
     UPDATE addresses SET state = :state, reason = :reason, hard_count = :hard_count, soft_count = :soft_count,
@@ -121,11 +121,10 @@ async def erase_unused(connection: AsyncConnection, limit: int = 500) -> int:
     return (await connection.execute(_ERASE, {"ids": list(held)})).rowcount if held else 0
 
 
-async def any_in_doubt(connection: AsyncConnection, *, unit: str, message: int, copies: Sequence[int]) -> bool:
-    """Whether something was ever said against an address in the batches of these copies, so that a sign of life has
-    something to take back."""
-    found = await connection.execute(_ANY_DOUBT, {"unit": unit, "message": message, "copies": list(copies)})
-    return bool(found.scalar_one_or_none())
+async def copies_in_doubt(driver: Driver, *, unit: str, message: int) -> set[int]:
+    """Copies of a message to addresses that something was ever said against, so that a sign of life has something to
+    take back."""
+    return {row[0] for row in await driver.fetch(_IN_DOUBT, message, unit)}
 
 
 async def standing_of_copies(
