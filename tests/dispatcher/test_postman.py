@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -124,6 +125,7 @@ class House:
             carriers=CARRIERS,
             halted=self.halted,
             timing=Timing(lambda: self.time, lambda: 0.5, (60.0,)),
+            signers=ThreadPoolExecutor(1),
             stopping=asyncio.Event(),
         )
 

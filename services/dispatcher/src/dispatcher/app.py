@@ -1,9 +1,11 @@
 """The only place where the dispatcher is wired together."""
 
+import os
 import random
 import secrets
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from dispatcher import NAME, consumers
@@ -64,6 +66,8 @@ async def setup(service: Service, settings: Settings, *, now: Callable[[], datet
         carriers=carriers,
         halted=halted,
         timing=Timing(now, random.random, settings.retry_plan),
+        # As many as can sign at once: more would only take the processor from the sessions.
+        signers=ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="signer"),
         stopping=service.stop,
     )
     service.health.add("superseded", halted.check)

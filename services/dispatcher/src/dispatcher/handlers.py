@@ -9,6 +9,7 @@ and so has the retry. When this returns the batch may be acknowledged; a raised 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -77,6 +78,7 @@ class Postman:
         carriers: CarrierTable,
         halted: Halted,
         timing: Timing,
+        signers: Executor,
         stopping: asyncio.Event,
     ) -> None:
         self._store = store
@@ -88,6 +90,7 @@ class Postman:
         self._carriers = carriers
         self._halted = halted
         self._timing = timing
+        self._signers = signers
         self._stopping = stopping
         self._at_work: set[str] = set()
 
@@ -217,7 +220,10 @@ class Postman:
                     errands.append(Errand(bundle, letter, envelope))
             return errands, failed
 
-        errands, failed = await asyncio.to_thread(write) if writer.costly else write()
+        if writer.costly:
+            errands, failed = await asyncio.get_running_loop().run_in_executor(self._signers, write)
+        else:
+            errands, failed = write()
         if failed:
             await self._all_the_same(bundle.job, failed, Verdict("failed", "cannot be rendered"))
             bundle.done(len(failed))
