@@ -1,7 +1,7 @@
 """Plans and outcomes of a large message, written down by receipts alone.
 
-They come as registry and dispatchers tell them: for each hundred copies a plan, and soon after it their outcomes. The
-pace is that of a broadcast of RENRAKUMO_BENCH_PACE copies a second (default 10,000).
+They come as registry and dispatchers tell them: a plan for each thousand copies, and soon after it their outcomes, a
+hundred at a time. The pace is that of a broadcast of RENRAKUMO_BENCH_PACE copies a second (default 10,000).
 """
 
 import asyncio
@@ -20,6 +20,8 @@ from runtime.ids import new_id
 SERVICE = "receipts"
 WARMING = 1000
 BATCH = 100
+TOGETHER = 10
+"""Batches that are planned together."""
 BEHIND = 20
 """So many batches are planned and not yet settled."""
 
@@ -51,8 +53,10 @@ async def _tell(
     numbers = list(range(message + 1, message + 1 + copies))
     batches = [numbers[begin : begin + BATCH] for begin in range(0, copies, BATCH)]
     for number in range(len(batches) + BEHIND):
-        if number < len(batches):
-            await js.publish_async(DeliveryPlanned.name, _planned(unit, message, number, batches[number]))
+        if number < len(batches) and number % TOGETHER == 0:
+            begin = number * BATCH
+            copies_planned = numbers[begin : begin + TOGETHER * BATCH]
+            await js.publish_async(DeliveryPlanned.name, _planned(unit, message, number, copies_planned))
         if number >= BEHIND:
             at = number - BEHIND
             await js.publish_async(DeliverySettled.name, _settled(unit, message, at, batches[at]))

@@ -28,7 +28,7 @@ class PlannedCopy(Contract):
 
 
 class DeliveryPlanned(Event):
-    """These copies of a message will go out in this batch. At most 100."""
+    """These copies of a message will go out to this carrier, in the batch named and further ones. At most 1,000."""
 
     name: ClassVar[str] = "delivery.planned"
 

@@ -29,6 +29,9 @@ ROUND = 50
 """Batches a round: the first is on the bus within milliseconds; in a later one what a round itself costs hardly counts,
 and its boxes need a few megabytes."""
 
+PLANNED_TOGETHER = 10
+"""Batches of a carrier that the ledger hears of in one event: its cost is by the event more than by the copy."""
+
 log = get_logger(__name__)
 
 
@@ -99,32 +102,40 @@ async def _hand_over(context: Context, event: MessageApproved, most: int) -> boo
 def _seal(
     context: Context, event: MessageApproved, progress: Progress, found: dict[int, list[Recipient]]
 ) -> tuple[list[int], list[Outgoing]]:
-    """What goes to the bus, of each batch its plan and then the batch; before it the batches' numbers, one for each."""
-    numbers: list[int] = []
-    messages: list[Outgoing] = []
-    for number, recipients in sorted(found.items()):
-        planned = _planned(event, progress, number, recipients)
-        batch = _batch(context, event, progress, number, recipients)
-        for each in (planned, batch):
-            numbers.append(number)
-            messages.append(Outgoing(each.bus_subject(), each.model_dump_json().encode(), each.id))
-    return numbers, messages
+    """What goes to the bus: the plans, then the batches. Before it, for each of them, the batch from which on all go
+    again when the bus doesn't take it."""
+    by_carrier: dict[str, list[int]] = {}
+    for number in sorted(found):
+        by_carrier.setdefault(found[number][0].carrier, []).append(number)
+    events: list[tuple[int, DeliveryPlanned | DeliveryBatch]] = [
+        (min(found), _planned(event, progress, found, numbers[begin : begin + PLANNED_TOGETHER]))
+        for numbers in by_carrier.values()
+        for begin in range(0, len(numbers), PLANNED_TOGETHER)
+    ]
+    events += [(number, _batch(context, event, progress, number, found[number])) for number in sorted(found)]
+    messages = [Outgoing(each.bus_subject(), each.model_dump_json().encode(), each.id) for _, each in events]
+    return [number for number, _ in events], messages
 
 
 def _planned(
-    event: MessageApproved, progress: Progress, number: int, recipients: Sequence[Recipient]
+    event: MessageApproved, progress: Progress, found: dict[int, list[Recipient]], numbers: Sequence[int]
 ) -> DeliveryPlanned:
-    name = _name(event, number)
+    """The plan of these batches of one carrier. After a crash they may be grouped otherwise: then it has another id."""
+    first = _name(event, numbers[0])
     return DeliveryPlanned(
-        id=f"{name}/planned",
+        id=f"{first}-{numbers[-1]}/planned",
         occurred_at=progress.frozen_at,
         unit=event.unit,
         message=event.message,
         wave=event.wave,
-        batch=name,
+        batch=first,
         lane=lane_of_copies(event),
-        carrier=recipients[0].carrier,
-        copies=tuple(PlannedCopy(copy_ref=each.copy_ref, member=each.member, child=each.child) for each in recipients),
+        carrier=found[numbers[0]][0].carrier,
+        copies=tuple(
+            PlannedCopy(copy_ref=each.copy_ref, member=each.member, child=each.child)
+            for number in numbers
+            for each in found[number]
+        ),
     )
 
 
