@@ -30,6 +30,7 @@ from tests.dispatcher.test_progress import FakeStore
 
 NOW = datetime(2026, 4, 1, 8, 0, tzinfo=UTC)
 HOPS = tuple(Hop(name, (Host(name),)) for name in ("a", "b", "c"))
+MOST_ROUNDS = 20_000
 STOPPING = Postponed("dispatcher_stopping", 0)
 CARRIERS = load_carriers(None)
 
@@ -44,13 +45,17 @@ class _Jumping(selectors.SelectSelector):
     """Never waits: the time that it should have waited has passed."""
 
     now = 0.0
+    busy = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready:
             if timeout is None:
                 raise AssertionError("everybody waits, and nothing will happen")
+            self.busy = 0 if timeout > 0 else self.busy + 1
             self.now += max(timeout, 0.0)
+            if self.busy > MOST_ROUNDS:
+                raise AssertionError("everybody is busy, and no time passes")
         return ready
 
 
@@ -144,16 +149,18 @@ class World:
     sessions: list[FakeSession] = field(default_factory=list)
     refuse: Callable[[], HopUnavailable | None] = lambda: None
     on_send: Callable[[FakeSession], None] = lambda session: None
+    on_open: Callable[[], None] = lambda: None
     gate: asyncio.Event | None = None
     door: asyncio.Event | None = None
     goodbye: float = 0.0
     greeting: float = 0.0
     answer: float = 0.0
-    connecting: int = 0
+    connecting: Counter[str] = field(default_factory=Counter)
 
     async def session(self, hop: Hop) -> FakeSession:
-        self.connecting += 1
-        self._count()
+        self.connecting[hop.key] += 1
+        self.most = max(self.most, len(self.open) + self.connecting.total())
+        self.on_open()
         try:
             if self.door is not None:
                 await self.door.wait()
@@ -164,16 +171,13 @@ class World:
             self.sessions.append(session)
             self.open.add(id(session))
         finally:
-            self.connecting -= 1
+            self.connecting[hop.key] -= 1
         return session
 
     async def pass_by(self) -> None:
         if self.gate is not None:
             await self.gate.wait()
         await asyncio.sleep(self.answer)
-
-    def _count(self) -> None:
-        self.most = max(self.most, len(self.open) + self.connecting)
 
 
 class Quiet:

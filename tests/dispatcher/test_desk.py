@@ -1,17 +1,12 @@
 """Who may use a carrier's connections, in which order, and that every letter at a desk gets one outcome."""
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
-from contracts.base import LANES, Lane
-from dispatcher.errands import Bundle
+from contracts.base import LANES
 from dispatcher.lanes import BULK, may_work, most_for
-from dispatcher.replies import ConnectionLost, HopUnavailable, Reply, Stage
-from dispatcher.routes import Hop
+from dispatcher.replies import ConnectionLost, HopUnavailable
 from runtime.errors import Postponed
 from tests.dispatcher.desk_world import HOPS, World, a_bundle, a_desk, accepted, outcomes, policy, stop
 
@@ -167,57 +162,3 @@ async def test_a_stop_ends_every_bundle_after_what_is_in_hand() -> None:
         await waiting
     await stopping
     assert outcomes(bundle)["delivered"] == len(world.begun)
-
-
-REPLIES: Sequence[tuple[Stage, int]] = (
-    ("body", 250), ("body", 250), ("body", 250), ("rcpt", 550), ("rcpt", 450), ("body", 421), ("rcpt", 421),
-    ("mail", 421), ("data", 451), ("body", 554),
-)  # fmt: skip
-answers = st.one_of(
-    st.sampled_from(REPLIES).map(lambda each: Reply(each[0], each[1], "words")),
-    st.tuples(st.sampled_from(("mail", "rcpt", "data", "body")), st.booleans()).map(
-        lambda each: ConnectionLost("connection lost", stage=each[0], uncertain=each[1] and each[0] == "body")  # type: ignore[arg-type]
-    ),
-)
-
-
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=(Phase.explicit, Phase.generate))
-@given(
-    apart=st.booleans(),
-    connections=st.integers(1, 4),
-    posts=st.lists(st.tuples(st.sampled_from(LANES), st.sampled_from(HOPS), st.integers(1, 8)), min_size=1, max_size=6),
-    replies=st.lists(answers, max_size=40),
-    refusals=st.lists(st.sampled_from((None, None, "busy", "away")), max_size=10),
-)
-def test_every_letter_gets_one_outcome_whatever_the_servers_do(
-    apart: bool,
-    connections: int,
-    posts: list[tuple[Lane, Hop, int]],
-    replies: list[Reply | ConnectionLost],
-    refusals: list[str | None],
-) -> None:
-    async def play() -> None:
-        script = list(replies)
-        refused = list(refusals)
-
-        def refuse() -> HopUnavailable | None:
-            kind = refused.pop(0) if refused else None
-            if kind == "busy":
-                return HopUnavailable("host refuses us", stage="connect", reply=Reply("connect", 421, "busy"))
-            return HopUnavailable("no connection", stage="connect") if kind == "away" else None
-
-        world = World(script=lambda envelope: script.pop(0) if script else accepted(envelope), refuse=refuse)
-        desk = a_desk(world, policy(connections, apart=apart))
-        bundles: list[tuple[Bundle, int]] = []
-        for number, (lane, hop, size) in enumerate(posts):
-            bundle, errands = await a_bundle(lane, size, first=1 + 100 * number)
-            desk.post(hop, errands)
-            bundles.append((bundle, size))
-        await asyncio.wait_for(asyncio.gather(*(bundle.finished() for bundle, _ in bundles)), 5)
-        for bundle, size in bundles:
-            assert sum(outcomes(bundle).values()) == size
-        await stop(desk)
-        assert not world.open
-        assert desk.open == 0
-
-    asyncio.run(play())

@@ -181,7 +181,7 @@ def test_a_stop_does_not_wait_for_a_server_that_does_not_greet() -> None:
         await asyncio.sleep(1)
         await stop(desk)
         assert await ended(bundle) == [STOPPING]
-        assert (desk.open, world.connecting) == (0, 0)
+        assert (desk.open, world.connecting.total()) == (0, 0)
 
     run(scene())
 
@@ -312,11 +312,11 @@ def test_an_urgent_letter_does_not_wait_for_the_greeting_of_bulk_sessions() -> N
         backlog, many = await a_bundle("ordinary", 50)
         desk.post(A, many)
         await asyncio.sleep(1)
-        assert world.connecting == 2
+        assert world.connecting.total() == 2
         urgent, one = await a_bundle("urgent", 1)
         desk.post(A, one)
         await asyncio.sleep(1)
-        assert world.connecting == 3
+        assert world.connecting.total() == 3
         assert world.door is not None
         world.door.set()
         await ended(backlog, urgent)
@@ -357,6 +357,25 @@ def test_urgent_letters_for_one_server_do_not_wait_for_the_backlog_of_another() 
         assert await ended(urgent) == [None]
         assert clock() - began < 8
         await ended(backlog)
+        await stop(desk)
+
+    run(scene())
+
+
+def test_a_line_with_urgent_letters_gives_way_to_no_bulk_mail() -> None:
+    async def scene() -> None:
+        world = World(answer=1.0)
+        desk = a_desk(world, policy(1, apart=True, messages_per_connection=2))
+        backlog, many = await a_bundle("ordinary", 20)
+        other, more = await a_bundle("ordinary", 20, first=100)
+        urgent, one = await a_bundle("urgent", 1, first=500)
+        desk.post(A, many)
+        desk.post(B, more)
+        await asyncio.sleep(0.5)
+        desk.post(A, one)
+        assert await ended(urgent) == [None]
+        assert world.begun[2] == one[0].envelope.recipient
+        await ended(backlog, other)
         await stop(desk)
 
     run(scene())

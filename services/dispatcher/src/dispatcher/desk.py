@@ -150,11 +150,13 @@ class Desk:
     def gives_way(self, line: Line, sender: Sender, used_up: bool) -> bool:
         """Whether another line shall have this sender's connection: any that waits for one when the session is used up
         anyway, and before further bulk mail one with urgent letters."""
-        if used_up:
-            return any(other is not line and self._could_use(other) for other in self._hungry.values())
-        if not self._pressing or sender.lane not in BULK or line.waiting > line.bulk_waiting:
+        if not used_up and (not self._pressing or sender.lane not in BULK):
             return False
-        return any(other is not line and self._could_use(other) for other in self._pressing.values())
+        urgent = line.waiting > line.bulk_waiting
+        if urgent and not used_up:
+            return False
+        waiting = self._hungry if used_up and not urgent else self._pressing
+        return any(other is not line and self._could_use(other) for other in waiting.values())
 
     def staff(self, line: Line) -> None:
         """See that somebody works on what waits, as far as lanes, limits and pace allow."""
@@ -219,6 +221,8 @@ class Desk:
         self._count(-1)
         # The others first: this line has had its turn.
         self._hungry.pop(line.hop.key, None)
+        if self._pressing.pop(line.hop.key, None) is not None:
+            self._pressing[line.hop.key] = line
         self.carries(line, sender, None)
         self._feed_hungry()
         self.staff(line)
