@@ -217,6 +217,16 @@ def real_pace(limits: CarrierPolicy) -> Pace:
     return Pace(limits, clock)
 
 
+def paces(kept: list[Pace]) -> Callable[[CarrierPolicy], Pace]:
+    """The same, kept to be looked at."""
+
+    def make(limits: CarrierPolicy) -> Pace:
+        kept.append(real_pace(limits))
+        return kept[-1]
+
+    return make
+
+
 async def a_bundle(
     lane: Lane, number: int, *, first: int = 1, store: FakeStore | None = None
 ) -> tuple[Bundle, list[Errand]]:
@@ -243,6 +253,12 @@ async def a_bundle(
 
 def outcomes(bundle: Bundle) -> Counter[str]:
     return Counter(outcome.outcome for outcome in bundle.job.progress.outcomes.values())
+
+
+async def ended(*bundles: Bundle) -> list[BaseException | None]:
+    """How each of them ended."""
+    results = asyncio.gather(*(bundle.finished() for bundle in bundles), return_exceptions=True)
+    return await asyncio.wait_for(results, 3600)
 
 
 async def stop(desk: Desk) -> None:

@@ -164,8 +164,8 @@ class Desk:
         if self._stopped is not None or not waiting:
             return
         wait = line.pace.wait()
+        self.later(line, wait or SWEEP_SECONDS)
         if wait > 0:
-            self.later(line, wait)
             return
         bulk = line.bulk_waiting
         pressing = waiting - bulk

@@ -14,7 +14,7 @@ from dispatcher.rules import Verdict
 from dispatcher.sender import Sender
 
 SWEEP_SECONDS = 5.0
-"""While a hop is left alone, letters that are no longer of use are sorted out this often."""
+"""While letters wait they are looked at this often: some may be of no use any more, and the limits may have risen."""
 
 
 @dataclass(slots=True, eq=False)

@@ -28,6 +28,9 @@ PATIENCE = 3
 """So often in an attempt a letter goes back to the line; so many troubles in a row, beside one for each session, and
 the hop is left alone."""
 
+OPENING_SECONDS = 120.0
+"""A hop of many servers none of which answers holds a connection of its carrier for no longer."""
+
 log = get_logger(__name__)
 
 
@@ -215,19 +218,30 @@ class Sender:
             self.leave()
             self._desk.put_back(line, errand)
             return None
-        try:
-            self._opening = asyncio.ensure_future(self._open_session(line.hop))
-            self._session = await self._opening
-        except HopUnavailable as error:
-            self._opening = None
-            await self._no_session(errand, error)
+        trouble = await self._open()
+        if trouble is not None and not self.leaving:
+            await self._no_session(errand, trouble)
             return None
-        except asyncio.CancelledError:
-            if not self.leaving or _cancelled():
-                raise
+        return self._session if await self._may_still_go(errand) else None
+
+    async def _open(self) -> HopUnavailable | None:
+        """A new session, or why there is none."""
+        opening = self._opening = asyncio.ensure_future(self._open_session(self._line.hop))
+        try:
+            await asyncio.wait({opening}, timeout=OPENING_SECONDS)
+            if opening.cancel():
+                await asyncio.wait({opening})
         finally:
             self._opening = None
-        return self._session if await self._may_still_go(errand) else None
+            opening.cancel()
+        if opening.cancelled():
+            return HopUnavailable("no connection in time", stage="connect")
+        error = opening.exception()
+        if error is None:
+            self._session = opening.result()
+        elif not isinstance(error, HopUnavailable):
+            raise error
+        return error
 
     async def _may_still_go(self, errand: Errand) -> bool:
         """Opening a session can take long: whether nothing has come in between."""
@@ -305,9 +319,3 @@ class Sender:
         self._carried = 0
         if session is not None:
             await session.close()
-
-
-def _cancelled() -> bool:
-    """Whether this task itself, and not what it waited for, was cancelled."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
