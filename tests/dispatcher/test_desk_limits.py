@@ -4,16 +4,22 @@ import asyncio
 
 from contracts.pace import PaceOrder
 from dispatcher.pacing import Pace, Sign
+from dispatcher.replies import Reply
+from dispatcher.routes import Hop, Host
 from tests.dispatcher.desk_world import (
     HOPS,
     FakeSession,
+    HastyPace,
     World,
     a_bundle,
     a_desk,
+    accepted,
     clock,
     ended,
+    outcomes,
     paces,
     policy,
+    real_pace,
     run,
     stop,
 )
@@ -190,6 +196,45 @@ def test_a_session_that_is_needed_just_when_its_rest_is_over_stays() -> None:
         asyncio.get_running_loop().call_at(10.0, desk.post, A, another)
         await ended(second)
         assert len(world.sessions) == 1
+        await stop(desk)
+
+    run(scene())
+
+
+def test_a_server_that_wants_to_be_left_alone_for_long_holds_up_no_batch_that_has_letters_for_others() -> None:
+    async def scene() -> None:
+        begun = clock()
+        tired = {f"ordinary{number}@docomo.ne.jp" for number in range(1, 11)}
+        world = World(
+            script=lambda envelope: Reply("rcpt", 421, "busy") if envelope.recipient in tired else accepted(envelope)
+        )
+        desk = a_desk(world, policy(4, apart=True, pause_after_421=60.0), real_pace)
+        bundle, errands = await a_bundle("ordinary", 20)
+        desk.post(A, errands[:10])
+        desk.post(B, errands[10:])
+        assert await ended(bundle) == [None]
+        assert outcomes(bundle) == {"delivered": 10, "deferred": 10}
+        assert clock() - begun < 20
+        await stop(desk)
+
+    run(scene())
+
+
+def test_the_work_for_a_letter_does_not_grow_with_the_number_of_servers_that_wait_for_room() -> None:
+    class Counting(HastyPace):
+        asked = 0
+
+        def wait(self) -> float:
+            Counting.asked += 1
+            return 0.0
+
+    async def scene() -> None:
+        desk = a_desk(World(answer=0.1), policy(4, apart=True), Counting)
+        bundle, errands = await a_bundle("ordinary", 500)
+        for number, errand in enumerate(errands):
+            desk.post(Hop(f"hop{number}", (Host("host"),)), [errand])
+        assert await ended(bundle) == [None]
+        assert Counting.asked < 30 * len(errands)
         await stop(desk)
 
     run(scene())

@@ -11,6 +11,7 @@ by letter: an urgent one gets the next session that comes free, and the connecti
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import Context
+from math import inf
 from typing import Any
 
 from contracts.base import LANES, Lane
@@ -21,12 +22,16 @@ from dispatcher.job import Letter
 from dispatcher.lanes import BULK, may_work, most_for
 from dispatcher.lines import SWEEP_SECONDS, Line
 from dispatcher.pacing import Pace
-from dispatcher.replies import SmtpError
+from dispatcher.replies import HopUnavailable, SmtpError
 from dispatcher.routes import Hop
 from dispatcher.sender import OpenSession, Sender
 from dispatcher.verdicts import Verdict, judge_error
 from runtime.errors import Postponed
 from runtime.logs import get_logger
+
+LONG_PAUSE = 20.0
+"""Where servers stand apart, one that is left alone for longer has its letters put off: those for other servers, which
+came in the same batches, and the batches behind them are not to wait for it."""
 
 log = get_logger(__name__)
 
@@ -166,6 +171,8 @@ class Desk:
         wait = line.pace.wait()
         self.later(line, wait or SWEEP_SECONDS)
         if wait > 0:
+            if self.policy.each_hop_apart and LONG_PAUSE < min(wait, line.pace.opening_wait()) < inf:
+                self._spawn(self.defer_rest(line, HopUnavailable("host is busy", stage="connect")))
             return
         bulk = line.bulk_waiting
         pressing = waiting - bulk
