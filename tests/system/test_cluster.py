@@ -1,5 +1,7 @@
 """A bus of three servers: everything is kept by each of them, and the house goes on while one of them is missing."""
 
+import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from renrakumo_cli.bus.accounts import OPERATOR
 from renrakumo_cli.local.stack import LocalStack
 from tests.support.crowd import make_crowd
 from tests.support.house import House
+from tests.support.office import RENRAKUMO
 from tests.system import seeding
 from tests.system.school import open_school
 
@@ -31,18 +34,30 @@ async def test_a_message_reaches_everybody_and_a_parent_registers_while_a_server
         }
         school = await open_school(house, "kita", "きた小学校", receipts=False, groups={"all": "全校"})
         await seeding.enter(stack, "kita", "all", PEOPLE[1:])
+        assert "ok   bus cluster" in await doctor(house)
         gone = await leader(stack, DELIVERY.name)
         await stack.halt(gone, first=signal.SIGKILL)
 
         message = await school.send("お知らせ", "明日は午前中で下校します。")
-        await school.register(PEOPLE[:1], "all", with_name=False)
 
         async def delivered() -> bool:
             return (await school.counts(message))["delivered"] == len(PEOPLE) - 1
 
         assert await house.until("every copy is delivered", delivered, within=60)
+        await school.register(PEOPLE[:1], "all", with_name=False)
+        assert "BAD  bus cluster" in await doctor(house)
         await stack.resume(gone)
         await stack.bus_in_sync()
+
+
+async def doctor(house: House) -> str:
+    """What `renrakumo doctor` says."""
+    environment = {"PATH": os.defpath, "RENRAKUMO_STATE_DIR": str(house.stack.configuration.state)}
+    process = await asyncio.create_subprocess_exec(
+        str(RENRAKUMO), "doctor", env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    return said.decode()
 
 
 async def copies(stack: LocalStack) -> dict[str, int]:
