@@ -24,8 +24,8 @@ from nats.aio.client import Client
 from renrakumo_cli import bus
 from renrakumo_cli.bus.accounts import OPERATOR
 from renrakumo_cli.local.configuration import Configuration
-from renrakumo_cli.local.services import SERVICES
-from renrakumo_cli.local.stack import NATS, POSTGRES, LocalStack
+from renrakumo_cli.local.services import NATS, SERVICES
+from renrakumo_cli.local.stack import POSTGRES, LocalStack
 from tests.bench import expansion, ledger
 from tests.support import usage
 
