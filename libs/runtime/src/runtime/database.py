@@ -55,6 +55,7 @@ def create_engine(url: str, *, service: str, pool_size: int = 5) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=10,
+        pool_use_lifo=True,  # the connection used last has its plans and caches at hand; the others rest
         hide_parameters=True,
         connect_args={
             "timeout": CONNECT_SECONDS,

@@ -75,10 +75,13 @@ _OPEN = text("""
     INSERT INTO audiences (message, wave, unit, frozen_at, copies, batches, published)
     VALUES (:message, :wave, :unit, :at, 0, 0, 0) ON CONFLICT DO NOTHING
 """)
-# The same statement serves a class of thirty and a town: it is planned for the audience at hand, and sorts in memory.
-_FOR_THIS_ONE = text(
-    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('work_mem', '32MB', true)"
-)
+# The same statement serves a class of thirty and a town: it is planned for the audience at hand, sorts in memory, and
+# takes it that members are in memory or on a disk without arms, so that a class isn't looked for in all of the town;
+# compiling it would take longer than running it.
+_FOR_THIS_ONE = text("""
+    SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('work_mem', '32MB', true),
+           set_config('random_page_cost', '1.1', true), set_config('jit', 'off', true)
+""")
 _COPIES_OF_MESSAGE = f"""
     SELECT copy.copy_ref, copy.member, copy.child, addresses.carrier
     FROM audiences
@@ -93,6 +96,10 @@ _OF_THESE = " AND copy.copy_ref = ANY(CAST(:copies AS bigint[]))"
 # Numbers of a batch's copies: the block of `BATCH` that is its own.
 _FIRST = f"CAST(:base AS bigint) + (number - 1) * {BATCH}"
 _NEW_COPIES = f"ARRAY(SELECT generate_series({_FIRST}, {_FIRST} + cardinality(members) - 1))"
+_CHILDREN = """
+    ARRAY(SELECT nullif(child, 0) FROM unnest(children) WITH ORDINALITY AS each(child, place) ORDER BY place)
+"""
+_NO_CHILDREN = "array_fill(CAST(NULL AS bigint), ARRAY[cardinality(members)])"
 
 
 async def size(connection: AsyncConnection, selection: Selection) -> tuple[int, int]:
@@ -120,12 +127,13 @@ async def freeze(
         return None
     await connection.execute(_FOR_THIS_ONE)
     if wave == 1:
-        statement, values = _divide(selection.query(), new=True), {**selection.parameters(), "base": new_id()}
+        statement = _divide(selection.query(), new=True, children=selection.about_child)
+        values = {**selection.parameters(), "base": new_id()}
     elif again is None:
-        statement, values = _divide(_COPIES_OF_MESSAGE, new=False), {"unit": selection.unit}
+        statement, values = _divide(_COPIES_OF_MESSAGE, new=False, children=True), {"unit": selection.unit}
     else:
+        statement = _divide(_COPIES_OF_MESSAGE + _OF_THESE, new=False, children=True)
         values = {"unit": selection.unit, "copies": list(again)}
-        statement = _divide(_COPIES_OF_MESSAGE + _OF_THESE, new=False)
     try:
         row = (await connection.execute(statement, {**key, **values})).one()
     except IntegrityError:
@@ -133,18 +141,26 @@ async def freeze(
     return Frozen(row.copies, row.batches)
 
 
-def _divide(chosen: str, *, new: bool) -> TextClause:
-    """Write the batches of those chosen, who have copies already unless they are `new`. Batches take turns between the
-    carriers, so that all of them begin at once."""
+def _divide(chosen: str, *, new: bool, children: bool) -> TextClause:
+    """Write the batches of those chosen, who have copies already unless they are `new`; without `children` nobody's
+    child is asked about. Batches take turns between the carriers, so that all of them begin at once.
+
+    Gathered into one array a carrier and cut into pieces, because sorting and grouping row by row costs more. An array
+    is quickly cut as long as it holds no NULL: 0 stands for no child meanwhile. Each step is MATERIALIZED, or the whole
+    arrays would be copied for each piece."""
+    columns = {"members": "member"}
+    if not new:
+        columns["copies"] = "copy_ref"
+    if children:
+        columns["children"] = "coalesce(child, 0)"
+    gathered = ", ".join(f"array_agg({column}) AS {name}" for name, column in columns.items())
+    pieces = ", ".join(f"{name}[part * {BATCH} + 1 : part * {BATCH} + {BATCH}] AS {name}" for name in columns)
     return text(f"""
-        WITH chosen AS ({chosen}),
-        numbered AS (
-            SELECT *, (row_number() OVER (PARTITION BY carrier) - 1) / {BATCH} AS part FROM chosen
+        WITH pooled AS MATERIALIZED (
+            SELECT carrier, count(*) AS copies_of_all, {gathered} FROM ({chosen}) AS chosen GROUP BY carrier
         ),
-        parted AS (
-            SELECT carrier, part, array_agg(member) AS members, array_agg(child) AS children
-                   {"" if new else ", array_agg(copy_ref) AS copies"}
-            FROM numbered GROUP BY carrier, part
+        parted AS MATERIALIZED (
+            SELECT carrier, part, {pieces} FROM pooled, generate_series(0, (copies_of_all - 1) / {BATCH}) AS part
         ),
         ordered AS (
             SELECT *, row_number() OVER (ORDER BY part, carrier) AS number FROM parted
@@ -152,7 +168,7 @@ def _divide(chosen: str, *, new: bool) -> TextClause:
         added AS (
             INSERT INTO batches (message, wave, batch, carrier, copies, members, children)
             SELECT CAST(:message AS bigint), CAST(:wave AS integer), number, carrier,
-                   {_NEW_COPIES if new else "copies"}, members, children
+                   {_NEW_COPIES if new else "copies"}, members, {_CHILDREN if children else _NO_CHILDREN}
             FROM ordered
             RETURNING cardinality(members) AS size
         )
