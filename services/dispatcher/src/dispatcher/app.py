@@ -29,6 +29,9 @@ from dispatcher.sts_fetch import PolicyFetcher
 from runtime.lifecycle import Service
 from runtime.sealing import Opener, Sealer
 
+SIGNERS_A_PROCESSOR = 4
+"""Threads that sign. More than can sign at once: after each signature one waits for the interpreter."""
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -66,8 +69,7 @@ async def setup(service: Service, settings: Settings, *, now: Callable[[], datet
         carriers=carriers,
         halted=halted,
         timing=Timing(now, random.random, settings.retry_plan),
-        # As many as can sign at once: more would only take the processor from the sessions.
-        signers=ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="signer"),
+        signers=ThreadPoolExecutor(SIGNERS_A_PROCESSOR * (os.cpu_count() or 1), thread_name_prefix="signer"),
         stopping=service.stop,
     )
     service.health.add("superseded", halted.check)
