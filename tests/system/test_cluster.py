@@ -45,7 +45,11 @@ async def test_a_message_reaches_everybody_and_a_parent_registers_while_a_server
 
         assert await house.until("every copy is delivered", delivered, within=60)
         await school.register(PEOPLE[:1], "all", with_name=False)
-        assert "BAD  bus cluster" in await doctor(house)
+
+        async def noticed() -> bool:
+            return "BAD  bus cluster" in await doctor(house)
+
+        assert await house.until("doctor tells of the missing server", noticed, within=60)
         await stack.resume(gone)
         await stack.bus_in_sync()
 
