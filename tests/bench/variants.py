@@ -16,7 +16,7 @@ from tests.bench.results import FULL_PATH, SHIPPED_LIMITS
 from tests.support.crowd import DOMAINS
 from tests.support.house import BASE_DOMAIN
 
-SESSIONS_A_CARRIER = 32
+SESSIONS_A_CARRIER = 48
 SESSIONS = SESSIONS_A_CARRIER * len(DOMAINS)
 """Open to the sink at once, all carriers together."""
 
