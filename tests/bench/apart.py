@@ -4,8 +4,8 @@
     python -m tests.bench.apart ledger 5000 100000
 
 Processor time is read from the scheduler's own books (nanoseconds, /proc/<pid>/task/*/schedstat), so that other
-programs on the machine and the system's coarse clock disturb little. `first` is the time from the event on the bus to
-the first thing that the service says.
+programs on the machine and the system's coarse clock disturb little. `first` is the time from the approval on the bus
+to the first batch there.
 """
 
 import argparse
@@ -41,14 +41,15 @@ class Share:
     recipients: int
     cpu: dict[str, float]
     memory: dict[str, int]
-    first_ms: float
+    first_ms: float | None
     seconds: float
 
     def line(self) -> str:
+        first = "" if self.first_ms is None else f"  first {self.first_ms:.0f} ms"
         cpu = "  ".join(f"{name} {us:6.1f} µs {self.memory[name] / 1e6:4.0f} MB" for name, us in self.cpu.items())
         return (
             f"{self.case:9} {self.recipients:7}  {cpu}  together {sum(self.cpu.values()):6.1f} µs"
-            f"  first {self.first_ms:.0f} ms  all {self.seconds:.2f} s"
+            f"{first}  all {self.seconds:.2f} s"
         )
 
 
@@ -73,26 +74,15 @@ async def operator(stack: LocalStack) -> AsyncIterator[Client]:
         yield client
 
 
-async def measure(case: str, recipients: int, say: Callable[[str], None], profile: str | None) -> Share:
+async def measure(case: str, recipients: int, say: Callable[[str], None]) -> Share:
     """Run one case once."""
     part = {"expansion": expansion, "ledger": ledger}[case]
     async with house_of(part.SERVICE, say) as stack, operator(stack) as client:
         work = await part.prepare(stack, client, UNIT, recipients)
         names = (part.SERVICE, POSTGRES, NATS)
-        profiler = None
-        if profile:
-            pid = stack.pid(part.SERVICE)
-            profiler = await asyncio.create_subprocess_exec(
-                profile, "record", "-r", "500", "-f", "raw", "-o", f"/tmp/profile-{case}.txt", "-p", str(pid),
-                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-            )  # fmt: skip
-            await asyncio.sleep(1)
         before = {name: usage.precise_cpu_seconds(stack.pid(name)) for name in names}
         first, seconds = await work()
         after = {name: usage.precise_cpu_seconds(stack.pid(name)) for name in names}
-        if profiler is not None:
-            profiler.send_signal(2)
-            await profiler.wait()
         memory = {
             name: usage.family_memory(stack.pid(name)) if name == POSTGRES else usage.peak_memory(stack.pid(name))
             for name in names
@@ -102,7 +92,7 @@ async def measure(case: str, recipients: int, say: Callable[[str], None], profil
             recipients,
             {name: (after[name] - before[name]) / recipients * 1e6 for name in names},
             memory,
-            first * 1000,
+            None if first is None else first * 1000,
             seconds,
         )
 
@@ -112,11 +102,10 @@ def main() -> None:
     parser.add_argument("case", choices=("expansion", "ledger"))
     parser.add_argument("recipients", type=int, nargs="*", default=[5000])
     parser.add_argument("--json", action="store_true", help="one JSON object a run")
-    parser.add_argument("--profile", metavar="PY_SPY", help="path of py-spy: writes /tmp/profile-<case>.txt")
     chosen = parser.parse_args()
     for recipients in chosen.recipients:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            share = runner.run(measure(chosen.case, recipients, lambda line: None, chosen.profile))
+            share = runner.run(measure(chosen.case, recipients, lambda line: None))
         print(json.dumps(share.__dict__ | {"cores": os.cpu_count()}) if chosen.json else share.line(), flush=True)
 
 
