@@ -1,5 +1,6 @@
 """A school with its signed-in administrator, as most tests here want one."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,4 +70,23 @@ async def open_school(house: House, code: str, name: str, *, receipts: bool, gro
     school = School(house, office, code)
     for group, label in groups.items():
         await office.post(school.path("groups"), {"code": group, "name": label})
+    for group in groups:
+        await _known_at_the_door(house, school.address(f"{group}-entry"))
     return school
+
+
+async def _known_at_the_door(house: House, address: str) -> None:
+    """Wait until the front door has heard of the address: a moment after the office has it."""
+
+    async def accepted() -> bool:
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.stack.port("RENRAKUMO_SMTP_PORT"))
+        try:
+            await reader.readline()
+            for line in ("HELO test.example", "MAIL FROM:<somebody@test.example>", f"RCPT TO:<{address}>"):
+                writer.write(f"{line}\r\n".encode())
+                reply = await reader.readline()
+            return reply.startswith(b"250")
+        finally:
+            writer.close()
+
+    assert await house.until(f"{address} is known at the door", accepted, within=30)
