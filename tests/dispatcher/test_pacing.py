@@ -1,10 +1,5 @@
 """The pace: half as much at once when a carrier has enough, more again carefully, and never beyond what is allowed."""
 
-import gc
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any
 
@@ -14,40 +9,12 @@ from hypothesis import strategies as st
 
 from contracts.pace import PaceOrder
 from dispatcher.carriers import CarrierPolicy
-from dispatcher.paces import Paces
-from dispatcher.pacing import FORGIVEN_AFTER, LONGEST_PAUSE, Pace, Sign, hour_wait, steady_chance
-from dispatcher.routes import Hop, Host
+from dispatcher.pacing import FORGIVEN_AFTER, LONGEST_PAUSE, Pace, Sign
 from dispatcher.throttle import burst
+from tests.dispatcher.pace_world import Clock, policy
 
 STEP = 0.25
 """Of the clock in these tests: a power of two, so that sums are exact."""
-
-
-@dataclass
-class Clock:
-    """A clock that the test moves."""
-
-    now: float = 1024.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def forward(self, seconds: float) -> None:
-        self.now += seconds
-
-
-def policy(**values: Any) -> CarrierPolicy:
-    return CarrierPolicy(
-        **{"name": "docomo", "connections": 8, "connections_per_hop": 8, "pause_after_421": 10.0, **values}
-    )
-
-
-def apart(**values: Any) -> CarrierPolicy:
-    return policy(**{"name": "other", "connections": 24, "connections_per_hop": 4, "each_hop_apart": True, **values})
-
-
-def hop(name: str) -> Hop:
-    return Hop(name, (Host(name),))
 
 
 def new(clock: Clock, **values: Any) -> Pace:
@@ -356,121 +323,3 @@ def test_a_share_that_grows_is_used_at_once_but_by_who_is_slowed_down() -> None:
     clock.forward(10)
     send(slowed, clock, 100)
     assert slowed.connections == 8
-
-
-# -- many paces
-
-
-def test_a_carrier_has_one_pace_whichever_server_it_is() -> None:
-    docomo = policy()
-    paces = Paces([docomo, policy(name="au")], Clock())
-    assert paces.of(docomo, hop("mx1")) is paces.of(docomo, hop("mx2"))
-    assert paces.of(docomo, hop("mx1")) is not paces.of(policy(name="au"), hop("mx1"))
-
-
-def test_trouble_with_one_server_of_the_others_slows_no_other() -> None:
-    other = apart()
-    paces = Paces([other], Clock())
-    paces.of(other, hop("mx.a")).slow_down(Sign.BUSY)
-    assert paces.of(other, hop("mx.a")).wait() == 10.0
-    assert (paces.of(other, hop("mx.b")).wait(), paces.of(other, hop("mx.b")).connections) == (0.0, 4)
-    view = paces.view("other")
-    assert (view.throttles, view.slowed, view.pausing) == (2, 1, 1)
-
-
-def test_limits_of_the_others_as_a_whole_are_shared_too() -> None:
-    other = apart()
-    paces = Paces([other], Clock())
-    held = paces.of(other, hop("mx.a"))
-    assert (held.connections, held.connections_per_hop, held.connections_in_all) == (4, 4, 24)
-    paces.share(2, 1)
-    assert (held.connections, held.connections_in_all) == (2, 12)
-    view = paces.view("other")
-    assert (view.per_server, view.pace.connections) == (2, 12)
-
-
-def test_orders_and_shares_reach_who_is_there_and_who_comes_later() -> None:
-    other, docomo = apart(), policy()
-    paces = Paces([other, docomo], Clock())
-    changed: list[str] = []
-    paces.on_change(changed.append)
-    early = paces.of(other, hop("mx.a"))
-    paces.obey("other", PaceOrder(paused=True))
-    paces.obey("other", PaceOrder(paused=True))
-    paces.obey("unknown", PaceOrder(paused=True))
-    assert (early.wait(), paces.of(other, hop("mx.b")).wait()) == (inf, inf)
-    assert paces.of(docomo, hop("mx.c")).wait() == 0
-    paces.share(2, 0)
-    assert changed == ["other", "other", "docomo"]
-    paces.obey("other", None)
-    assert early.wait() == 0
-
-
-def test_memory_of_servers_is_bounded_and_forgets_none_that_is_in_use_or_in_trouble() -> None:
-    other = apart()
-    paces = Paces([other], Clock(), most_hops=10)
-    in_use = paces.of(other, hop("in use"))
-    in_use.slow_down(Sign.BUSY)
-    paces.of(other, hop("in trouble")).slow_down(Sign.BUSY)
-    for number in range(1000):
-        paces.of(other, hop(f"mx{number}"))
-    gc.collect()
-    assert paces.of(other, hop("in use")) is in_use
-    assert paces.of(other, hop("in trouble")).wait() == 10.0
-    assert paces.view("other").throttles <= 12
-
-
-def test_memory_stays_bounded_when_all_are_in_trouble() -> None:
-    other = apart()
-    paces = Paces([other], Clock(), most_hops=10)
-    held = deque[Pace](maxlen=3)
-    for number in range(200):
-        held.append(paces.of(other, hop(f"mx{number}")))
-        held[-1].slow_down(Sign.BUSY)
-    gc.collect()
-    assert paces.view("other").throttles <= 13
-    assert [paces.of(other, hop(f"mx{number}")) for number in (197, 198, 199)] == list(held)
-
-
-# -- the full hour
-
-
-def hours(*clock: str) -> Iterable[datetime]:
-    return (datetime.fromisoformat(f"2026-04-08T{time}").replace(tzinfo=UTC) for time in clock)
-
-
-def test_ordinary_mail_of_the_full_hour_is_spread_over_the_first_minutes() -> None:
-    for now in hours("08:00:00", "23:00:00"):
-        assert [hour_wait(now, 120, chance) for chance in (0, 0.5, 1)] == [0, 60, 120]
-    for now in hours("08:01:30"):
-        assert [hour_wait(now, 120, chance) for chance in (0, 0.5, 1)] == [0, 0, 30]
-
-
-def test_what_has_waited_for_its_place_in_the_hour_goes() -> None:
-    (now,) = hours("08:00:07")
-    chance = steady_chance("7531-1-4")
-    wait = hour_wait(now, 120, chance)
-    assert wait > 0
-    assert hour_wait(now + timedelta(seconds=wait), 120, steady_chance("7531-1-4")) == pytest.approx(0, abs=1e-5)
-
-
-def test_the_batches_of_a_message_get_places_all_over_the_spread() -> None:
-    (now,) = hours("08:00:00")
-    waits = [hour_wait(now, 120, steady_chance(f"7531-1-{number}")) for number in range(1000)]
-    quarters = [sum(start <= wait < start + 30 for wait in waits) for start in (0, 30, 60, 90)]
-    assert all(200 <= quarter <= 300 for quarter in quarters)
-
-
-def test_at_other_times_or_switched_off_nothing_waits() -> None:
-    for now in hours("08:02:00", "08:30:00", "08:59:59"):
-        assert hour_wait(now, 120, 0.9) == 0
-    for now in hours("08:00:00"):
-        assert hour_wait(now, 0, 0.9) == 0
-
-
-@given(st.datetimes(timezones=st.just(UTC)), st.floats(0, 3600), st.floats(0, 1))
-def test_nothing_waits_beyond_the_spread(now: datetime, spread: float, chance: float) -> None:
-    wait = hour_wait(now, spread, chance)
-    after = now.minute * 60 + now.second + now.microsecond / 1e6
-    assert wait >= 0
-    assert wait == 0 or after + wait <= spread + 1e-6
