@@ -71,7 +71,7 @@ def _stream_config(spec: StreamSpec, replicas: int) -> StreamConfig:
         discard=DiscardPolicy.OLD,
         max_age=spec.max_age,
         duplicate_window=spec.duplicate_window,
-        max_msgs_per_subject=spec.max_per_subject or -1,
+        max_msgs_per_subject=-1,
         num_replicas=replicas,
         allow_msg_schedules=spec.schedules or None,
         allow_rollup_hdrs=spec.schedules,  # schedules need it: the server would switch it on by itself

@@ -14,14 +14,13 @@ DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
-    """One stream. Times in seconds; `max_per_subject` 0 means no limit."""
+    """One stream. Times in seconds."""
 
     name: str
     subjects: tuple[str, ...]
     retention: Literal["limits", "workqueue"] = "limits"
     max_age: float = 14 * DAY
     duplicate_window: float = 600.0
-    max_per_subject: int = 0
     schedules: bool = False
 
 
