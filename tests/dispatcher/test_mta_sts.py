@@ -5,6 +5,7 @@ The policies come from a real HTTPS server with certificates of an authority of 
 
 import asyncio
 import logging
+import random
 import ssl
 import traceback
 from collections.abc import AsyncIterator, Iterator
@@ -139,12 +140,12 @@ HOSTS = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
     st.randoms(use_true_random=False),
 )
 def test_every_policy_that_is_written_is_understood(
-    mode: str, servers: list[tuple[bool, str]], age: int, end: str, space: str, chance: object
+    mode: str, servers: list[tuple[bool, str]], age: int, end: str, space: str, chance: random.Random
 ) -> None:
     names = [f"*.{host}" if star else host for star, host in servers]
     lines = [f"mx:{space}{name}{space}" for name in names]
     lines += [f"mode:{space}{mode}", f"max_age:{space}{age}", f"version:{space}STSv1"]
-    chance.shuffle(lines)  # type: ignore[attr-defined]
+    chance.shuffle(lines)
     policy = read_policy(end.join(lines) + end)
     assert (policy.mode, set(policy.servers), policy.max_age) == (mode, set(names), age)
     for star, host in servers:

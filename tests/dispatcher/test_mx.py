@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import AsyncIterator, Sequence
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
@@ -260,7 +261,9 @@ def test_no_server_is_lost_or_named_twice(records: list[tuple[int, str]]) -> Non
 
 
 @given(st.lists(st.ip_addresses(v=6), max_size=5), st.lists(st.ip_addresses(v=4), max_size=5), st.integers(1, 12))
-def test_addresses_are_bounded_and_both_families_get_their_turn(sixes: list, fours: list, most: int) -> None:  # type: ignore[type-arg]
+def test_addresses_are_bounded_and_both_families_get_their_turn(
+    sixes: list[IPv6Address], fours: list[IPv4Address], most: int
+) -> None:
     addresses = Addresses(tuple(map(str, sixes)), tuple(map(str, fours)))
     found = addresses.in_order(most, lambda: 0.5)
     assert len(found) == min(most, len(addresses))
