@@ -24,8 +24,9 @@ from pydantic import BaseModel
 
 from contracts.base import Event
 from runtime import tracing
+from runtime.bus_errors import AWAY, translated
 from runtime.changeover import CHANGEOVER_SECONDS, changing_over, patiently
-from runtime.errors import BusRefused, BusUnavailable, WrongRevision
+from runtime.errors import BusUnavailable
 from runtime.keyvalue import KV_READY, KeyValueVerbs, KvChange, KvEntry
 from runtime.logs import get_logger
 from runtime.metrics import BUS_CONNECTED
@@ -38,20 +39,6 @@ __all__ = ["KV_READY", "Bus", "KvChange", "KvEntry", "Outgoing", "StoredMessage"
 MSG_ID = "Nats-Msg-Id"
 READ_SECONDS = 5.0
 _BETWEEN_ROUNDS = 0.2
-_WRONG_SEQUENCE = (10071, 10164)
-_AWAY = (
-    nats.errors.TimeoutError,
-    nats.errors.NoRespondersError,
-    nats.errors.ConnectionClosedError,
-    nats.errors.ConnectionDrainingError,
-    nats.errors.ConnectionReconnectingError,
-    nats.errors.OutboundBufferLimitError,
-    nats.errors.StaleConnectionError,
-    nats.js.errors.NoStreamResponseError,
-    nats.js.errors.TooManyStalledMsgsError,
-    TimeoutError,
-    OSError,
-)
 
 Q = TypeVar("Q", bound=BaseModel)
 R = TypeVar("R", bound=BaseModel)
@@ -331,7 +318,7 @@ class Bus:
 
         try:
             return await patiently(self._client, ask, timeout, patience=timeout)
-        except _AWAY:
+        except AWAY:
             raise BusUnavailable("bus_no_answer") from None
 
     async def serve(
@@ -391,22 +378,3 @@ class Bus:
                     await self._client.close()
             except (nats.errors.Error, TimeoutError, OSError):
                 log.warning("bus_close_failed")
-
-
-def translated(error: BaseException) -> Exception:
-    """What an error of the NATS client means for us."""
-    if isinstance(error, nats.js.errors.APIError):
-        if error.err_code in _WRONG_SEQUENCE:
-            return WrongRevision("wrong_revision")
-        if (error.code or 500) >= 500:
-            return BusUnavailable(f"bus_error_{error.err_code}")
-        return BusRefused(f"bus_refused_{error.err_code}")
-    if isinstance(error, nats.errors.MaxPayloadError):
-        return BusRefused("message_too_large")
-    if isinstance(error, nats.errors.BadSubjectError | nats.errors.BadHeaderError | nats.js.errors.InvalidKeyError):
-        return BusRefused("bad_subject_or_header")
-    if isinstance(error, _AWAY):
-        return BusUnavailable("bus_not_acknowledged")
-    if isinstance(error, nats.errors.Error):
-        return BusUnavailable(f"bus_{type(error).__name__}")
-    return error if isinstance(error, Exception) else BusUnavailable("bus_interrupted")
