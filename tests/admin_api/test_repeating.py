@@ -79,7 +79,7 @@ async def test_a_call_that_is_overtaken_gives_what_came_of_the_other(desk: Desk)
             await go_on.wait()
         return await put(bucket, key, value)
 
-    desk.bus.kv_put = slow  # type: ignore[method-assign]
+    desk.bus.kv_put = slow  # type: ignore[method-assign]  # a bus that takes its time, this once
     late = asyncio.create_task(_send(desk, headers))
     await entered.wait()
     early = await _send(desk, headers)

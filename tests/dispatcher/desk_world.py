@@ -7,7 +7,7 @@ none; a scene in which everybody waits for something that will never happen fail
 import asyncio
 import selectors
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from dispatcher.pacing import Pace
 from dispatcher.progress import Progress
 from dispatcher.replies import ConnectionLost, HopUnavailable, Reply
 from dispatcher.routes import Hop, Host
+from runtime.bus import KvChange
 from runtime.errors import Postponed
 from tests.dispatcher.test_progress import FakeStore
 
@@ -93,7 +94,7 @@ def policy(connections: int = 3, *, apart: bool = False, **more: object) -> Carr
         "pause_after_421": 0.001,
         "rate": None,
     }
-    return replace(base, **{**usual, **more})  # type: ignore[arg-type]
+    return replace(base, **{**usual, **more})  # type: ignore[arg-type]  # any field
 
 
 def accepted(envelope: Envelope) -> Reply:
@@ -183,6 +184,9 @@ class World:
 class Quiet:
     """A bucket in which nothing is ever stopped."""
 
+    def kv_watch(self, bucket: str, *, stop: asyncio.Event | None = None) -> AsyncIterator[KvChange]:
+        raise AssertionError("nobody follows it here")
+
     def on_reconnect(self, listener: Callable[[], None]) -> Callable[[], None]:
         return lambda: None
 
@@ -242,7 +246,7 @@ async def a_bundle(
         first_planned_at=NOW,
     )
     progress = await Progress.claim(store or FakeStore(), batch, lambda: NOW)
-    bundle = Bundle(Job.of(batch, progress, Halted(Quiet()), Moment(lambda: NOW, 0.5)))  # type: ignore[arg-type]
+    bundle = Bundle(Job.of(batch, progress, Halted(Quiet()), Moment(lambda: NOW, 0.5)))
     errands = []
     for copy_ref in range(first, first + number):
         card = RecipientCard(copy_ref=copy_ref, address=f"{lane}{copy_ref}@docomo.ne.jp")

@@ -101,7 +101,7 @@ class House:
         settings = ServiceSettings(
             nats_url=self.nats.url,
             nats_user="operator",
-            nats_password=self.nats.passwords["operator"],  # type: ignore[arg-type]
+            nats_password=self.nats.passwords["operator"],  # type: ignore[arg-type]  # pydantic seals it
             base_domain=BASE,
             health_port=0,
         )

@@ -259,7 +259,7 @@ def run_timeless(test: Callable[[], object]) -> None:
     """Run a coroutine function to its end on a loop whose clock jumps."""
     selector = JumpingSelector()
     loop = asyncio.SelectorEventLoop(selector)
-    loop.time = lambda: selector.now  # type: ignore[method-assign]
+    loop.time = lambda: selector.now  # type: ignore[method-assign]  # this clock jumps
     try:
         loop.run_until_complete(cast("asyncio.Future[object]", test()))
     finally:

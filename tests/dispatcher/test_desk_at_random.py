@@ -47,10 +47,11 @@ REPLIES: Sequence[tuple[Stage, int]] = (
     ("body", 250), ("body", 250), ("body", 250), ("rcpt", 550), ("rcpt", 450), ("body", 421), ("rcpt", 421),
     ("mail", 421), ("data", 451), ("body", 554),
 )  # fmt: skip
+STAGES: tuple[Stage, ...] = ("mail", "rcpt", "data", "body")
 ANSWERS = st.one_of(
     st.sampled_from(REPLIES).map(lambda each: Reply(each[0], each[1], "words")),
-    st.tuples(st.sampled_from(("mail", "rcpt", "data", "body")), st.booleans()).map(
-        lambda each: ConnectionLost("connection lost", stage=each[0], uncertain=each[1] and each[0] == "body")  # type: ignore[arg-type]
+    st.tuples(st.sampled_from(STAGES), st.booleans()).map(
+        lambda each: ConnectionLost("connection lost", stage=each[0], uncertain=each[1] and each[0] == "body")
     ),
 )
 MOMENTS = st.sampled_from((0.0, 0.05, 0.1, 0.35, 0.8, 1.0, 2.5, 7.0, 20.0, 65.0))

@@ -23,7 +23,7 @@ async def connected(server: NatsServer, service: str) -> Bus:
     settings = ServiceSettings(
         nats_url=server.url,
         nats_user=service,
-        nats_password=server.passwords[service],  # type: ignore[arg-type]
+        nats_password=server.passwords[service],  # type: ignore[arg-type]  # pydantic seals it
         base_domain="example.test",
         health_port=0,
     )
