@@ -39,6 +39,8 @@ RIGHTS: dict[str, Rights] = {
             "inbound.info",
             "inbound.reply",
             "inbound.bounce",
+            "inbound.feedback",
+            "inbound.guessed",
             "inbound.operator",
         )
     ),
@@ -74,7 +76,7 @@ RIGHTS: dict[str, Rights] = {
     "receipts": Rights(publishes=("confirmation.given", "answer.recorded", "copy.bounced", "dead.receipts")),
     "info-site": Rights(publishes=("inbound.unsubscribe",)),
     "admin-api": Rights(
-        publishes=("message.approved", "post.held", "post.closed", "dead.admin-api"),
+        publishes=("message.approved", "post.held", "post.closed", "dead.admin-api", "again.*"),
         asks=requests.REGISTRY,
     ),
 }

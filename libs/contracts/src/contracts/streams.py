@@ -12,16 +12,22 @@ from contracts.base import CARRIERS, LANES
 DAY = 86_400.0
 
 
+GIGABYTE = 1_000_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
-    """One stream. Times in seconds."""
+    """One stream. Times in seconds. `max_bytes` (None: as much as the disk holds): when it is reached, a stream with
+    `refuses_when_full` takes nothing new, so that what was accepted stays; any other drops its oldest."""
 
     name: str
     subjects: tuple[str, ...]
-    retention: Literal["limits", "workqueue"] = "limits"
+    retention: Literal["limits", "interest", "workqueue"] = "limits"
     max_age: float = 14 * DAY
     duplicate_window: float = 600.0
     schedules: bool = False
+    max_bytes: int | None = None
+    refuses_when_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,8 @@ class BucketSpec:
     readers: tuple[str, ...] = field(default=())
 
 
-INBOUND = StreamSpec("INBOUND", ("inbound.>",))
+# Mail stays only until everybody whom it concerns has handled it, so its size is what still waits.
+INBOUND = StreamSpec("INBOUND", ("inbound.>",), retention="interest", max_bytes=2 * GIGABYTE, refuses_when_full=True)
 EVENTS = StreamSpec(
     "EVENTS",
     ("registration.>", "leave.>", "post.>", "message.>", "confirmation.>", "answer.>", "copy.>"),
@@ -62,9 +69,12 @@ DELIVERY = StreamSpec(
 )
 OUTCOMES = StreamSpec("OUTCOMES", ("delivery.planned", "delivery.settled"), max_age=30 * DAY)
 PROGRESS = StreamSpec("PROGRESS", ("progress.*.*",), max_age=3 * DAY)
-DEADLETTERS = StreamSpec("DEADLETTERS", ("dead.*",), max_age=90 * DAY)
+# Anybody can cause dead letters (tokens that aren't ours), so they must not fill the disk.
+DEADLETTERS = StreamSpec("DEADLETTERS", ("dead.*",), max_age=30 * DAY, max_bytes=GIGABYTE)
+AGAIN = StreamSpec("AGAIN", ("again.*",), retention="workqueue")
+"""Dead letters that the operator wants handled once more, a subject for each service that gave one up."""
 
-STREAMS: tuple[StreamSpec, ...] = (INBOUND, EVENTS, DELIVERY, OUTCOMES, PROGRESS, DEADLETTERS)
+STREAMS: tuple[StreamSpec, ...] = (INBOUND, EVENTS, DELIVERY, OUTCOMES, PROGRESS, DEADLETTERS, AGAIN)
 
 DIRECTORY = BucketSpec(
     "directory", writers=("admin-api",), readers=("ingress-smtp", "registry", "responder", "dispatcher")
@@ -98,12 +108,26 @@ RESPONDER_EVENTS = ConsumerSpec(
     "EVENTS", "responder-events", "responder", ("registration.*", "leave.*", "post.held", "post.closed")
 )
 RECEIPTS_INBOUND = ConsumerSpec(
-    "INBOUND", "receipts-inbound", "receipts", ("inbound.reply", "inbound.bounce", "inbound.unsubscribe")
+    "INBOUND",
+    "receipts-inbound",
+    "receipts",
+    ("inbound.reply", "inbound.bounce", "inbound.feedback", "inbound.unsubscribe"),
 )
 RECEIPTS_OUTCOMES = ConsumerSpec("OUTCOMES", "receipts-outcomes", "receipts", ("delivery.planned", "delivery.settled"))
 ADMIN_API_EVENTS = ConsumerSpec(
     "EVENTS", "admin-api-events", "admin-api", ("post.recognised", "post.refused", "confirmation.given")
 )
+ADMIN_API_INBOUND = ConsumerSpec("INBOUND", "admin-api-inbound", "admin-api", ("inbound.guessed",))
+ADMIN_API_DEADLETTERS = ConsumerSpec("DEADLETTERS", "admin-api-deadletters", "admin-api", ("dead.*",))
+
+
+def again_consumer(service: str) -> ConsumerSpec:
+    """What this service is to handle once more, see AGAIN."""
+    return ConsumerSpec("AGAIN", f"{service}-again", service, (f"again.{service}",))
+
+
+GIVING_UP: tuple[str, ...] = ("registry", "dispatcher", "responder", "receipts", "admin-api")
+"""Services that read the bus, and so may write dead letters."""
 
 
 def delivery_consumer(lane: str, carrier: str) -> ConsumerSpec:
@@ -131,5 +155,8 @@ def consumers(carriers: Sequence[str] = CARRIERS) -> tuple[ConsumerSpec, ...]:
         RECEIPTS_INBOUND,
         RECEIPTS_OUTCOMES,
         ADMIN_API_EVENTS,
+        ADMIN_API_INBOUND,
+        ADMIN_API_DEADLETTERS,
+        *(again_consumer(service) for service in GIVING_UP),
         *(delivery_consumer(lane, carrier) for lane in LANES for carrier in carriers),
     )

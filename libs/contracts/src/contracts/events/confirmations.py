@@ -7,14 +7,15 @@ from pydantic import AwareDatetime, Field
 from contracts.base import Event, Ref, UnitCode
 from contracts.sealed import Sealed
 
-ConfirmationKind = Literal["registration", "leave", "post", "unsubscribe"]
+ConfirmationKind = Literal["registration", "leave", "post", "unsubscribe", "complaint"]
 
 
 class ConfirmationGiven(Event):
     """A person confirmed by reply (or by one click, for `unsubscribe`).
 
     `message_ref` and `recipient_ref` are what the token held: registration: (registration, member or registration);
-    leave: (request, member); post: (message, poster); unsubscribe: (message, copy). `expired`: the token was genuine
+    leave: (request, member); post: (message, poster); unsubscribe: (message, copy); complaint: (message, copy), the
+    recipient told his carrier that the mail was unwanted (RFC 5965). `expired`: the token was genuine
     but older than its life. `reply` is `ReplyText` for registry (registration only)."""
 
     name: ClassVar[str] = "confirmation.given"

@@ -3,7 +3,7 @@
 `sender_key` is the keyed hash of the envelope sender: enough to recognise the same sender again, useless to name him.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -14,19 +14,46 @@ SenderKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 TokenText = Annotated[str, StringConstraints(pattern=r"^[rb]-[a-z2-7]{48}$")]
 
 
+AuthenticationResult = Literal["pass", "fail", "softfail", "neutral", "none", "policy", "temperror", "permerror"]
+"""As in Authentication-Results (RFC 8601 2.7)."""
+
+
 class Automatic(Contract):
-    """May we answer this mail by ourselves, and does it count as what a person wrote? `why` names the mark."""
+    """May we answer this mail by ourselves, and does it count as what a person wrote? `why` names the mark.
+    `needs_look`: it counts, but a machine may have written it after all."""
 
     reply_allowed: bool = True
     count_answer: bool = True
     why: str = ""
+    needs_look: bool = False
+
+
+class Authentication(Contract):
+    """What the mail's origin could be shown to be: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489), ARC (RFC 8617).
+
+    `policy` is what the domain of the header From asks to be done with mail that fails DMARC. `sender_proven`: the
+    domain of the envelope sender, to which we answer, is shown to be the true one. No names of domains, since one may
+    be a person's."""
+
+    spf: AuthenticationResult = "none"
+    dkim: AuthenticationResult = "none"
+    dmarc: AuthenticationResult = "none"
+    arc: AuthenticationResult = "none"
+    policy: Literal["", "none", "quarantine", "reject"] = ""
+    sender_proven: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """The owner of the From domain asks that this mail be refused, as it can't be his."""
+        return self.dmarc == "fail" and self.policy == "reject"
 
 
 class Inbound(Event):
-    """Common to everything that came in. `size` in octets."""
+    """Common to everything that came in. `size` in octets; `authentication` None where it wasn't looked at."""
 
     unit: UnitCode
     size: Annotated[int, Field(ge=0)]
+    authentication: Authentication | None = None
 
 
 class InboundEntry(Inbound):
@@ -89,12 +116,33 @@ class InboundReply(Inbound):
 
 
 class InboundBounce(Inbound):
-    """Something came back to the envelope sender of a copy. `letter` is a `RawLetter` for receipts."""
+    """Something came back to the envelope sender of a copy. `letter` is a `RawLetter` for receipts. `token` is None for
+    a report that came to another of our addresses: it has no effect and is kept for the operator."""
 
     name: ClassVar[str] = "inbound.bounce"
 
-    token: TokenText
+    token: TokenText | None = None
     letter: Sealed
+
+
+class InboundFeedback(Inbound):
+    """A feedback report (ARF, RFC 5965): a carrier tells that somebody called a mail of ours unwanted. `letter` is a
+    `RawLetter` for receipts, which looks for a token of ours in the mail that the report holds."""
+
+    name: ClassVar[str] = "inbound.feedback"
+
+    letter: Sealed
+
+
+class InboundGuessed(Event):
+    """Somebody tries out addresses of the form `<group>-<secret>` of this group: `tries` wrong ones since the event
+    before. At most one a minute and group, so it may tell of many at once."""
+
+    name: ClassVar[str] = "inbound.guessed"
+
+    unit: UnitCode
+    group: GroupCode
+    tries: Annotated[int, Field(ge=1)]
 
 
 class InboundUnsubscribe(Event):

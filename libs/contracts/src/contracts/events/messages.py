@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AwareDatetime, Field
 
 from contracts.base import Event, GroupCode, Lane, Ref, UnitCode
+from contracts.events.inbound import Authentication
 from contracts.events.membership import Addressee
 from contracts.sealed import Sealed
 
@@ -19,16 +20,19 @@ class PostRecognised(Event):
     post: Ref
     poster: Ref
     to: Addressee
+    authentication: Authentication | None = None
 
 
 class PostRefused(Event):
-    """Somebody who is no poster, or a robot, wrote to a post address. Nobody gets a mail; administrators see it."""
+    """Somebody who is no poster, or a robot, wrote to a post address, or a mail whose From can't be true
+    (`not_authentic`). Nobody gets a mail; administrators see it."""
 
     name: ClassVar[str] = "post.refused"
 
     unit: UnitCode
     group: GroupCode
-    reason: Literal["not_enrolled", "automatic", "empty"]
+    reason: Literal["not_enrolled", "automatic", "empty", "not_authentic"]
+    authentication: Authentication | None = None
 
 
 class PostHeld(Event):
