@@ -18,7 +18,11 @@ from renrakumo_cli.bus.login import connected
 
 Outcome = Literal["created", "updated", "unchanged", "unknown"]
 _BUCKET_DUPLICATES = 120.0
-_RETENTION = {"limits": RetentionPolicy.LIMITS, "workqueue": RetentionPolicy.WORK_QUEUE}
+_RETENTION = {
+    "limits": RetentionPolicy.LIMITS,
+    "interest": RetentionPolicy.INTEREST,
+    "workqueue": RetentionPolicy.WORK_QUEUE,
+}
 
 
 @dataclass(frozen=True, slots=True)
