@@ -16,6 +16,7 @@ from contracts.directory import GroupEntry, UnitEntry
 from contracts.events import (
     ALL,
     Addressee,
+    Authentication,
     Automatic,
     ConfirmationGiven,
     ConfirmationKind,
@@ -40,6 +41,7 @@ from runtime.sealing import Opener, Sealer
 E = TypeVar("E", bound=Event)
 
 START = datetime(2026, 4, 8, 9, 0, tzinfo=UTC)
+PROVEN = Authentication(spf="pass", dmarc="pass", sender_proven=True)
 NO_REPLY = Automatic(reply_allowed=False, count_answer=True, why="auto-submitted")
 _EVENTS = {model.name: model for model in ALL}
 _numbers = itertools.count(1)
@@ -158,6 +160,7 @@ class House:
         group: str = "g1",
         subject: str = "",
         automatic: Automatic | None = None,
+        proven: bool = False,
     ) -> InboundEntry:
         return InboundEntry(
             id=f"in-{next(_numbers)}",
@@ -165,13 +168,17 @@ class House:
             unit=unit,
             group=group,
             size=100,
+            authentication=PROVEN if proven else None,
             sender_key="0" * 64,
             automatic=automatic or Automatic(),
             letter=self.sealer.seal(EntryLetter(sender=sender, subject=subject, text=words), "registry"),
         )
 
-    def leave_event(self, sender: str, *, unit: str = "sakura", group: str | None = None) -> InboundLeave:
+    def leave_event(
+        self, sender: str, *, unit: str = "sakura", group: str | None = None, proven: bool = False
+    ) -> InboundLeave:
         return InboundLeave(
+            authentication=PROVEN if proven else None,
             id=f"in-{next(_numbers)}",
             occurred_at=self.clock(),
             unit=unit,
@@ -238,9 +245,9 @@ class House:
         member: int = completed.member  # type: ignore[attr-defined]
         return member
 
-    async def leave(self, sender: str, *, unit: str = "sakura", group: str | None = None) -> Sequence[Event]:
+    async def leave(self, sender: str, **parts: Any) -> Sequence[Event]:
         """Mail a leave address."""
-        await handlers.leaving.leave(self.context, self.leave_event(sender, unit=unit, group=group))
+        await handlers.leaving.leave(self.context, self.leave_event(sender, **parts))
         return await self.said()
 
     async def confirm_leave(self, request: int, member: int, **parts: Any) -> Sequence[Event]:

@@ -15,6 +15,8 @@ RegistrationDecision = Literal["complete", "expired", "already_done", "closed"]
 RegistrationRefusal = Literal["already_member", "expired", "already_done", "closed"]
 LeaveDecision = Literal["complete", "expired", "already_done"]
 PostDecision = Literal["recognised", "automatic", "not_enrolled", "empty"]
+GUIDE_PAUSE: Final = timedelta(hours=1)
+NEXT_GUIDES: Final = 3
 Finding = Literal["alive", "certainly_dead", "dead", "soft", "nothing"]
 
 _SOFT: Final = frozenset({"filtered", "full", "expired", "failed"})
@@ -33,6 +35,13 @@ def decide_entry(*, group_exists: bool, in_group: bool, deliverable: bool, new_c
     if not group_exists:
         return "closed"
     return "already_member" if in_group and deliverable and not new_child else "open"
+
+
+def may_guide(*, unanswered_since: datetime | None, proven: bool, now: datetime) -> bool:
+    """May this address get a guide mail now? Anybody can ask in anybody's name, so as long as a guide is unanswered
+    (`unanswered_since`: when the last such one was written, to whichever unit or group), one an hour is all that a
+    person gets; who answers is there, and asks for himself. `proven`: it did come from that address."""
+    return proven or unanswered_since is None or now - unanswered_since >= GUIDE_PAUSE
 
 
 def decide_registration(

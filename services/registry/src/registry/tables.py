@@ -128,6 +128,7 @@ registrations = Table(
     Column("state", String, nullable=False),
     _time("opened_at"),
     Column("invited_by", String),
+    Column("guided_at", DateTime(timezone=True)),
     Index("registrations_address", "address_id"),
     Index(
         "registrations_one_open",
@@ -138,7 +139,8 @@ registrations = Table(
         postgresql_where=text("state = 'open'"),
     ),
 )
-"""`state`: open | done | expired. Opened anew, an open one keeps its number."""
+"""`state`: open | done | expired. Opened anew, an open one keeps its number. `guided_at`: when its last guide mail was
+written; one without still waits for its turn."""
 
 leave_requests = Table(
     "leave_requests",
@@ -150,6 +152,7 @@ leave_requests = Table(
     *_encrypted("address"),
     Column("state", String, nullable=False),
     _time("opened_at"),
+    Column("guided_at", DateTime(timezone=True)),
     Index(
         "leave_requests_one_open",
         "member",

@@ -55,6 +55,11 @@ class Inbound(Event):
     size: Annotated[int, Field(ge=0)]
     authentication: Authentication | None = None
 
+    @property
+    def sender_proven(self) -> bool:
+        """Is it shown that the mail came from the domain of its envelope sender?"""
+        return self.authentication is not None and self.authentication.sender_proven
+
 
 class InboundEntry(Inbound):
     """Somebody wrote to `<group>-entry`. The letter is an `EntryLetter` for registry."""

@@ -9,11 +9,13 @@ from contracts.sealed import Sealed
 
 class Addressee(Contract):
     """Somebody to write to, whom only dispatcher can read: `recipient` is `RecipientCards` of one. `sender_key` lets
-    responder limit what one address gets."""
+    responder limit what one address gets; `proven`: what this answers did come from there, so that it can't be used to
+    flood somebody else."""
 
     recipient: Sealed
     carrier: Carrier
     sender_key: SenderKey
+    proven: bool = False
 
 
 class RegistrationOpened(Event):

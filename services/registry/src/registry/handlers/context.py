@@ -71,13 +71,17 @@ class Context:
         entry = await self.units.unit(unit)
         return entry is not None and entry.receipts
 
-    def addressee(self, address: str, copy_ref: int, fields: Mapping[str, str] | None = None) -> Addressee:
-        """One person to write to, by his normalised address. `copy_ref` is what the reply token will name."""
+    def addressee(
+        self, address: str, copy_ref: int, fields: Mapping[str, str] | None = None, *, proven: bool = False
+    ) -> Addressee:
+        """One person to write to, by his normalised address. `copy_ref` is what the reply token will name; `proven`:
+        what is answered did come from there."""
         card = RecipientCard(copy_ref=copy_ref, address=address, fields=dict(fields or {}))
         return Addressee(
             recipient=self.sealer.seal(RecipientCards(cards=(card,)), "dispatcher"),
             carrier=carrier_of(address.rpartition("@")[2]),
             sender_key=self.vault.sender_key(address),
+            proven=proven,
         )
 
 

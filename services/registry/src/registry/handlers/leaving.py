@@ -56,11 +56,12 @@ async def leave(context: Context, event: InboundLeave) -> None:
                 group=event.group,
                 request=number,
                 reason="not_member",
-                to=context.addressee(address, number),
+                to=context.addressee(address, number, proven=event.sender_proven),
             )
             await context.outbox.add(connection, refused)
             MAILS.labels("leave", "not_member").inc()
             return
+        unanswered_since = await pending.unanswered_since(connection, held.id) if held else None
         request = await pending.open_leave(
             connection,
             context.vault,
@@ -70,13 +71,17 @@ async def leave(context: Context, event: InboundLeave) -> None:
             address=address,
             at=now,
         )
+        if not model.may_guide(unanswered_since=unanswered_since, proven=event.sender_proven, now=now):
+            MAILS.labels("leave", "guide_withheld").inc()
+            return
+        await pending.leave_guided(connection, request, now)
         opened = LeaveOpened(
             id=f"{event.id}/leave-opened",
             occurred_at=now,
             unit=event.unit,
             group=event.group,
             request=request,
-            to=context.addressee(address, member.id),
+            to=context.addressee(address, member.id, proven=event.sender_proven),
         )
         await context.outbox.add(connection, opened)
     MAILS.labels("leave", "open").inc()
@@ -112,7 +117,7 @@ async def confirm(context: Context, event: ConfirmationGiven) -> None:
                 group=found.group,
                 request=found.id,
                 member=member.id,
-                to=context.addressee(found.address, member.id),
+                to=context.addressee(found.address, member.id, proven=True),
             )
             await context.outbox.add(connection, completed)
         else:
@@ -123,7 +128,7 @@ async def confirm(context: Context, event: ConfirmationGiven) -> None:
                 group=found.group,
                 request=found.id,
                 reason=decision,
-                to=context.addressee(found.address, member.id),
+                to=context.addressee(found.address, member.id, proven=True),
             )
             await context.outbox.add(connection, refused)
     MAILS.labels("leave_confirmation", decision).inc()
@@ -151,7 +156,7 @@ async def unsubscribe(context: Context, event: ConfirmationGiven) -> None:
             unit=event.unit,
             request=new_id(),
             member=member.id,
-            to=context.addressee(held.address, member.id),
+            to=context.addressee(held.address, member.id, proven=True),
         )
         await context.outbox.add(connection, completed)
     MAILS.labels("unsubscribe", "complete").inc()

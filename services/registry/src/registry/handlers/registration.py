@@ -1,8 +1,9 @@
 """Registering: an entry mail (or an administrator) opens a registration, the reply to the guide mail completes it.
 
     entry -> already_member | closed -> registration.refused
-          -> open (new, or the one that waits already) -> registration.opened
+          -> open (new, or the one that waits already) -> registration.opened, unless a guide mail is unanswered yet
     confirmation -> complete -> member, membership, names -> registration.completed
+                                and the guides that waited for this answer -> registration.opened
                  -> expired | already_done | closed -> registration.refused
 Each is one transaction with its inbox row and what it says on the bus. Who holds the address's row goes first.
 """
@@ -12,6 +13,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import (
+    Addressee,
     ConfirmationGiven,
     InboundEntry,
     RegistrationCompleted,
@@ -55,8 +57,9 @@ async def entry(context: Context, event: InboundEntry) -> None:
         held = await addresses.hold(connection, context.vault, address)
         person = naming.read(words) if named else Person()
         decision = await _decide(context, connection, event.unit, event.group, held, person, exists=exists)
+        effect: str = decision
         if decision == "open":
-            await _open(
+            guided = await _open(
                 context,
                 connection,
                 cause=event.id,
@@ -65,11 +68,14 @@ async def entry(context: Context, event: InboundEntry) -> None:
                 held=held,
                 words=words,
                 named=named,
+                proven=event.sender_proven,
             )
+            effect = "open" if guided else "guide_withheld"
         else:
-            await _refuse(context, connection, event.id, event.unit, event.group, new_id(), held.address, decision)
+            to = context.addressee(held.address, new_id(), proven=event.sender_proven)
+            await _refuse(context, connection, event.id, event.unit, event.group, to, decision)
             await addresses.erase_unless_used(connection, held.id)
-    MAILS.labels("entry", decision).inc()
+    MAILS.labels("entry", effect).inc()
 
 
 async def invite(context: Context, ask: InviteAsk) -> None:
@@ -135,7 +141,8 @@ async def confirm(context: Context, event: ConfirmationGiven) -> None:
         else:
             if decision == "expired" and found.state == "open":
                 await pending.close_registration(connection, found.id, "expired")
-            await _refuse(context, connection, event.id, event.unit, found.group, found.id, held.address, decision)
+            to = context.addressee(held.address, found.id, proven=True)
+            await _refuse(context, connection, event.id, event.unit, found.group, to, decision, number=found.id)
     MAILS.labels("registration", decision).inc()
 
 
@@ -171,9 +178,16 @@ async def _open(
     held: Address,
     words: str,
     named: bool,
+    proven: bool = False,
     invited_by: str | None = None,
-) -> None:
+) -> bool:
+    """Whether a guide mail is on its way; else the registration waits for the answer to an earlier one."""
     now = context.clock()
+    unanswered_since = await pending.unanswered_since(connection, held.id)
+    may_guide = model.may_guide(unanswered_since=unanswered_since, proven=proven, now=now)
+    if not may_guide and await pending.guided_before(connection, unit=unit, group=group, address_id=held.id):
+        # The reply to that guide confirms what stood in it, not what somebody wrote afterwards.
+        return False
     registration, newest = await pending.open_registration(
         connection,
         context.vault,
@@ -185,17 +199,50 @@ async def _open(
         at=now,
         invited_by=invited_by,
     )
-    shown = naming.understood(naming.read(newest)) if named else ""
+    if may_guide:
+        await _guide(
+            context, connection, f"{cause}/registration-opened", unit, group, registration, held, newest, proven=proven
+        )
+    return may_guide
+
+
+async def _guide(
+    context: Context,
+    connection: AsyncConnection,
+    event_id: str,
+    unit: str,
+    group: str,
+    registration: int,
+    held: Address,
+    words: str,
+    *,
+    proven: bool,
+) -> None:
+    now = context.clock()
+    shown = naming.understood(naming.read(words)) if await context.has_receipts(unit) else ""
     opened = RegistrationOpened(
-        id=f"{cause}/registration-opened",
+        id=event_id,
         occurred_at=now,
         unit=unit,
         group=group,
         registration=registration,
         named=bool(shown),
-        to=context.addressee(held.address, registration, {"understood": shown}),
+        to=context.addressee(held.address, registration, {"understood": shown}, proven=proven),
     )
+    await pending.guided(connection, registration, now)
     await context.outbox.add(connection, opened)
+
+
+async def _guide_next(context: Context, connection: AsyncConnection, cause: str, unit: str, held: Address) -> None:
+    """The address has answered: its other registrations in this unit get their guides, the newest first and a few at a
+    time, because somebody else may have asked for them."""
+    since = context.clock() - context.lives.confirmation
+    waiting = await pending.waiting(connection, unit=unit, address_id=held.id, since=since, limit=model.NEXT_GUIDES)
+    for number, group in waiting:
+        found = await pending.registration(connection, context.vault, unit, number)
+        if found is not None and await context.group_exists(unit, group):
+            event_id = f"{cause}/registration-opened-{number}"
+            await _guide(context, connection, event_id, unit, group, number, held, found.words, proven=True)
 
 
 async def _complete(
@@ -230,9 +277,10 @@ async def _complete(
         registration=found.id,
         member=member,
         named=bool(shown),
-        to=context.addressee(held.address, found.id, {"understood": shown}),
+        to=context.addressee(held.address, found.id, {"understood": shown}, proven=True),
     )
     await context.outbox.add(connection, completed)
+    await _guide_next(context, connection, event.id, unit, held)
 
 
 async def _refuse(
@@ -241,17 +289,18 @@ async def _refuse(
     cause: str,
     unit: str,
     group: str,
-    registration: int,
-    address: str,
+    to: Addressee,
     reason: model.RegistrationRefusal,
+    *,
+    number: int | None = None,
 ) -> None:
     refused = RegistrationRefused(
         id=f"{cause}/registration-refused",
         occurred_at=context.clock(),
         unit=unit,
         group=group,
-        registration=registration,
+        registration=number or new_id(),
         reason=reason,
-        to=context.addressee(address, registration),
+        to=to,
     )
     await context.outbox.add(connection, refused)

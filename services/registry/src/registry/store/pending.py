@@ -15,7 +15,7 @@ SUBJECT = "posts.subject"
 TEXT = "posts.text"
 
 _OPEN_REGISTRATION = text("""
-    SELECT id FROM registrations
+    SELECT id, guided_at FROM registrations
     WHERE unit = :unit AND group_code = :group AND address_id = :address AND state = 'open'
 """)
 _ADD_REGISTRATION = text("""
@@ -30,6 +30,20 @@ _TOUCH_REGISTRATION = text("UPDATE registrations SET opened_at = :at WHERE id = 
 _REGISTRATION = text("""
     SELECT id, group_code, address_id, text_key_id, text, sender_key, state, opened_at
     FROM registrations WHERE unit = :unit AND id = :id
+""")
+_GUIDED_REGISTRATION = text("UPDATE registrations SET guided_at = :at WHERE id = :id")
+_WAITING = text("""
+    SELECT id, group_code FROM registrations
+    WHERE unit = :unit AND address_id = :address AND state = 'open' AND guided_at IS NULL AND opened_at > :since
+    ORDER BY opened_at DESC, id DESC LIMIT :limit
+""")
+_UNANSWERED = text("""
+    SELECT max(guided_at) FROM (
+        SELECT guided_at FROM registrations WHERE address_id = :address AND state = 'open'
+        UNION ALL
+        SELECT guided_at FROM leave_requests JOIN members ON members.id = leave_requests.member
+        WHERE members.address_id = :address AND leave_requests.state = 'open'
+    ) AS guides
 """)
 _CLOSE_REGISTRATION = text("UPDATE registrations SET state = :state WHERE id = :id")
 _EXPIRE_REGISTRATIONS = text("""
@@ -46,6 +60,7 @@ _ADD_LEAVE = text("""
     VALUES (:id, :unit, :group, :member, :key_id, :address, 'open', :at)
 """)
 _TOUCH_LEAVE = text("UPDATE leave_requests SET opened_at = :at WHERE id = :id")
+_GUIDED_LEAVE = text("UPDATE leave_requests SET guided_at = :at WHERE id = :id")
 _LEAVE = text("""
     SELECT id, group_code, member, address_key_id, address, state, opened_at
     FROM leave_requests WHERE unit = :unit AND id = :id
@@ -117,7 +132,8 @@ async def open_registration(
     """The open registration of an address (which the caller holds), new or opened again; returns its number and its
     words: the newest that are not blank."""
     key = {"unit": unit, "group": group, "address": address_id}
-    known: int | None = (await connection.execute(_OPEN_REGISTRATION, key)).scalar_one_or_none()
+    found = (await connection.execute(_OPEN_REGISTRATION, key)).first()
+    known: int | None = found.id if found else None
     if known is not None and not words.strip():
         await connection.execute(_TOUCH_REGISTRATION, {"id": known, "at": at})
         kept = await registration(connection, vault, unit, known)
@@ -140,6 +156,32 @@ async def registration(connection: AsyncConnection, vault: Vault, unit: str, num
         return None
     words = vault.unlock(row.text_key_id, row.text, WORDS, number)
     return Registration(number, row.group_code, row.address_id, words, row.sender_key, row.state, row.opened_at)
+
+
+async def guided_before(connection: AsyncConnection, *, unit: str, group: str, address_id: int) -> bool:
+    """Is a registration open whose guide mail was written already?"""
+    key = {"unit": unit, "group": group, "address": address_id}
+    found = (await connection.execute(_OPEN_REGISTRATION, key)).first()
+    return found is not None and found.guided_at is not None
+
+
+async def unanswered_since(connection: AsyncConnection, address_id: int) -> datetime | None:
+    """When the last guide mail was written to an address (which the caller holds) that it hasn't answered."""
+    row = (await connection.execute(_UNANSWERED, {"address": address_id})).scalar_one()
+    return row if isinstance(row, datetime) else None
+
+
+async def guided(connection: AsyncConnection, number: int, at: datetime) -> None:
+    """The guide mail of this registration is written now."""
+    await connection.execute(_GUIDED_REGISTRATION, {"id": number, "at": at})
+
+
+async def waiting(
+    connection: AsyncConnection, *, unit: str, address_id: int, since: datetime, limit: int
+) -> list[tuple[int, str]]:
+    """Number and group of the newest registrations of an address that had no guide mail yet."""
+    asked = {"unit": unit, "address": address_id, "since": since, "limit": limit}
+    return [(row.id, row.group_code) for row in await connection.execute(_WAITING, asked)]
 
 
 async def close_registration(connection: AsyncConnection, number: int, state: str) -> None:
@@ -172,6 +214,11 @@ async def open_leave(
     added = {"id": number, "unit": unit, "group": group, "member": member, "at": at}
     await connection.execute(_ADD_LEAVE, {**added, "key_id": key_id, "address": blob})
     return number
+
+
+async def leave_guided(connection: AsyncConnection, number: int, at: datetime) -> None:
+    """The guide mail of this request is written now."""
+    await connection.execute(_GUIDED_LEAVE, {"id": number, "at": at})
 
 
 async def leave_request(connection: AsyncConnection, vault: Vault, unit: str, number: int) -> LeaveRequest | None:
