@@ -1,5 +1,6 @@
 """Which event is answered, by what kind of mail, to whom, and how often."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,10 +21,24 @@ from contracts.events import (
 from contracts.sealed import CardFields
 from responder.consumers import EventConsumer
 from responder.directory import UnknownUnit
-from responder.model import Boards, batch_id
+from responder.model import Board, Boards, Notice, batch_id
 from runtime.consumer import Delivery
 from runtime.errors import PermanentError, TransientError
-from tests.responder.voice import ADDRESS, FULL, NOW, OPENER, SCHOOL, Voice, ask, card, excerpt, heard, to
+from tests.responder.voice import (
+    ADDRESS,
+    EVENTS,
+    FULL,
+    NOTICES,
+    NOW,
+    OPENER,
+    SCHOOL,
+    Voice,
+    ask,
+    card,
+    excerpt,
+    heard,
+    to,
+)
 
 COMMON: dict[str, Any] = {"id": "registry:1/x", "occurred_at": NOW, "unit": "minami", "group": "1nen"}
 OPENED = RegistrationOpened(**COMMON, registration=11, named=True, to=to(understood="15 山田 太郎 母"))
@@ -124,15 +139,59 @@ async def test_one_address_gets_at_most_so_many_answers_an_hour() -> None:
     voice = Voice(per_hour=3)
     await voice.memory.refresh()
     for number in range(5):
-        await deliver(voice, ask(number))
+        await deliver(voice, ask(number, proven=True))
     await deliver(voice, OPENED)
     assert len(voice.bus.published) == 3
     for event in (COMPLETED, HELD):  # what a person did by replying is always confirmed
         await deliver(voice, event.model_copy(update={"id": f"reg-{event.name}"}))
     assert len(voice.bus.published) == 5
-    voice.now = NOW.replace(hour=0, day=8)
-    await deliver(voice, ask(9))
+    voice.now = NOW + timedelta(minutes=59, seconds=59)
+    await deliver(voice, ask(8, proven=True))
+    assert len(voice.bus.published) == 5
+    voice.now = NOW + timedelta(hours=1)
+    await deliver(voice, ask(9, proven=True))
     assert len(voice.bus.published) == 6
+
+
+async def test_a_flood_of_questions_in_somebody_s_name_brings_him_one_answer_an_hour() -> None:
+    voice = Voice()
+    await voice.memory.refresh()
+    for number in range(20):
+        await deliver(voice, ask(number))
+        await deliver(voice, REFUSED.model_copy(update={"id": f"refused-{number}"}))
+    assert [heard(batch).batch.id for batch in voice.bus.published] == ["auto-in-0", "auto-refused-0"]
+    for number, group in enumerate(("1nen", "2nen") * 5):
+        await deliver(voice, ask(100 + number, group=group))
+    assert len(voice.bus.published) == 3
+    voice.now = NOW + timedelta(hours=1)
+    await deliver(voice, ask(200))
+    assert len(voice.bus.published) == 4
+
+
+async def test_whoever_asks_again_is_answered_when_there_is_something_new() -> None:
+    voice = Voice(unproven=2)
+    await voice.memory.refresh()
+    await deliver(voice, ask(1))
+    await deliver(voice, ask(2))
+    assert len(voice.bus.published) == 1
+    fresh = Notice(99, "避難の終了", "全員無事です", NOW - timedelta(minutes=1))
+    voice.database.boards = Boards({"minami": Board((*NOTICES, fresh), EVENTS)})
+    await voice.memory.refresh()
+    await deliver(voice, ask(3))
+    assert "全員無事です" in heard(voice.bus.published[1]).content.text
+    voice.database.boards = FULL
+    await voice.memory.refresh()
+    await deliver(voice, ask(4))
+    assert len(voice.bus.published) == 2
+
+
+async def test_the_clock_alone_makes_nothing_new() -> None:
+    voice = Voice()
+    await voice.memory.refresh()
+    await deliver(voice, ask(1))
+    voice.now = NOW + timedelta(minutes=10)
+    await deliver(voice, ask(2))
+    assert len(voice.bus.published) == 1
 
 
 async def test_processes_that_count_at_once_count_right() -> None:

@@ -16,7 +16,7 @@ from contracts.events import Automatic, DeliveryBatch, RegistrationOpened
 from contracts.streams import ANSWERED, DELIVERY, DIRECTORY
 from renrakumo_cli.local.nats import NatsServer
 from responder.app import set_up
-from responder.limits import AnswerLimit
+from responder.limits import AnswerLimit, PerHour
 from responder.model import Boards
 from responder.settings import SERVICE, Settings
 from responder.store import read_boards
@@ -172,15 +172,16 @@ async def test_the_news_come_from_the_database_and_stay_when_it_is_gone(
 async def test_two_processes_never_answer_more_than_the_limit_together(nats_server: NatsServer) -> None:
     buses = [await connected(nats_server, SERVICE) for _ in range(2)]
     now = datetime.now(UTC)
-    limits = [AnswerLimit(bus, 3) for bus in buses]
-    allowed = await asyncio.gather(*(limits[each % 2].allow(SENDER_KEY, f"e{each}", now) for each in range(8)))
+    limits = [AnswerLimit(bus, PerHour(proven=3, unproven=3)) for bus in buses]
+    allowed = await asyncio.gather(
+        *(limits[each % 2].allow(SENDER_KEY, f"e{each}", now, about="guide", proven=True) for each in range(8))
+    )
     assert sum(allowed) == 3
-    (key,) = {f"{SENDER_KEY}.{int(now.timestamp()) // 3600}"}
-    entry = await buses[0].kv_entry(ANSWERED.name, key)
+    entry = await buses[0].kv_entry(ANSWERED.name, SENDER_KEY)
     assert entry is not None
     assert len(json.loads(entry.value)) == 3
     winners = [f"e{each}" for each in range(8) if allowed[each]]
-    assert await limits[0].allow(SENDER_KEY, winners[0], now)
+    assert await limits[0].allow(SENDER_KEY, winners[0], now, about="guide", proven=True)
     for bus in buses:
         await bus.close()
 

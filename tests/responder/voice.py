@@ -10,11 +10,11 @@ from nacl.public import PrivateKey
 from contracts import directory as contract
 from contracts.base import Event
 from contracts.directory import GroupEntry, UnitEntry
-from contracts.events import Addressee, Automatic, DeliveryBatch, InboundInfo
+from contracts.events import Addressee, Authentication, Automatic, DeliveryBatch, InboundInfo
 from contracts.sealed import CardFields, MessageContent, RecipientCard, RecipientCards, Sealed
 from responder.directory import Directory
 from responder.handlers import Responder
-from responder.limits import AnswerLimit
+from responder.limits import AnswerLimit, PerHour
 from responder.model import Board, Boards, CalendarEvent, Notice
 from responder.news import NewsMemory
 from runtime.bus import KV_READY, KvChange, KvEntry
@@ -110,7 +110,7 @@ class Database:
 class Voice:
     """A responder with everything around it."""
 
-    def __init__(self, boards: Boards | None = FULL, *, per_hour: int = 6) -> None:
+    def __init__(self, boards: Boards | None = FULL, *, per_hour: int = 6, unproven: int = 3) -> None:
         self.bus = MemoryBus()
         self.database = Database(boards)
         self.directory = Directory(BASE)
@@ -119,7 +119,7 @@ class Voice:
         self.responder = Responder(
             directory=self.directory,
             memory=self.memory,
-            limit=AnswerLimit(self.bus, per_hour),
+            limit=AnswerLimit(self.bus, PerHour(per_hour, unproven)),
             publisher=self.bus,
             sealer=SEALER,
             clock=lambda: self.now,
@@ -174,9 +174,12 @@ def excerpt() -> Sealed:
     return SEALER.seal(CardFields(fields={"subject": "早帰り", "excerpt": "正午に下校します"}), "dispatcher")
 
 
-def ask(number: int = 1, *, group: str | None = None, automatic: Automatic | None = None) -> InboundInfo:
-    """An empty mail to an info address."""
+def ask(
+    number: int = 1, *, group: str | None = None, automatic: Automatic | None = None, proven: bool = False
+) -> InboundInfo:
+    """An empty mail to an info address; `proven`: shown to come from its sender's domain."""
     return InboundInfo(
+        authentication=Authentication(spf="pass", sender_proven=True) if proven else None,
         id=f"in-{number}",
         occurred_at=NOW,
         unit="minami",

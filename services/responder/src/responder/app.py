@@ -8,7 +8,7 @@ from responder import store
 from responder.consumers import EventConsumer
 from responder.directory import Directory
 from responder.handlers import Responder
-from responder.limits import AnswerLimit
+from responder.limits import AnswerLimit, PerHour
 from responder.news import NewsMemory
 from responder.settings import SERVICE, Settings
 from runtime.database import create_engine
@@ -29,7 +29,9 @@ async def set_up(service: Service, settings: Settings) -> None:
         Responder(
             directory=directory,
             memory=memory,
-            limit=AnswerLimit(bus, settings.answers_per_hour),
+            limit=AnswerLimit(
+                bus, PerHour(proven=settings.answers_per_hour, unproven=settings.unproven_answers_per_hour)
+            ),
             publisher=bus,
             sealer=Sealer(settings.seal_public_keys),
             clock=lambda: datetime.now(UTC),

@@ -40,6 +40,8 @@ from runtime.sealing import Sealer
 NEWS_LIFE = timedelta(hours=12)
 POST_LIFE = timedelta(hours=24)
 LIFE = timedelta(days=3)
+_GUIDE = "guide"
+"""Registry lets an address have one guide an hour as long as it doesn't answer; here only their number is limited."""
 log = get_logger(__name__)
 
 
@@ -108,7 +110,14 @@ class Responder:
         now = self._clock()
         place = self._directory.place(event.unit, event.group)
         latest = self._memory.latest(event.unit, event.group, now)
-        if await self._within_limit(event, event.sender_key):
+        allowed = await self._within_limit(
+            event,
+            event.sender_key,
+            about=f"news/{event.unit}/{event.group or ''}",
+            told=model.fingerprint(latest),
+            proven=event.sender_proven,
+        )
+        if allowed:
             await self._send(
                 event,
                 Letter(
@@ -137,7 +146,7 @@ class Responder:
 
     async def registration_opened(self, event: RegistrationOpened) -> None:
         place = self._directory.place(event.unit, event.group)
-        if await self._within_limit(event, event.to.sender_key):
+        if await self._within_limit(event, event.to.sender_key, about=_GUIDE, proven=True):
             text = registration.guide(place, named=event.named)
             await self._write(event, event.to, text, place.unit_name, event.registration, reply_kind="registration")
 
@@ -148,7 +157,8 @@ class Responder:
 
     async def registration_refused(self, event: RegistrationRefused) -> None:
         place = self._directory.place(event.unit, event.group)
-        if await self._within_limit(event, event.to.sender_key):
+        about = f"{event.name}/{event.unit}/{event.group}"
+        if await self._within_limit(event, event.to.sender_key, about=about, told=event.reason, proven=event.to.proven):
             text = registration.refused(place, event.reason)
             await self._write(event, event.to, text, place.unit_name, event.registration, null_sender=True)
 
@@ -156,7 +166,7 @@ class Responder:
 
     async def leave_opened(self, event: LeaveOpened) -> None:
         place = self._directory.place(event.unit, event.group)
-        if await self._within_limit(event, event.to.sender_key):
+        if await self._within_limit(event, event.to.sender_key, about=_GUIDE, proven=True):
             text = leaving.guide(place)
             await self._write(event, event.to, text, place.unit_name, event.request, reply_kind="leave")
 
@@ -166,7 +176,8 @@ class Responder:
 
     async def leave_refused(self, event: LeaveRefused) -> None:
         place = self._directory.place(event.unit, event.group)
-        if await self._within_limit(event, event.to.sender_key):
+        about = f"{event.name}/{event.unit}/{event.group or ''}"
+        if await self._within_limit(event, event.to.sender_key, about=about, told=event.reason, proven=event.to.proven):
             text = leaving.refused(place, event.reason)
             await self._write(event, event.to, text, place.unit_name, event.request, null_sender=True)
 
@@ -234,8 +245,10 @@ class Responder:
         metrics.COMPOSED.labels(event.name).inc()
         log.info("mail_composed", occasion=event.name, id=event.id, batch=number, unit=event.unit)
 
-    async def _within_limit(self, event: Answerable, sender_key: str) -> bool:
-        allowed = await self._limit.allow(sender_key, event.id, self._clock())
+    async def _within_limit(
+        self, event: Answerable, sender_key: str, *, about: str, proven: bool, told: str = ""
+    ) -> bool:
+        allowed = await self._limit.allow(sender_key, event.id, self._clock(), about=about, told=told, proven=proven)
         if not allowed:
             self._withhold(event, "limit")
         return allowed

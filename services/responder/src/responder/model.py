@@ -124,6 +124,6 @@ def batch_id(event_id: str) -> str:
     return f"auto-{clean}"
 
 
-def window(now: datetime) -> str:
-    """The hour that counts for limits, as a word for a key."""
-    return str(int(now.timestamp()) // 3600)
+def fingerprint(news: News) -> str:
+    """The same as long as there is nothing new to tell."""
+    return hashlib.sha256(repr((news.notices, news.days)).encode()).hexdigest()[:16]

@@ -9,12 +9,14 @@ SERVICE = "responder"
 
 class Settings(ServiceSettings):
     """`general_database_url`: the role `renrakumo_responder`. `answers_per_hour`: guides, refusals and news that one
-    address gets at most. `news_refresh` in seconds."""
+    address gets at most; `unproven_answers_per_hour`: the same while nothing (SPF, DKIM) shows that the question came
+    from there. `news_refresh` in seconds."""
 
     health_port: int = 9104
     general_database_url: str = Field(repr=False)
     seal_public_keys: PublicKeysSetting
     answers_per_hour: int = Field(default=6, ge=1, le=1000)
+    unproven_answers_per_hour: int = Field(default=3, ge=1, le=1000)
     news_refresh: float = Field(default=5.0, gt=0)
 
     @field_validator("seal_public_keys")
