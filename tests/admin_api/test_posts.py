@@ -9,6 +9,7 @@ from contracts import requests
 from contracts.events import (
     Addressee,
     ConfirmationGiven,
+    InboundGuessed,
     MessageApproved,
     PostClosed,
     PostHeld,
@@ -153,7 +154,16 @@ async def test_refused_posts_are_seen_by_administrators_without_who_it_was(desk:
     headers = await desk.as_("administrator")
     (seen,) = (await desk.client.get("/v1/units/sakura/post-attempts", headers=headers)).json()["items"]
     assert (seen["group"], seen["reason"]) == ("xx1", "not_enrolled")
-    assert set(seen) == {"id", "group", "reason", "at"}
+    assert set(seen) == {"id", "group", "reason", "at", "tries"}
+
+
+async def test_administrators_see_that_somebody_tries_out_a_post_address(desk: Desk) -> None:
+    event = InboundGuessed(id="guessed-1", occurred_at=START, unit="sakura", group="xx1", tries=30)
+    for _ in range(2):
+        await posts.guessed(desk.office, event)
+    headers = await desk.as_("administrator")
+    (seen,) = (await desk.client.get("/v1/units/sakura/post-attempts", headers=headers)).json()["items"]
+    assert (seen["group"], seen["reason"], seen["tries"]) == ("xx1", "guessed", 30)
 
 
 async def test_confirmations_of_other_kinds_are_none_of_ours(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from admin_api.consumers import EventConsumer
 from admin_api.handlers.context import Books, Office
 from admin_api.routes import web
 from admin_api.settings import SERVICE, Settings
-from contracts.streams import ADMIN_API_EVENTS
+from contracts.streams import ADMIN_API_EVENTS, ADMIN_API_INBOUND
 from runtime import database
 from runtime.ciphers import FieldCipher, KeyedHash
 from runtime.lifecycle import Service
@@ -56,7 +56,8 @@ async def set_up(service: Service, settings: Settings) -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), FORGET_EVERY)
 
-    service.consume(bus, ADMIN_API_EVENTS, EventConsumer(office), concurrency=CONCURRENCY)
+    for consumer in (ADMIN_API_EVENTS, ADMIN_API_INBOUND):
+        service.consume(bus, consumer, EventConsumer(office), concurrency=CONCURRENCY)
     service.task("outbox relay", OutboxRelay(engine, tables.outbox, bus).run)
     service.task("web", serve_web)
     service.task("forget", forget)

@@ -1,14 +1,14 @@
-"""From the bus to plain calls: phone posts, their confirmations and refusals."""
+"""From the bus to plain calls: phone posts, their confirmations and refusals, guesses at their addresses."""
 
 from admin_api.handlers import posts
 from admin_api.handlers.context import Office
-from contracts.events import ConfirmationGiven, PostRecognised, PostRefused
+from contracts.events import ConfirmationGiven, InboundGuessed, PostRecognised, PostRefused
 from runtime.consumer import Delivery
 from runtime.errors import PermanentError
 
 
 class EventConsumer:
-    """Handler for the consumer `admin-api-events`."""
+    """Handler for the consumers `admin-api-events` and `admin-api-inbound`."""
 
     def __init__(self, office: Office) -> None:
         self._office = office
@@ -21,5 +21,7 @@ class EventConsumer:
                 await posts.refused(self._office, delivery.event(PostRefused))
             case ConfirmationGiven.name:
                 await posts.confirmed(self._office, delivery.event(ConfirmationGiven))
+            case InboundGuessed.name:
+                await posts.guessed(self._office, delivery.event(InboundGuessed))
             case _:
                 raise PermanentError("unexpected_subject")

@@ -189,8 +189,10 @@ post_attempts = Table(
     Column("group_code", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
+    Column("tries", Integer, nullable=False, server_default="1"),
 )
-"""Mails to a group's secret post address that were refused. Who wrote them is not known here."""
+"""Mails to a group's secret post address that were refused, and wrong guesses at it (`tries` of them). Who wrote is not
+known here."""
 
 audit_log = Table(
     "audit_log",

@@ -86,12 +86,14 @@ class EventView(View):
 
 
 class PostAttemptView(View):
-    """A mail to a group's secret post address that was refused. Who wrote it is not kept."""
+    """A mail to a group's secret post address that was refused, or with the reason `guessed` so many `tries` at an
+    address that isn't it. Who wrote is not kept."""
 
     id: Number
     group: str
     reason: Annotated[str, Field(examples=["not_enrolled"])]
     at: Moment
+    tries: int
 
 
 class AuditView(View):
@@ -216,7 +218,9 @@ async def list_post_attempts(
 ) -> Page[PostAttemptView]:
     found = await board.post_attempts(office.books, unit, before=after, limit=limit + 1)
     shown = found[:limit]
-    items = [PostAttemptView(id=row.id, group=row.group, reason=row.reason, at=row.at) for row in shown]
+    items = [
+        PostAttemptView(id=row.id, group=row.group, reason=row.reason, at=row.at, tries=row.tries) for row in shown
+    ]
     return Page[PostAttemptView](items=items, next=shown[-1].id if len(found) > limit else None)
 
 

@@ -45,6 +45,7 @@ class PostAttempt:
     group: str
     reason: str
     at: datetime
+    tries: int = 1
 
 
 async def add_notice(connection: AsyncConnection, notice: Notice) -> None:
@@ -127,7 +128,12 @@ async def delete_event(connection: AsyncConnection, unit: str, number: int) -> b
 async def add_post_attempt(connection: AsyncConnection, attempt: PostAttempt) -> None:
     await connection.execute(
         post_attempts.insert().values(
-            id=attempt.id, unit=attempt.unit, group_code=attempt.group, reason=attempt.reason, at=attempt.at
+            id=attempt.id,
+            unit=attempt.unit,
+            group_code=attempt.group,
+            reason=attempt.reason,
+            at=attempt.at,
+            tries=attempt.tries,
         )
     )
 
@@ -140,7 +146,8 @@ async def post_attempts_page(
     if before is not None:
         query = query.where(post_attempts.c.id < before)
     return [
-        PostAttempt(row.id, row.unit, row.group_code, row.reason, row.at) for row in await connection.execute(query)
+        PostAttempt(row.id, row.unit, row.group_code, row.reason, row.at, row.tries)
+        for row in await connection.execute(query)
     ]
 
 
