@@ -1,43 +1,73 @@
 """What the system would make of a mail, as one JSON object: the same functions that the services call, and no server.
 
-The kind of address the mail came to is left aside; whoever asks tells what is known of it (the text that had been sent,
-the choices offered, the envelope sender).
+octets -> read once -> answer and choice, automatic or not, bounce or not, signed or not. Whoever asks tells what is
+known of the mail beside itself: the text that had been sent, the choices offered, the envelope.
 """
 
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mail import answers, automatic, bounces
-from mail.reading import read
+from mail import addresses, answers, automatic, bounces
+from mail.addresses import Kind
+from mail.reading import DEFAULT_LIMITS, Letter, read
+from renrakumo_cli import authentication
 
 NEEDS_A_LOOK = "needs a look"
 
 
-def classify(
-    file: Path,
-    *,
-    sent: str | None = None,
-    choices: Sequence[str] = (),
-    envelope_from: str | None = None,
-) -> dict[str, Any]:
-    """Read one mail. `choice` is its 1-based number, None (none offered or none made), or "needs a look".
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a mail beside itself. None: not told.
 
-    Without an envelope sender the header From stands in for it. Never raises for what the mail holds; OSError when the
-    file can't be read."""
-    raw = file.read_bytes()
+    Without an envelope sender the Return-Path that a mailbox noted stands in for it, or else the header From."""
+
+    sent: str | None = None
+    sent_subject: str | None = None
+    choices: Sequence[str] = ()
+    envelope_from: str | None = None
+    envelope_to: str | None = None
+
+    @property
+    def to_bounces(self) -> bool:
+        """Whether it came to an envelope sender of ours, where nobody answers anything."""
+        try:
+            return addresses.parse_local((self.envelope_to or "").partition("@")[0]).kind is Kind.BOUNCE
+        except addresses.UnknownAddress:
+            return False
+
+
+NOTHING_KNOWN = Known()
+
+
+def classify_file(file: Path, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
+    """Classify the mail in a file. One that can't be read comes out as an empty mail with an `error` at the end."""
+    name = os.fsencode(file).decode("utf-8", "replace")
+    try:
+        with file.open("rb") as mail:
+            raw = mail.read(DEFAULT_LIMITS.size)
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        return {"file": name, **classify(b"", known), "error": reason}
+    return {"file": name, **classify(raw, known)}
+
+
+def classify(raw: bytes, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
+    """Read one mail. `choice` is its 1-based number, None (none offered, or the mail is no answer at all), or "needs a
+    look". Never raises."""
     letter = read(raw)
-    sender = letter.sender if envelope_from is None else envelope_from
-    marks = automatic.judge(letter, sender)
-    answer = answers.answer_text(letter, sent)
+    marks = automatic.judge(letter, _envelope_from(letter, known))
     report = bounces.judge(raw)
+    answer = answers.answer_text(letter, known.sent, sent_subject=known.sent_subject)
+    counts = marks.count_answer and not report.is_bounce and not known.to_bounces
     return {
-        "file": str(file),
         "charset": letter.charset,
         "subject": letter.subject,
         "text": letter.text,
         "answer": answer,
-        "choice": _choice(answer, choices, doubtful=marks.needs_look),
+        "choice": _choice(answer, known.choices, doubtful=marks.needs_look) if counts and known.choices else None,
         "automatic": {"reply_allowed": marks.reply_allowed, "count_answer": marks.count_answer, "why": marks.why},
         "bounce": {
             "is_bounce": report.is_bounce,
@@ -47,11 +77,16 @@ def classify(
             "status": report.status,
             "why": report.why,
         },
+        "authentication": authentication.without_network(letter),
     }
 
 
+def _envelope_from(letter: Letter, known: Known) -> str:
+    if known.envelope_from is not None:
+        return known.envelope_from
+    return letter.header("return-path") if "return-path" in letter.headers else letter.sender
+
+
 def _choice(answer: str, choices: Sequence[str], *, doubtful: bool) -> int | str | None:
-    if not choices:
-        return None
     choice = answers.recognise(answer, choices)
     return NEEDS_A_LOOK if choice.needs_look or doubtful else choice.number
