@@ -132,10 +132,12 @@ class InboundBounce(Inbound):
 
 class InboundFeedback(Inbound):
     """A feedback report (ARF, RFC 5965): a carrier tells that somebody called a mail of ours unwanted. `letter` is a
-    `RawLetter` for receipts, which looks for a token of ours in the mail that the report holds."""
+    `RawLetter` for receipts, which looks for a token of ours in the mail that the report holds, then at `token`: that
+    of the address to which the report came, if it has one."""
 
     name: ClassVar[str] = "inbound.feedback"
 
+    token: TokenText | None = None
     letter: Sealed
 
 
