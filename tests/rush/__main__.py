@@ -11,6 +11,7 @@ from pathlib import Path
 import uvloop
 
 from tests.rush import run
+from tests.rush.strikes import Strikes
 
 
 def main() -> int:
@@ -21,12 +22,15 @@ def main() -> int:
     parser.add_argument("--members", type=int, default=20_000)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--sessions", type=int, default=60)
-    size = run.Size(**vars(parser.parse_args()))
+    parser.add_argument("--kill", action="store_true", help="kill each service in the middle")
+    told = vars(parser.parse_args())
+    strikes = Strikes(run.SEED, told["seconds"]) if told.pop("kill") else None
+    size = run.Size(**told)
     with (
         tempfile.TemporaryDirectory(prefix="renrakumo-rush-") as name,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        outcome = runner.run(run.run(Path(name), size, _say))
+        outcome = runner.run(run.run(Path(name), size, _say, strikes))
     for what, figure in run.summary(outcome).items():
         print(f"{what:32} {figure}")
     print(json.dumps(outcome.as_dict(), ensure_ascii=False))
