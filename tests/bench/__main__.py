@@ -17,13 +17,13 @@ import uvloop
 from rich.console import Console
 
 from renrakumo_cli.local.paths import LocalError
-from tests.bench import chart, plan, run, show
+from tests.bench import chart, inbound, plan, run, show
 from tests.bench.lanes import URGENT
 from tests.bench.results import LANES, PEERS, Aim, Row, aims, as_json, summarise
 from tests.bench.run import Outcome, Parts
 from tests.support import figures
 
-_PARTS = ("ours", "peers", "lanes")
+_PARTS = ("ours", "peers", "lanes", "rush")
 
 
 def main() -> int:
@@ -57,6 +57,7 @@ def main() -> int:
         return 143
     rows = summarise(outcome.measurements)
     found = aims(rows, None if outcome.lanes is None else outcome.lanes.ratio)
+    found += [] if outcome.rush is None else inbound.aims(outcome.rush)
     _show(console, outcome, rows, found)
     about = {
         "seconds": round(time.monotonic() - began),
@@ -87,6 +88,7 @@ def kept_form(outcome: Outcome, rows: list[Row], found: list[Aim]) -> dict[str, 
         kept.append(_lanes_row(outcome))
     return {
         "rows": kept,
+        "rush": None if outcome.rush is None else outcome.rush.as_dict(),
         "aims": [dataclasses.asdict(aim) for aim in found],
         "missing": outcome.missing,
         "failed": outcome.failed,
@@ -132,6 +134,8 @@ def _show(console: Console, outcome: Outcome, rows: list[Row], found: list[Aim])
         show.costs(console, rows)
     if outcome.lanes is not None:
         show.lanes(console, outcome.lanes)
+    if outcome.rush is not None:
+        inbound.show(console, outcome.rush)
     show.aims(console, found)
     for peer, why in outcome.missing.items():
         console.print(f"{peer} is missing: {why}", style="yellow", markup=False)

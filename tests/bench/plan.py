@@ -1,7 +1,10 @@
 """How much is measured, and how often."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from tests.bench import inbound
+from tests.rush.run import Size
 
 SLOWEST = 10.0
 """Copies a second. Who is slower than this is broken, and isn't waited for."""
@@ -11,13 +14,15 @@ SLOWEST = 10.0
 class Plan:
     """`sizes`: recipients of our full path; `peer_copies`: how many each peer sends, so that it takes a few seconds;
     `ordinary`: copies in the queue when the urgent message is sent; `shipped`: recipients with the shipped limits;
-    `budget`: seconds that all may take, rounds are left out for that."""
+    `rush`: how many mails come in within which time; `budget`: seconds that all may take, rounds are left out for
+    that."""
 
     sizes: tuple[int, ...]
     rounds: int
     peer_copies: Mapping[str, int]
     ordinary: int
     shipped: int = 5000
+    rush: Size = field(default_factory=Size)
     budget: float | None = None
 
     @staticmethod
@@ -37,8 +42,9 @@ QUICK = Plan(
     rounds=3,
     peer_copies={"smtp-source": 20_000, "postfix": 2500, "aiosmtplib": 6000, "mailman": 250},
     ordinary=5000,
+    rush=inbound.QUICK,
     budget=270,
 )
 
-LANES_SECONDS = 45.0
-"""What the urgent message before the queue needs of the budget."""
+LANES_SECONDS = 90.0
+"""What the urgent message before the queue needs of the budget, and the rush."""

@@ -2,7 +2,7 @@
 
     each round:  ours without signatures, all sizes -> ours with RSA -> ours with the shipped limits
                  -> smtp-source -> Postfix -> aiosmtplib -> Mailman
-    at the end:  the urgent message before a full queue
+    at the end:  the urgent message before a full queue; a rush of replies, questions and registrations
 
 Taking turns spreads whatever else happens on the machine over all of them. A peer that can't be had, or fails, is named
 with the reason and left out; what fails of ours is named, too, and the run goes on.
@@ -25,9 +25,11 @@ from tests.bench.peers.peer import Peer, PeerFailed, PeerMissing
 from tests.bench.peers.postfix import Postfix
 from tests.bench.peers.wire import SmtpSource
 from tests.bench.plan import LANES_SECONDS, Plan
-from tests.bench.results import LANES, Measurement
+from tests.bench.results import LANES, RUSH, Measurement
 from tests.bench.sink import Sink
 from tests.bench.variants import PLAIN, SESSIONS, SHIPPED, SIGNED, Variant
+from tests.rush import run as rush
+from tests.rush.run import Outcome as RushOutcome
 from tests.support import figures
 
 _FAILURES = (LocalError, PeerFailed, TimeoutError, RuntimeError, OSError)
@@ -41,6 +43,7 @@ class Outcome:
     sink: str = ""
     measurements: list[Measurement] = field(default_factory=list)
     lanes: Lanes | None = None
+    rush: RushOutcome | None = None
     missing: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -52,6 +55,7 @@ class Parts:
     ours: bool = True
     peers: bool = True
     lanes: bool = True
+    rush: bool = True
 
 
 async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatchers: int = 1) -> Outcome:
@@ -73,6 +77,8 @@ async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatche
                     await _rounds(plan, None, peers, target, outcome, say, started)
     if parts.lanes:
         await _lanes(plan, outcome, say)
+    if parts.rush:
+        await _rush(plan, outcome, say)
     return outcome
 
 
@@ -144,6 +150,16 @@ async def _lanes(plan: Plan, outcome: Outcome, say: Callable[[str], None]) -> No
             outcome.lanes = await lanes.measure(Path(folder), plan.ordinary, Plan.within(lanes.URGENT), _quietly(say))
     except _FAILURES as error:
         _fail(LANES, error, outcome, say)
+
+
+async def _rush(plan: Plan, outcome: Outcome, say: Callable[[str], None]) -> None:
+    try:
+        with tempfile.TemporaryDirectory(prefix="renrakumo-rush-") as folder:
+            outcome.rush = await rush.run(Path(folder), plan.rush, _quietly(say))
+        if not outcome.rush.good:
+            outcome.failed[RUSH] = "something was lost, came twice, or was read wrong"
+    except _FAILURES as error:
+        _fail(RUSH, error, outcome, say)
 
 
 def _keep(measurement: Measurement, outcome: Outcome, say: Callable[[str], None]) -> None:

@@ -1,0 +1,47 @@
+"""What comes in, in the benchmark: the rush, with its aims."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.results import Aim
+from tests.rush.run import Outcome, Size, summary
+
+QUICK = Size(replies=2500, questions=2500, entries=500, members=5000, seconds=15.0)
+"""The same pace as the whole, for a quarter of the time."""
+_NEWS_WITHIN = 5.0
+
+
+def aims(found: Outcome) -> list[Aim]:
+    """What was promised of a rush."""
+    return [
+        Aim("rush: seconds to the answer of an info mail, p95", f"< {_NEWS_WITHIN:g}", found.news_p95,
+            found.news_p95 < _NEWS_WITHIN),
+        Aim("rush: mails lost", "0", found.lost, found.lost == 0),
+        Aim("rush: effects that came twice", "0", found.twice, found.twice == 0),
+    ]  # fmt: skip
+
+
+def show(console: Console, found: Outcome) -> None:
+    """The rush in words, and what it cost."""
+    table = Table(title=f"A rush of {found.size.seconds:.0f} s")
+    table.add_column("what")
+    table.add_column("this run", justify="right")
+    for what, figure in summary(found).items():
+        table.add_row(what, _text(figure))
+    console.print(table)
+    costs = Table(title="Processes in the rush")
+    for heading in ("process", "processor s", "most memory, MB"):
+        costs.add_column(heading, justify="left" if heading == "process" else "right")
+    for process, seconds in found.cpu.items():
+        costs.add_row(process, f"{seconds:.1f}", f"{found.memory.get(process, 0) / 1e6:.0f}")
+    console.print(costs)
+
+
+def _text(figure: object) -> str:
+    if isinstance(figure, Mapping):
+        return ", ".join(f"{name}: {value:,}" for name, value in figure.items()) or "none"
+    if isinstance(figure, tuple):
+        return ", ".join(str(each) for each in figure)
+    return f"{figure:,}" if isinstance(figure, int) else str(figure)
