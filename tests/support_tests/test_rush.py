@@ -29,7 +29,10 @@ def outcome(**changed: int) -> Outcome:
     came = {"news": 5, "guide": 2, "completion": 2}
     town = {"accepted": {"reply": 10, "info": 5, "entry": 2}, "refused": {}, "twice": {}, "came": came}
     size = Size(replies=10, questions=5, entries=2)
-    return Outcome(size, town=town, **{"answers": 10, "joined": 2, **changed})
+    made = Outcome(size, town=town, answers=10, joined=2)
+    for name, value in changed.items():
+        setattr(made, name, value)
+    return made
 
 
 def test_a_rush_is_good_only_when_nothing_was_lost_or_came_twice_or_was_read_wrong() -> None:
