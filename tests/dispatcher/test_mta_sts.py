@@ -15,8 +15,6 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.dns_client import SystemDns
-from dispatcher.dns_memory import RememberedDns
 from dispatcher.mta_sts import (
     MOST_SECONDS,
     PolicyError,
@@ -29,6 +27,8 @@ from dispatcher.mta_sts import (
 from dispatcher.mx import MxLookup
 from dispatcher.sts_fetch import MOST_OCTETS, PolicyFetcher
 from runtime import logs
+from runtime.dns_client import SystemDns
+from runtime.dns_memory import RememberedDns
 from tests.support.dns_server import DnsServer
 from tests.support.policy_server import PolicyServer
 

@@ -11,14 +11,14 @@ from aiosmtpd.smtp import Session as Peer
 
 from dispatcher.carriers import load_carriers
 from dispatcher.client import Connector, Envelope, Timeouts
-from dispatcher.dns_client import SystemDns
-from dispatcher.dns_memory import RememberedDns
 from dispatcher.mta_sts import StsPolicies
 from dispatcher.mx import MxLookup
 from dispatcher.replies import HopUnavailable
 from dispatcher.router import Router
 from dispatcher.routes import parse_routes
 from dispatcher.sts_fetch import PolicyFetcher
+from runtime.dns_client import SystemDns
+from runtime.dns_memory import RememberedDns
 from tests.dispatcher.smtp_sockets import listening
 from tests.support.dns_server import DnsServer
 from tests.support.policy_server import PolicyServer

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Iterable
 import pytest
 
 from dispatcher.carriers import load_carriers
-from dispatcher.dns_client import SystemDns
-from dispatcher.dns_memory import RememberedDns
 from dispatcher.mta_sts import StsPolicy
 from dispatcher.mx import DnsTrouble, MxLookup, NoMail, NoServer
 from dispatcher.router import MOST_ADDRESSES, MOST_HOSTS, Router, without_way
 from dispatcher.routes import Host, parse_routes
+from runtime.dns_client import SystemDns
+from runtime.dns_memory import RememberedDns
 from tests.support.dns_server import DnsServer
 
 ZONE = {

@@ -15,8 +15,6 @@ from dispatcher.content import Press
 from dispatcher.control import Control
 from dispatcher.copies import Stationery
 from dispatcher.desks import Desks
-from dispatcher.dns_client import SystemDns
-from dispatcher.dns_memory import RememberedDns
 from dispatcher.halted import Halted
 from dispatcher.handlers import Postman, Timing
 from dispatcher.mta_sts import NoPolicies, Policies, StsPolicies
@@ -26,6 +24,8 @@ from dispatcher.router import Router
 from dispatcher.settings import Settings
 from dispatcher.store import BusStore
 from dispatcher.sts_fetch import PolicyFetcher
+from runtime.dns_client import SystemDns
+from runtime.dns_memory import RememberedDns
 from runtime.lifecycle import Service
 from runtime.sealing import Opener, Sealer
 

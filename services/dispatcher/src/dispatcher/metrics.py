@@ -18,5 +18,4 @@ PACE_PAUSED = Gauge(
 PACE_SLOWED = Gauge("renrakumo_pace_slowed", "Carrier or servers of it that signs of trouble hold back", ["carrier"])
 SLOW_DOWNS = Counter("renrakumo_pace_slow_downs", "Signs that a carrier has enough", ["carrier", "sign"])
 WAITING = Gauge("renrakumo_waiting_copies", "Copies in hand that have not been offered yet", ["carrier", "lane"])
-DNS_ANSWERS = Counter("renrakumo_dns_answers", "Answers from DNS by kind: found, none, trouble", ["record", "kind"])
 MTA_STS = Counter("renrakumo_mta_sts", "Uses of the MTA-STS policies that recipients' domains publish", ["kind"])

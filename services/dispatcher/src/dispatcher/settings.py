@@ -11,9 +11,9 @@ from pydantic_settings import NoDecode
 
 from dispatcher import NAME
 from dispatcher.carriers import load_carriers
-from dispatcher.dns_client import DNS_PORT
 from dispatcher.routes import SMTP_PORT, RouteTable, parse_routes
 from mail.dkim_keys import DkimKeys
+from runtime.dns_client import DNS_PORT
 from runtime.settings import CipherKeysSetting, KeyRingSetting, PublicKeysSetting, ServiceSettings
 
 _MOST_SECONDS = 7 * 86_400

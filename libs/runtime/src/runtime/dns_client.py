@@ -1,4 +1,4 @@
-"""Questions for DNS: which servers take a domain's mail, a host's addresses, the texts at a name.
+"""Questions for DNS: which servers take a domain's mail, a host's addresses, an address's hosts, the texts at a name.
 
 dnspython asks the resolver that the system or the operator names, over UDP and, where an answer was cut short, over
 TCP. An answer is good (`records`), empty (the name is there, no such record) or says that there is no such name. All
@@ -16,19 +16,20 @@ import dns.exception
 import dns.name
 import dns.nameserver
 import dns.resolver
+from prometheus_client import Counter
 
-from dispatcher import metrics
 from runtime.errors import TransientError
 
 T = TypeVar("T")
 
 AddressKind = Literal["A", "AAAA"]
-Kind = Literal["MX", "A", "AAAA", "TXT"]
+Kind = Literal["MX", "A", "AAAA", "TXT", "PTR"]
 
 DNS_PORT = 53
 _SECONDS_FOR_ONE_SERVER = 2.5
 _AT_ONCE = 200
 _AT_ONCE_FOR_CARRIERS = 50
+ANSWERS = Counter("renrakumo_dns_answers", "Answers from DNS by kind: found, none, trouble", ["record", "kind"])
 
 
 class DnsTrouble(TransientError):
@@ -62,6 +63,8 @@ class Dns(Protocol):
 
     async def texts(self, name: str) -> Found[str]: ...
 
+    async def hosts(self, reverse_name: str) -> Found[str]: ...
+
 
 class SystemDns:
     """Asks `servers` (address, port), or those that the system names; these are read when first needed, so that a
@@ -91,14 +94,17 @@ class SystemDns:
     async def texts(self, name: str) -> Found[str]:
         return await self._ask(name, "TXT", _text)
 
+    async def hosts(self, reverse_name: str) -> Found[str]:
+        return await self._ask(reverse_name, "PTR", _host)
+
     async def _ask(self, name: str, kind: Kind, read: Callable[[Any], T]) -> Found[T]:
         try:
             found = await self._resolve(name, kind, read)
         except (dns.exception.DNSException, OSError, ValueError):
             # Without "from": the texts name what was asked for.
-            metrics.DNS_ANSWERS.labels(kind, "trouble").inc()
+            ANSWERS.labels(kind, "trouble").inc()
             raise DnsTrouble("dns gives no answer") from None
-        metrics.DNS_ANSWERS.labels(kind, "found" if found.records else "none").inc()
+        ANSWERS.labels(kind, "found" if found.records else "none").inc()
         return found
 
     async def _resolve(self, name: str, kind: Kind, read: Callable[[Any], T]) -> Found[T]:
@@ -129,6 +135,10 @@ def _exchanger(record: Any) -> Exchanger:
 
 def _address(record: Any) -> str:
     return str(record.address)
+
+
+def _host(record: Any) -> str:
+    return str(record.target).removesuffix(".").lower()
 
 
 def _text(record: Any) -> str:

@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dispatcher.dns_client import SystemDns
-from dispatcher.dns_memory import RememberedDns
-from dispatcher.mx import DnsTrouble
+from runtime.dns_client import DnsTrouble, SystemDns
+from runtime.dns_memory import RememberedDns
 from tests.support.dns_server import DnsServer
 
 

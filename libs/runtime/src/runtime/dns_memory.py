@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Generic, TypeVar
 
-from dispatcher.dns_client import AddressKind, Dns, DnsTrouble, Exchanger, Found
+from runtime.dns_client import AddressKind, Dns, DnsTrouble, Exchanger, Found
 
 T = TypeVar("T")
 
@@ -96,6 +96,7 @@ class RememberedDns:
         self._mx: Shelf[Exchanger] = Shelf(dns.mx, now)
         self._texts: Shelf[str] = Shelf(dns.texts, now)
         self._a: Shelf[str] = Shelf(lambda host: dns.addresses(host, "A"), now)
+        self._hosts: Shelf[str] = Shelf(dns.hosts, now)
         self._aaaa: Shelf[str] = Shelf(lambda host: dns.addresses(host, "AAAA"), now)
 
     async def mx(self, domain: str) -> Found[Exchanger]:
@@ -106,3 +107,6 @@ class RememberedDns:
 
     async def texts(self, name: str) -> Found[str]:
         return await self._texts.get(name)
+
+    async def hosts(self, reverse_name: str) -> Found[str]:
+        return await self._hosts.get(reverse_name)
