@@ -1,29 +1,34 @@
 """Answers: the words that a person wrote in a reply, without the quotation, and the choice that they mean.
 
-We know the text that we sent, so it is taken out by comparing; what mail programs add around it (marks, attribution
-lines, signatures) by its shape. Top, bottom and interleaved posting all come out as the person's lines in their order.
-`recognise` (see `mail.choices`) never guesses: what is in doubt is for a human to look at.
+    mail.comparison     our own text is known: it is found again in the reply, with or without marks, wrapped or filled
+    mail.quotation      the marks of quotations
+    mail.introductions  the lines with which mail programs begin one
+    mail.signatures     what stands below a person's words without being any
+    mail.subjects       the answer that stands in the subject only
+
+`_sort` puts every line where it belongs: to a stretch of the person's own lines, or to what is quoted. Top, bottom and
+interleaved posting all come out as the person's lines in their order. Whatever is in doubt stays, since losing what
+somebody wrote is worse than leaving a line. `recognise` (see `mail.choices`) never guesses.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from mail import quotation
+from mail import introductions, quotation, signatures, subjects
 from mail.choices import Choice, recognise
-from mail.comparison import Comparison, Pattern, plain, plain_places
+from mail.comparison import Comparison, plain
 from mail.reading import Letter
 
 __all__ = ["Choice", "answer_text", "recognise", "redact"]
 
 _MAX_LINES = 5000
-_MAX_SUBJECT = 1000
 _MAX_COPIED = 60  # so many characters somebody may copy to answer; more is a quotation
-_REPLY_MARK = re.compile(
-    r"\s*(?:(?:re|ｒｅ|fw|fwd|aw|sv|返信|転送)\s*(?:\[\d+\]|\^\d+)?\s*[:：]|【?返信】?(?=\s))\s*", re.IGNORECASE
-)
+_NEAR = 12  # lines between an introduction and the quotation
 _BLANK_LINES = re.compile(r"\n{3,}")
+_ARROW = re.compile(r"(?:←|⇐|⬅|◀|<[-=]{1,3})")
 _AT = re.compile(r"\s?(?:[@＠﹫]|[(\[（［](?:at|アット|あっと)[)\]）］])\s?", re.IGNORECASE)
 _LOCAL = re.compile(r"[A-Za-z0-9Ａ-Ｚａ-ｚ０-９.．!#$%&'*+/=?^_＿`{|}~＋－\"-]*")
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9Ａ-Ｚａ-ｚ０-９－-]{1,63}[.．。｡,，]){1,8}[A-Za-zＡ-Ｚａ-ｚ]{2,24}")
@@ -38,127 +43,165 @@ def answer_text(letter: Letter, sent: str | None, *, sent_subject: str | None = 
     `sent_subject`, which may hold placeholders too (or, that unknown, when it doesn't even start with Re:).
     """
     lines = letter.text.split("\n")[:_MAX_LINES]
-    written, copied = _own_lines(lines, Comparison(sent or "", lines))
-    # Somebody who only copies one of our lines means it.
-    return _tidy(written) or _tidy(copied) or _from_subject(letter.subject, sent_subject)
+    original = Comparison(sent or "", lines)
+    sorted_lines = _sort(lines, original)
+    return (
+        _tidy(_written(sorted_lines))
+        # Somebody who only copies one of our lines, or deletes all the others, means it.
+        or _tidy(sorted_lines.copied)
+        or _tidy(_only_quoted(sorted_lines, original))
+        or subjects.answer_in(letter.subject, sent_subject)
+    )
 
 
-def _own_lines(lines: Sequence[str], original: Comparison) -> tuple[list[str], list[str]]:
-    """What the person wrote, and the lines that are ours but may have been copied to say something."""
-    own: list[str] = []
-    below: list[str] = []  # after an attribution: the person's own only in bottom or interleaved posting
-    copied: list[str] = []
+@dataclass(slots=True)
+class _Sorted:
+    """The lines of a reply. `blocks`: the person's own, a block between each two quotations; the first `above` stand
+    before everything quoted. `copied`: ours, but short enough to be copied as an answer. `marked`: behind marks."""
+
+    blocks: list[list[str]] = field(default_factory=lambda: [[]])
+    copied: list[str] = field(default_factory=list)
+    marked: list[str] = field(default_factory=list)
+    foreign: list[tuple[int, str]] = field(default_factory=list)  # marked, but not ours: block, line
+
+    def quoted(self) -> None:
+        """What follows is another stretch of own lines."""
+        if self.blocks[-1]:
+            self.blocks.append([])
+
+    @property
+    def any_own(self) -> bool:
+        return any(line.strip() for block in self.blocks for line in block)
+
+
+def _sort(lines: Sequence[str], original: Comparison) -> _Sorted:
+    found = _Sorted()
     introduced = False
     unmarked = False  # the introduction was to a quotation without marks: what is ours after it is quoted
     fresh = False  # nothing but blank lines since that introduction
     finished = False  # all of our text was quoted without marks, so that what follows is the person's
+    waiting = False  # below the person's words and an introduction: nothing is own before our text was seen
+    before = ""  # the content of the marked line just before
     at = 0
     while at < len(lines):
         line = lines[at]
         begun, fresh = fresh, fresh and not line.strip()
-        if length := _introduction(lines, at, original):
-            marked = _marked(lines, at + length)
-            if any(other.strip() for other in own) and not marked:
-                break
-            introduced, unmarked, fresh = True, not marked, not marked
-            at += length
-        elif quotation.is_quoted(line) or _is_barred(lines, at):
+        marked, before = before, ""
+        if not line or line.isspace():
+            if not waiting:
+                found.blocks[-1].append("")
             at += 1
-        elif length := quotation.signature(lines, at):
-            at += length
-        elif quotation.is_phone_signature(line):
-            at += 1
+        elif (content := _behind_marks(lines, at, original)) is not None:
+            _add_marked(found, content, line, original)
+            before, at = content, at + 1
+        elif marked and original.wraps(marked, at):
+            before, at = marked + line, at + 1
         elif run := original.run(at, introduced=begun):
             if not (unmarked or run.whole or run.length > _MAX_COPIED):
-                copied.extend(lines[at : at + run.lines])
-            introduced, finished = True, run.last
+                found.copied.extend(lines[at : at + run.lines])
+            introduced, finished, waiting = True, run.last, False
+            found.quoted()
             at += run.lines
+        elif introduction := _introduction(lines, at, original):
+            if introduction.before:
+                found.blocks[-1].append(introduction.before)
+            at += introduction.lines
+            is_marked = _marked(lines, at, original)
+            if found.any_own and not is_marked:
+                if not original.known or waiting:
+                    break
+                waiting = True
+            introduced, unmarked, fresh = True, not is_marked, not is_marked
+            found.quoted()
         elif introduced and not finished and (length := original.holds(at)):
             if len(line) <= _MAX_COPIED:
-                copied.extend(lines[at : at + length])
+                found.copied.extend(lines[at : at + length])
             at += length
         else:
-            (below if introduced else own).append(line)
+            if not waiting:
+                found.blocks[-1].append(line)
             at += 1
-    while own and (quotation.is_rule(own[-1]) or not own[-1].strip()):
-        own.pop()
-    if own and quotation.has_contact_data(below):
-        below = []
-    return [*own, *below], copied
+    return found
 
 
-def _introduction(lines: Sequence[str], at: int, original: Comparison) -> int:
+def _behind_marks(lines: Sequence[str], at: int, original: Comparison) -> str | None:
+    """What stands behind the marks of a quoted line; None for a line that isn't quoted."""
     line = lines[at]
-    if quotation.separator(line) or quotation.is_rule(line):
-        blank = 1 if at + 1 < len(lines) and not lines[at + 1].strip() else 0
-        block = quotation.header_block(lines, at + 1 + blank)
-        return 1 + blank + block if block else int(quotation.separator(line))
-    if length := quotation.header_block(lines, at) or quotation.attribution(lines, at):
-        return length
-    length = quotation.bare_attribution(lines, at)
-    return length if length and _quotation_follows(lines, at + length, original) else 0
+    if quotation.is_quoted(line):
+        return quotation.without_marks(line)
+    content = quotation.rarely_marked(line)
+    if content is None:
+        return None
+    if quotation.marked_like_its_neighbour(lines, at) or (original.known and content and original.ours(content)):
+        return content
+    return None
+
+
+def _add_marked(found: _Sorted, content: str, line: str, original: Comparison) -> None:
+    if original.written_on(content):
+        found.blocks[-1].append(content)
+        return
+    found.quoted()
+    if not content.strip():
+        return
+    found.marked.append(content)
+    if original.known and not original.ours(content):
+        found.foreign.append((len(found.blocks) - 1, line))
+
+
+def _introduction(lines: Sequence[str], at: int, original: Comparison) -> introductions.Introduction | None:
+    found = introductions.find(lines, at)
+    if found and (found.certain or _quotation_follows(lines, at + found.lines, original)):
+        return found
+    return None
 
 
 def _quotation_follows(lines: Sequence[str], at: int, original: Comparison) -> bool:
-    for number in range(at, min(at + 12, len(lines))):
+    for number in range(at, min(at + _NEAR, len(lines))):
         if lines[number].strip():
-            return quotation.is_quoted(lines[number]) or bool(original.run(number, introduced=True))
+            return (
+                _behind_marks(lines, number, original) is not None
+                or quotation.is_indented(lines[number])
+                or bool(original.run(number, introduced=True))
+            )
     return False
 
 
-def _marked(lines: Sequence[str], at: int) -> bool:
+def _marked(lines: Sequence[str], at: int, original: Comparison) -> bool:
     """Whether a quotation that starts at `at` bears marks, so that what is unmarked after it is the person's own."""
-    following = [line for line in lines[at : at + 12] if line.strip()]
-    return bool(following) and quotation.is_quoted(following[0])
+    for number in range(at, min(at + _NEAR, len(lines))):
+        if lines[number].strip():
+            return _behind_marks(lines, number, original) is not None
+    return False
 
 
-def _is_barred(lines: Sequence[str], at: int) -> bool:
-    near = (*lines[max(at - 1, 0) : at], *lines[at + 1 : at + 2])
-    return quotation.is_barred(lines[at]) and any(quotation.is_barred(line) for line in near)
+def _written(found: _Sorted) -> list[str]:
+    """The person's own lines without signatures, all blocks one after the other."""
+    if found.foreign and len(found.foreign) == len(found.marked) <= 2:
+        # Nothing that bears a mark is ours: the person uses the sign, as in "＞山田先生".
+        for number, line in found.foreign:
+            found.blocks[number].append(line)
+    filled = [block for block in found.blocks if any(line.strip() for line in block)]
+    own = [signatures.strip_block(block, alone=len(filled) == 1) for block in filled]
+    own = [block for block in own if block]
+    if len(own) > 1 and signatures.is_signature(own[-1]):
+        own.pop()
+    return [line for block in own for line in (*block, "")]
+
+
+def _only_quoted(found: _Sorted, original: Comparison) -> list[str]:
+    """The marked lines that mean something by themselves: those with an arrow, or the few that were not deleted."""
+    pointed = [line for line in found.marked if _ARROW.search(line)]
+    if pointed and not original.known:
+        return pointed if len(pointed) <= 2 else []
+    if not original.known or found.foreign:
+        return []
+    left = sum(len(plain(line)) for line in found.marked)
+    return found.marked if 0 < left <= min(_MAX_COPIED, original.length // 2) else []
 
 
 def _tidy(lines: Sequence[str]) -> str:
     return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in lines)).strip()
-
-
-def _from_subject(subject: str, sent_subject: str | None) -> str:
-    bare, marks = _without_reply_marks(subject[:_MAX_SUBJECT])
-    if sent_subject is None:
-        return "" if marks else bare.strip()
-    wanted = Pattern.of(_without_reply_marks(sent_subject)[0])
-    if not wanted.fixed:
-        # Nothing to compare with: all of it is filled in, or there was none.
-        return "" if marks and len(wanted.parts) > 1 else bare.strip()
-    rest = bare
-    for _ in range(5):
-        found = plain(rest)
-        all_of_it = wanted.matches(found) and (len(wanted.parts) == 1 or not _REPLY_MARK.search(rest))
-        if not found or all_of_it or (len(found) > 8 and any(found in part for part in wanted.parts)):
-            return ""
-        if not (place := _place(wanted, rest)):
-            break
-        rest = f"{rest[: place[0]]} {rest[place[1] :]}"
-    return _REPLY_MARK.sub(" ", rest).strip()
-
-
-def _without_reply_marks(subject: str) -> tuple[str, bool]:
-    start = 0
-    for _ in range(10):
-        if not (mark := _REPLY_MARK.match(subject, start)):
-            break
-        start = mark.end()
-    return subject[start:], start > 0
-
-
-def _place(wanted: Pattern, subject: str) -> tuple[int, int] | None:
-    """Where in a subject our own one stands; a filling at its beginning starts after the last reply mark."""
-    text, places = plain_places(subject)
-    if not (found := wanted.find(text)):
-        return None
-    start, end = places[found[0]][0], places[found[1] - 1][1]
-    if not wanted.parts[0]:
-        start = max((mark.end() for mark in _REPLY_MARK.finditer(subject, 0, end)), default=0)
-    return (start, end) if start < end else None
 
 
 def redact(text: str) -> str:

@@ -25,6 +25,12 @@ _MAX_RUN = 400
 _TAIL = 300
 _MAX_GAPS = 4  # so many lines in a row may be nothing but gaps
 _TELLING = 8  # so many fixed characters make a filled line ours without a neighbour
+_LINK = re.compile(r"<(?:https?|mailto|tel):[^<>]{0,500}>")  # Outlook puts them behind what it makes a link
+_BLANKS = re.compile(r"\(\)|【】|\[\]|「」|『』|_{2,}|\.{4,}|・{4,}|…{2,}")  # where people fill in a form
+_FILL_MARKS = re.compile(r"[(\[【<]{0,2}[○◯〇◎●⭕✓✔☑✅✕×✖❌レv→⇒➡►▶☞👉★☆※◆■*]{1,3}[)\]】>:\ufe0f]{0,3}")
+_NOISE = re.compile(r"[\s*_<>\[\]().。、,:|-]*|[<\[(]?(?:https?:|mailto:|tel:|image|cid).*")
+_MAX_EXTENDED = 200
+_MAX_SENT_LINES = 2000
 
 
 def plain(text: str) -> str:
@@ -96,7 +102,13 @@ class Comparison:
         sent_lines = [_plain_sent(line) for line in sent[:_MAX_SENT].split("\n")]
         self._sent = "".join(sent_lines)
         self._sent_lines = set(sent_lines)
-        self._lines = [plain(line[:_MAX_LINE]) for line in lines]
+        self._sent_text = "\n".join(sent_lines)
+        self._forms = [
+            Pattern(tuple(_BLANKS.split(line)))
+            for line in sent_lines[:_MAX_SENT_LINES]
+            if _GAP not in line and _BLANKS.search(line)
+        ][:_MAX_PATTERNS]
+        self._lines = [self._compared(line) for line in lines]
         self._filled: dict[int, tuple[str, int]] = {}  # line: the sent line that it fills in, over how many lines
         patterns = {line: Pattern(tuple(line.split(_GAP))) for line in sent_lines if _GAP in line and line != _GAP}
         if patterns:
@@ -116,6 +128,46 @@ class Comparison:
                 if found is not None:
                     self._filled.setdefault(start, (found, at - start + 1))
                     break
+
+    @staticmethod
+    def _compared(line: str) -> str:
+        line = line[:_MAX_LINE]
+        return plain(_LINK.sub("", line) if "<" in line else line)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a sent text to compare with."""
+        return bool(self._sent)
+
+    @property
+    def length(self) -> int:
+        """Of the sent text, in compared characters."""
+        return len(self._sent)
+
+    def ours(self, content: str) -> bool:
+        """Whether what stands behind a mark is of the sent text."""
+        text = self._compared(content)
+        return not text or text in self._sent_lines or (len(text) >= 2 and text in self._sent)
+
+    def written_on(self, content: str) -> bool:
+        """Whether what stands behind a mark is a line of ours that somebody wrote on ("1 良好 ←これです")."""
+        text = self._compared(content)
+        if not self._sent or len(text) > _MAX_EXTENDED or self.ours(content):
+            return False
+        for length in range(len(text) - 1, 1, -1):
+            if text[:length] in self._sent_lines and not _NOISE.fullmatch(text[length:]):
+                return True
+            if text[-length:] in self._sent_lines and _FILL_MARKS.fullmatch(text[:-length]):
+                return True
+        return any(form.matches(text) for form in self._forms)
+
+    def wraps(self, marked: str, at: int) -> bool:
+        """Whether a line is the end of the marked line before it, which a mail program wrapped without a mark."""
+        line, before = self._lines[at], self._compared(marked)
+        if not line or not before or not self._sent or len(before) + len(line) > _MAX_LINE:
+            return False
+        joined = before + line
+        return before not in self._sent_lines and joined in self._sent_text  # within one line of ours
 
     def holds(self, at: int) -> int:
         """How many lines from `at` are, taken by themselves, part of the sent text; 0 for none."""

@@ -1,0 +1,199 @@
+"""Introductions: the lines with which mail programs begin a quotation.
+
+Attribution lines ("2026年4月8日(水) 9:00 X <a@b>:", "On ... wrote:"), separators ("-----Original Message-----") and
+blocks of header fields ("差出人: ... 件名: ..."). Most are known by their shape (a date, an address, a colon at the
+end), whatever their language; the words are in mail.client_words. What people write may look alike, so each says
+whether it is certain or needs a quotation below it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mail import client_words as words
+from mail.quotation import is_quoted, without_marks
+
+_MAX = 500
+_MAX_ATTRIBUTION = 4  # lines
+_MAX_FIELDS = 24  # lines
+
+_MONTH = (
+    r"(?:jan|feb|fév|mar|mär|apr|avr|abr|may|mai|mag|maj|jun|juin|giu|jul|juil|lug|aug|aoû|ago|sep|set|oct|okt|out"
+    r"|ott|nov|dec|déc|dez|dic|des)[a-zé]*\.?"
+)
+_DAY = re.compile(
+    r"\d{4}\s?[/.年년-]\s?\d{1,2}\s?[/.月월-]\s?\d{1,2}|\b\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b|\d{1,2}月\s?\d{1,2}日"
+    rf"|\b\d{{1,2}}(?:st|nd|rd|th|\.)?,? (?:de |of )?{_MONTH}(?:,? (?:de )?\d{{4}})?\b"
+    rf"|\b{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?\b|\d{{1,2}} thg \d{{1,2}}|\d{{1,2}} tháng \d{{1,2}}",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
+_TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:時h]\s?\d{2}|(?<!\d)\d{1,2}\.\d{2}(?![\d.])|(?<!\d)\d{1,2}時")
+_ADDRESS = re.compile(r"[^\s<>()@:\[\]\"]{1,100}@[^\s<>()@]{1,200}")
+_STARTS = re.compile(rf"(?:{words.BEGINNINGS})\b|[在于於]|\d", re.IGNORECASE)
+_WROTE = re.compile(rf"(?:{words.WROTE})\s?:?$", re.IGNORECASE)
+_WROTE_SOMEBODY = re.compile(rf"\b(?:{words.WROTE_SOMEBODY})\b.{{1,160}}:$", re.IGNORECASE)
+_SENTENCE = re.compile(r"(?:です|ます|ました|ません|ください|下さい|でした|。|！|？|!|\?)\s*$")
+_GLUED = re.compile(
+    r"[。！？!?.)）」]\s{0,3}(?=(?:On|Le|Am|El) \S{1,20}[ ,]|\d{4}年\d{1,2}月\d{1,2}日|\d{4}/\d{1,2}/\d{1,2})"
+)
+_RULE_CHARACTERS = "-ー―─—–＿_=*~〜～━═#+・･…☆★◆◇■□♪｡┏┓┗┛┌┐└┘"
+_SEPARATOR = re.compile(
+    r"[\s*>]{0,4}[-―─—–_=*・~#+▼▽■◆<\[【]{1,80}\s{0,4}"
+    rf"(?:{words.ORIGINAL})\s{{0,4}}[^-―─—–_=*<>\]】▲]{{0,40}}[-―─—–_=*・~#+▼▽▲△■◆>\]】]{{0,80}}\s*:?\s*",
+    re.IGNORECASE,
+)
+_OPENED = re.compile(r"[\s*>]{0,4}(?:[-―─—–_=*・~#+]{2,}|[▼▽■◆<\[【])")
+_BEGIN = re.compile(rf"\s*(?:{words.BEGIN})\s*:?\s*", re.IGNORECASE)
+_FIELD = re.compile(r"[\s*_>|]{0,6}([^\s:*_>|][^:*]{0,24}?)\s{0,3}\*{0,2}\s{0,3}:\s?\*{0,2}")
+_RULE = re.compile(rf"\s*[{re.escape(_RULE_CHARACTERS)}][\s{re.escape(_RULE_CHARACTERS)}]{{3,}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """So many `lines` introduce a quotation; `certain` is False where it needs a quotation below to be one.
+
+    `before` is what a person wrote on the same line in front of it.
+    """
+
+    lines: int
+    certain: bool = True
+    before: str = ""
+
+
+def find(lines: Sequence[str], at: int) -> Introduction | None:
+    """The introduction that begins at a line."""
+    line = lines[at]
+    if not line or line.isspace() or len(line) > _MAX:
+        return None
+    if is_rule(line) or separator(line):
+        blank = 1 if at + 1 < len(lines) and not lines[at + 1].strip() else 0
+        if block := header_block(lines, at + 1 + blank, announced=True):
+            return Introduction(1 + blank + block)
+        return Introduction(1) if separator(line) else None
+    if block := header_block(lines, at):
+        return Introduction(block)
+    return _attribution(lines, at)
+
+
+def _attribution(lines: Sequence[str], at: int) -> Introduction | None:
+    joined = ""
+    for count in range(1, _MAX_ATTRIBUTION + 1):
+        if at + count > len(lines):
+            break
+        line = lines[at + count - 1]
+        if len(line) > _MAX or not line.strip() or (count > 1 and is_quoted(line) != is_quoted(lines[at])):
+            break
+        joined = f"{joined} {without_marks(line)}".strip(" *_\t\u3000")
+        text = unicodedata.normalize("NFKC", joined)[: 2 * _MAX].strip(" -*_")
+        found = _judge(text)
+        if found is not None:
+            if count > 1 and _stands_without_its_first_line(lines, at, count):
+                break
+            before = "" if count > 1 else _own_words_before(line)
+            return Introduction(count, found, before)
+        if count == 1 and not (_STARTS.match(text) or _DAY.search(text) or _TIME.search(text) or "@" in text):
+            break
+        if _SENTENCE.search(text):
+            break
+    return None
+
+
+def _judge(text: str) -> bool | None:
+    """True for what is certainly an attribution, False for what is one above a quotation, None for what is none."""
+    colon = text.endswith(":")
+    wrote = bool(_WROTE.search(text[-60:]))
+    if not (colon or wrote or text.endswith(">")):
+        return None
+    day, year, time = _DAY.search(text), _YEAR.search(text), _TIME.search(text)
+    addressed = "@" in text and bool(_ADDRESS.search(text))
+    dated = bool(day and (year or time))
+    if addressed and (dated or wrote or (colon and (day or year))):
+        return colon or wrote or bool(year and time)
+    if wrote:
+        if dated and colon:
+            return True
+        return False if colon or dated or addressed else None
+    if colon and _WROTE_SOMEBODY.search(text[-200:]):
+        return bool(day or addressed)
+    if colon and (dated or (year and time)):
+        return False
+    return None
+
+
+def _stands_without_its_first_line(lines: Sequence[str], at: int, count: int) -> bool:
+    """Whether what follows the first line is an attribution with a date of its own, so that the first line is prose."""
+    rest = " ".join(without_marks(line).strip() for line in lines[at + 1 : at + count])
+    text = unicodedata.normalize("NFKC", rest)[:_MAX].strip(" -*_")
+    if _judge(text) is None:
+        return False
+    first = unicodedata.normalize("NFKC", without_marks(lines[at]))
+    return bool(_DAY.search(text) and _TIME.search(text)) or bool(_SENTENCE.search(first))
+
+
+def _own_words_before(line: str) -> str:
+    for found in _GLUED.finditer(line[:_MAX]):
+        text = unicodedata.normalize("NFKC", line[found.end() :]).strip(" -*_")
+        if _judge(text):
+            return line[: found.end()]
+    return ""
+
+
+def separator(line: str) -> bool:
+    """Whether a line announces the original: "-----Original Message-----", "－－－元のメッセージ－－－"."""
+    if len(line) > 200:
+        return False
+    text = unicodedata.normalize("NFKC", line)
+    if _OPENED.match(text):
+        return bool(_SEPARATOR.fullmatch(text))
+    return bool(_BEGIN.fullmatch(text))
+
+
+def header_block(lines: Sequence[str], at: int, *, announced: bool = False) -> int:
+    """How many lines from `at` are the header fields of an original ("差出人: ...", "件名: ..."); 0 for none.
+
+    A parent may well write "From: 10時" and "To: 11時", or "日時: ... 件名: ...". So one of the fields must say who
+    wrote, and the others or its value must be those of a mail, unless a separator `announced` the block.
+    """
+    kinds: dict[str, str] = {}
+    count = length = gap = 0
+    for line in lines[at : at + _MAX_FIELDS]:
+        count += 1
+        kind, value = _field(line)
+        if kind:
+            kinds.setdefault(kind, value)
+            length, gap = count, 0
+            continue
+        gap += 1
+        # A value may be wrapped, and programs that make text from HTML leave a blank line after each field.
+        if not kinds or gap > 2 or (gap == 2 and not line.startswith((" ", "\t", "<"))):
+            break
+    for line in lines[at + length : at + length + 3] if kinds else ():
+        if not line.startswith((" ", "\t")) or not line.strip():
+            break
+        length += 1
+    if len(kinds) < 2:
+        return 0
+    origin, date = kinds.get("origin"), unicodedata.normalize("NFKC", kinds.get("date", ""))
+    dated = bool(_YEAR.search(date) or (_DAY.search(date) and _TIME.search(date)))
+    if origin is None:
+        return length if announced or (len(kinds) > 2 and dated) else 0
+    return length if announced or "@" in origin or "＠" in origin or "subject" in kinds or dated else 0
+
+
+def _field(line: str) -> tuple[str, str]:
+    if len(line) > 4 * _MAX or not (":" in line[:60] or "：" in line[:60]):
+        return "", ""
+    text = unicodedata.normalize("NFKC", line[:300])
+    found = _FIELD.match(text)
+    if not found:
+        return "", ""
+    return words.FIELDS.get(found[1].strip().casefold(), ""), text[found.end() :]
+
+
+def is_rule(line: str) -> bool:
+    """Whether a line is nothing but a drawn rule."""
+    return len(line) <= _MAX and bool(_RULE.fullmatch(line))
