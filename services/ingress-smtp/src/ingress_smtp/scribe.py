@@ -1,13 +1,18 @@
-"""Writes one mail down as events: read once, judged once, and what several recipients share is sealed once. No I/O."""
+"""Writes one mail down as events: read once, judged once, and what several recipients share is sealed once. No I/O.
+
+Reports are told from mail here: a delivery report has an effect at the address of a copy's envelope sender only, and
+a feedback report by the tokens in it, so neither is ever taken for a person's mail, whichever address it came to.
+"""
 
 import base64
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from contracts.events import (
     Automatic,
     InboundBounce,
     InboundEntry,
+    InboundFeedback,
     InboundInfo,
     InboundLeave,
     InboundOperator,
@@ -18,18 +23,24 @@ from contracts.events.inbound import Inbound
 from contracts.sealed import EntryLetter, PostLetter, RawLetter, RecipientCard, RecipientCards, Sealed
 from ingress_smtp import model
 from ingress_smtp.model import Recipient, Sender
-from mail import automatic, reading, tokens
+from mail import automatic, bounces, feedback, reading, tokens
 from mail.addresses import Kind, carrier_of
+from mail.reading import Letter
 from runtime.ciphers import KeyedHash
 from runtime.sealing import Sealer
 
 _SUBJECT = 1_000
 _ENTRY_TEXT = 5_000
 _OPERATOR_TEXT = 50_000
+_REPORT = 65_536
+"""Octets kept of a report that anybody could have written: what it says stands before what it sends back."""
+
+Report = Literal["", "delivery", "feedback"]
 
 
 class Scribe:
-    """One mail. `operator_address` is the normalised address of the operator's own mailbox, None without one."""
+    """One mail. `base_domain` is ours; `operator_address` the normalised address of the operator's own mailbox, None
+    without one."""
 
     def __init__(
         self,
@@ -39,23 +50,21 @@ class Scribe:
         now: datetime,
         sealer: Sealer,
         sender_hash: KeyedHash,
+        base_domain: str,
         operator_address: str | None,
     ) -> None:
         self._sender = sender
         self._raw = raw
         self._now = now
         self._sealer = sealer
+        self._base_domain = base_domain
         self._operator_address = operator_address
         self._sender_key = sender_hash.hexdigest(sender.address or sender.given.lower())
         self._letter = reading.read(raw)
         self._boxes: dict[str, Sealed] = {}
-        verdict = automatic.judge(self._letter, sender.given)
-        # Whom we cannot write to we do not answer, whatever the mail looks like.
-        self._automatic = Automatic(
-            reply_allowed=verdict.reply_allowed and bool(sender.address),
-            count_answer=verdict.count_answer,
-            why=verdict.why or ("" if sender.address else "no sender address to write to"),
-        )
+        verdict = automatic.judge(self._letter, sender.given, base_domain)
+        self._report = _report(self._letter, raw, sender.given, verdict)
+        self._automatic = self._marks(verdict)
 
     @property
     def text_length(self) -> int:
@@ -74,12 +83,19 @@ class Scribe:
         number = model.reference(fingerprint)
         group: dict[str, Any] = {"group": recipient.group}
         who: dict[str, Any] = {"sender_key": self._sender_key, "automatic": self._automatic}
+        if self._report == "feedback":
+            return InboundFeedback(**common, token=recipient.token or None, letter=self._report_letter())
+        if self._report == "delivery" and recipient.kind is not Kind.BOUNCE:
+            return InboundBounce(**common, token=None, letter=self._report_letter())
         match recipient.kind:
             case Kind.ENTRY:
                 return InboundEntry(**common, **who, **group, letter=self._entry_letter())
             case Kind.LEAVE:
                 return InboundLeave(**common, **who, **group, letter=self._entry_letter())
             case Kind.POST:
+                # What a post says is meant for its group: "closed over the holidays" makes nobody a machine.
+                marks = automatic.judge(self._letter, self._sender.given, self._base_domain, by_words=False)
+                who["automatic"] = self._marks(marks)
                 return InboundPost(**common, **who, **group, letter=self._post_letter())
             case Kind.REPLY:
                 return InboundReply(**common, **who, token=recipient.token, letter=self._raw_letter())
@@ -94,6 +110,15 @@ class Scribe:
                 if token is not None:
                     return InboundReply(**common, **who, token=token, letter=self._raw_letter())
                 return InboundInfo(**common, **who, **group, ref=number, **self._asker(number))
+
+    def _marks(self, verdict: automatic.Automatic) -> Automatic:
+        # Whom we cannot write to we do not answer, whatever the mail looks like.
+        return Automatic(
+            reply_allowed=verdict.reply_allowed and bool(self._sender.address),
+            count_answer=verdict.count_answer,
+            why=verdict.why or ("" if self._sender.address else "no sender address to write to"),
+            needs_look=verdict.needs_look,
+        )
 
     def _asker(self, number: int) -> dict[str, Any]:
         address = self._sender.address
@@ -144,6 +169,23 @@ class Scribe:
             letter = RawLetter(sender=self._sender.address, raw=base64.b64encode(self._raw).decode())
             self._boxes["raw"] = self._sealer.seal(letter, "receipts")
         return self._boxes["raw"]
+
+    def _report_letter(self) -> Sealed:
+        if len(self._raw) <= _REPORT:
+            return self._raw_letter()
+        if "report" not in self._boxes:
+            letter = RawLetter(sender=self._sender.address, raw=base64.b64encode(self._raw[:_REPORT]).decode())
+            self._boxes["report"] = self._sealer.seal(letter, "receipts")
+        return self._boxes["report"]
+
+
+def _report(letter: Letter, raw: bytes, envelope_from: str, verdict: automatic.Automatic) -> Report:
+    """Is the mail a report? Looked at closely only where some mark suggests it."""
+    if letter.content_type.startswith("multipart/") and feedback.may_be_feedback(raw) and feedback.read(raw):
+        return "feedback"
+    if not envelope_from and letter.content_type == "multipart/report" and not automatic.is_read_receipt(letter):
+        return "delivery"
+    return "delivery" if not verdict.reply_allowed and bounces.judge(raw).is_bounce else ""
 
 
 def _carrier(address: str) -> str:
