@@ -77,6 +77,7 @@ def forbidden_to_publish(service: str) -> set[str]:
     others_consumers = {
         subject for spec in consumers() if spec.service != service for subject in consumer_subjects(spec)
     }
+    others_consumers -= {f"$JS.API.CONSUMER.INFO.{counted}" for counted in RIGHTS[service].counts}
     never = {
         pattern.format(stream)
         for stream in (*STREAM_NAMES, *BUCKET_STREAMS)

@@ -16,7 +16,8 @@ from contracts.base import Event
 from contracts.directory import GroupEntry, UnitEntry
 from contracts.events import ALL
 from contracts.sealed import Sealed
-from ingress_smtp.app import build_door
+from ingress_smtp.app import build_door, build_pressure
+from ingress_smtp.guesses import Guesses
 from ingress_smtp.handlers import Publisher
 from ingress_smtp.settings import Settings
 from ingress_smtp.smtp import Door
@@ -109,6 +110,7 @@ def settings(**changes: object) -> Settings:
         "sender_key": SecretKey(b"s" * 32),
         "post_secret_key": SecretKey(b"p" * 32),
         "operator_address": "ops@operator.example",
+        "smtp_tarpit": 0.01,
     }
     return Settings.model_validate(values | changes)
 
@@ -123,7 +125,9 @@ def opened(sealed: Sealed | None, model: type[M]) -> M:
 @asynccontextmanager
 async def open_door(publisher: Publisher, directory: Directory | None = None, **changes: object) -> AsyncIterator[Door]:
     """A door on a free port of 127.0.0.1."""
-    door = build_door(settings(**changes), directory or full_directory(), publisher)
+    chosen = settings(**changes)
+    guesses = Guesses(publisher, lambda: NOW)
+    door = build_door(chosen, directory or full_directory(), publisher, guesses, build_pressure(chosen))
     await door.open("127.0.0.1", 0)
     try:
         yield door

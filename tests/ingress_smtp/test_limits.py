@@ -12,14 +12,18 @@ def test_one_host_is_one_peer_however_many_addresses_it_has() -> None:
 
 def test_connections_are_bounded_by_peer_and_in_total() -> None:
     limit = ConnectionLimit(total=3, per_peer=2)
-    assert [limit.enter("a"), limit.enter("a"), limit.enter("a")] == [True, True, False]
-    limit.leave("a")
-    assert limit.enter("b")
-    assert not limit.enter("c")
-    for peer in ("c", "b", "a", "a"):
+    limit.enter("a")
+    assert limit.room_for("a")
+    limit.enter("a")
+    assert not limit.room_for("a")
+    assert limit.room_for("b")
+    assert not limit.full
+    limit.enter("b")
+    assert limit.full
+    for peer in ("b", "a", "a"):
         limit.leave(peer)
     assert limit.count == 0
-    assert limit.enter("a")
+    assert limit.room_for("a")
 
 
 def test_a_burst_passes_and_then_the_steady_rate() -> None:

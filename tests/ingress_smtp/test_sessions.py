@@ -305,8 +305,11 @@ async def test_a_sender_that_dies_in_the_middle_costs_nothing() -> None:
     bus = ListPublisher()
     async with open_door(bus) as door:
         reader, writer = await asyncio.open_connection(HOST, door.port)
-        writer.write(b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<" + at("info").encode() + b">\r\nDATA\r\nhalf")
+        writer.write(b"EHLO x\r\n")
+        await reader.readuntil(b"250 ")
+        writer.write(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<" + at("info").encode() + b">\r\nDATA\r\n")
         await reader.readuntil(b"354")
+        writer.write(b"half")
         writer.transport.abort()
         assert (await mailer.send(HOST, door.port, PARENT, [at("info")], mail()))[at("info")].code == 250
         assert door.connections.count <= 1

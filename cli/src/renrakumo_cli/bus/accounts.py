@@ -5,6 +5,7 @@ uses) -> permission subjects of the JetStream API -> deploy/nats/accounts.conf, 
 
 What each right means on the wire (JetStream API of nats-server):
 - a pull consumer: ask for messages (MSG.NEXT), look at its state (INFO), acknowledge ($JS.ACK). Never create or change.
+- knowing another's backlog: look at the consumer's state (INFO), nothing else.
 - reading a bucket: its state, single values (STREAM.MSG.GET), a watch (an ordered consumer of its own, flow control).
 - answering requests: listen on the subject, reply once to whoever asked (allow_responses).
 """
@@ -51,6 +52,7 @@ def permissions_of(service: str) -> Permissions:
         *(subject for spec in consumers() if spec.service == service for subject in _consumer_subjects(spec)),
         *(subject for bucket in BUCKETS for subject in _bucket_subjects(bucket, service)),
         *(f"$JS.API.STREAM.MSG.GET.{stream}" for stream in rights.looks_into),
+        *(f"$JS.API.CONSUMER.INFO.{consumer}" for consumer in rights.counts),
     ]
     return Permissions(
         publish=_in_order(publish),

@@ -11,6 +11,9 @@ from pydantic import Field, StringConstraints
 from contracts.base import Contract, GroupCode, UnitCode
 
 BUCKET = "directory"
+SECRET_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # noqa: S105 (what secrets are made of)
+"""Of post secrets: nothing in it is mistaken for another when it is read out."""
+SECRET_LENGTH = 12
 
 
 class GroupEntry(Contract):
@@ -37,3 +40,8 @@ def key(unit: str) -> str:
 def secret_text(unit: str, group: str, secret: str) -> str:
     """What is hashed for a post secret; the secret is lower-cased, as addresses are case-insensitive."""
     return f"{unit}/{group}/{secret.lower()}"
+
+
+def could_be_secret(text: str) -> bool:
+    """Has it the form of a post secret, so that trying it may be a guess?"""
+    return len(text) == SECRET_LENGTH and all(char in SECRET_ALPHABET for char in text)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from contracts import requests
 from contracts.base import LANES
+from contracts.streams import RECEIPTS_INBOUND, REGISTRY_INBOUND, RESPONDER_INBOUND
 
 SERVICES: tuple[str, ...] = (
     "ingress-smtp",
@@ -22,12 +23,14 @@ SERVICES: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Subjects a service publishes (events), asks (request/reply) and answers; streams it reads single messages of."""
+    """Subjects a service publishes (events), asks (request/reply) and answers; streams it reads single messages of;
+    consumers of others (`stream.name`) whose backlog it may know."""
 
     publishes: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     looks_into: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
 
 
 RIGHTS: dict[str, Rights] = {
@@ -42,7 +45,8 @@ RIGHTS: dict[str, Rights] = {
             "inbound.feedback",
             "inbound.guessed",
             "inbound.operator",
-        )
+        ),
+        counts=tuple(f"{spec.stream}.{spec.name}" for spec in (REGISTRY_INBOUND, RESPONDER_INBOUND, RECEIPTS_INBOUND)),
     ),
     "registry": Rights(
         publishes=(

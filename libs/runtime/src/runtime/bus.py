@@ -23,6 +23,7 @@ from nats.js.api import PubAck, RawStreamMsg
 from pydantic import BaseModel
 
 from contracts.base import Event
+from contracts.streams import ConsumerSpec
 from runtime import tracing
 from runtime.bus_errors import AWAY, translated
 from runtime.changeover import CHANGEOVER_SECONDS, changing_over, patiently
@@ -305,6 +306,16 @@ class Bus:
             found.append(
                 StoredMessage(message.subject or subject, message.data or b"", message.seq or 0, message.headers or {})
             )
+
+    async def waiting(self, spec: ConsumerSpec) -> int:
+        """How many messages a consumer has not acknowledged yet. Raises BusUnavailable."""
+        try:
+            info = await patiently(
+                self._client, lambda _: self._js.consumer_info(spec.stream, spec.name), READ_SECONDS, reading=True
+            )
+        except Exception as error:
+            raise translated(error) from None
+        return (info.num_pending or 0) + (info.num_ack_pending or 0)
 
     # Questions
 

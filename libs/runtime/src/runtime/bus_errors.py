@@ -3,8 +3,9 @@
 import nats.errors
 import nats.js.errors
 
-from runtime.errors import BusRefused, BusUnavailable, WrongRevision
+from runtime.errors import BusFull, BusRefused, BusUnavailable, WrongRevision
 
+_FULL = (10077, 10047, 10023)
 _WRONG_SEQUENCE = (10071, 10164)
 AWAY = (
     nats.errors.TimeoutError,
@@ -27,6 +28,8 @@ def translated(error: BaseException) -> Exception:
     if isinstance(error, nats.js.errors.APIError):
         if error.err_code in _WRONG_SEQUENCE:
             return WrongRevision("wrong_revision")
+        if error.err_code in _FULL:
+            return BusFull("bus_full")
         if (error.code or 500) >= 500:
             return BusUnavailable(f"bus_error_{error.err_code}")
         return BusRefused(f"bus_refused_{error.err_code}")

@@ -42,6 +42,10 @@ class BusUnavailable(TransientError):
     """The bus did not take or answer a message in time."""
 
 
+class BusFull(BusUnavailable):
+    """The stream holds as much as it may; there is room again when what waits in it has been handled."""
+
+
 class BusRefused(PermanentError):
     """The bus refuses this message whatever happens, for example because it is too large."""
 

@@ -11,13 +11,12 @@ import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from contracts.directory import secret_text
+from contracts.directory import SECRET_ALPHABET, SECRET_LENGTH, secret_text
 from runtime.ciphers import KeyedHash
 
 TOTP_SECONDS = 30
 ISSUER = "Renrakumo"
 _READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
-_SECRET_LENGTH = 12
 
 
 class Passwords:
@@ -84,7 +83,7 @@ def new_password() -> str:
 
 def new_post_secret() -> str:
     """The secret part of a group's post address, short enough to type on a phone: about 59 bits."""
-    return "".join(secrets.choice(_READABLE) for _ in range(_SECRET_LENGTH))
+    return "".join(secrets.choice(SECRET_ALPHABET) for _ in range(SECRET_LENGTH))
 
 
 def post_secret_hasher(key: KeyedHash) -> Callable[[str, str, str], str]:

@@ -5,9 +5,14 @@ import ssl
 from datetime import UTC, datetime
 
 from contracts.streams import DIRECTORY
+from ingress_smtp import backlog
+from ingress_smtp.bounds import Bounds, ErrorBounds, PeerBounds, SizeBounds, TimeBounds
+from ingress_smtp.guesses import Guesses
 from ingress_smtp.handlers import Intake, Publisher, Rules
+from ingress_smtp.limits import Allowance
+from ingress_smtp.pressure import Pressure
 from ingress_smtp.settings import Settings
-from ingress_smtp.smtp import Bounds, Door
+from ingress_smtp.smtp import Door
 from runtime.ciphers import KeyedHash
 from runtime.directory import Directory
 from runtime.lifecycle import Service
@@ -19,7 +24,9 @@ async def set_up(service: Service, settings: Settings) -> None:
     bus = await service.connect_bus()
     directory = Directory()
     service.health.add("directory", directory.check)
-    door = build_door(settings, directory, bus)
+    guesses = Guesses(bus, _now)
+    pressure = build_pressure(settings)
+    door = build_door(settings, directory, bus, guesses, pressure)
 
     async def follow(stop: asyncio.Event) -> None:
         await directory.follow(bus.kv_watch(DIRECTORY.name, stop=stop))
@@ -27,11 +34,22 @@ async def set_up(service: Service, settings: Settings) -> None:
     async def serve(stop: asyncio.Event) -> None:
         await door.run(settings.smtp_host, settings.smtp_port, stop)
 
+    async def look_at_backlog(stop: asyncio.Event) -> None:
+        await backlog.watch(bus, pressure, stop)
+
     service.task("directory", follow)
     service.task("smtp", serve)
+    service.task("backlog", look_at_backlog)
+    service.task("guesses", guesses.run)
 
 
-def build_door(settings: Settings, directory: Directory, publisher: Publisher) -> Door:
+def build_pressure(settings: Settings) -> Pressure:
+    return Pressure(in_hand=settings.smtp_in_hand, slow=settings.smtp_backlog_slow, full=settings.smtp_backlog_full)
+
+
+def build_door(
+    settings: Settings, directory: Directory, publisher: Publisher, guesses: Guesses, pressure: Pressure
+) -> Door:
     """The door for these settings, storing through `publisher`."""
     intake = Intake(
         Rules(settings.base_domain, settings.operator_address, settings.publish_timeout),
@@ -40,22 +58,46 @@ def build_door(settings: Settings, directory: Directory, publisher: Publisher) -
         sealer=Sealer(settings.seal_public_keys),
         sender_hash=KeyedHash(settings.sender_key.value),
         secret_hash=KeyedHash(settings.post_secret_key.value),
-        clock=lambda: datetime.now(UTC),
+        clock=_now,
+        guessed=guesses.note,
     )
-    bounds = Bounds(
-        max_size=settings.smtp_max_size,
-        max_recipients=settings.smtp_max_recipients,
-        max_unknown=settings.smtp_max_unknown_recipients,
-        timeout=settings.smtp_timeout,
-        session_seconds=settings.smtp_session_seconds,
-        connections=settings.smtp_max_connections,
-        connections_per_peer=settings.smtp_max_connections_per_peer,
-        rate_per_peer=settings.smtp_rate_per_peer,
-        burst_per_peer=settings.smtp_burst_per_peer,
-        unknown_rate_per_peer=settings.smtp_unknown_rate_per_peer,
-        unknown_burst_per_peer=settings.smtp_unknown_burst_per_peer,
+    name = settings.helo_name or settings.base_domain
+    return Door(intake, build_bounds(settings), pressure, name=name, tls=_certificate(settings))
+
+
+def build_bounds(settings: Settings) -> Bounds:
+    """The bounds that these settings ask for."""
+    return Bounds(
+        sizes=SizeBounds(
+            max_size=settings.smtp_max_size,
+            max_recipients=settings.smtp_max_recipients,
+            refuse_bare_ends=settings.smtp_bare_newlines == "refuse",
+        ),
+        times=TimeBounds(
+            timeout=settings.smtp_timeout,
+            session=settings.smtp_session_seconds,
+            slowest=settings.smtp_min_rate,
+            patience=settings.smtp_patience,
+            greeting=settings.smtp_greeting_delay,
+            tarpit=settings.smtp_tarpit,
+        ),
+        errors=ErrorBounds(hard=settings.smtp_max_errors, unknown=settings.smtp_max_unknown_recipients),
+        peers=PeerBounds(
+            connections=settings.smtp_max_connections,
+            connections_per_peer=settings.smtp_max_connections_per_peer,
+            connecting=Allowance(settings.smtp_connecting_rate_per_peer, settings.smtp_connecting_burst_per_peer),
+            mails=Allowance(settings.smtp_rate_per_peer, settings.smtp_burst_per_peer),
+            unknown=Allowance(settings.smtp_unknown_rate_per_peer, settings.smtp_unknown_burst_per_peer),
+            mails_of_sender=Allowance(settings.smtp_rate_per_sender, settings.smtp_burst_per_sender),
+            of_unit=settings.smtp_unit_limits,
+        ),
+        tls_required_from=settings.smtp_tls_required_from,
+        proxy_from=settings.proxy_from,
     )
-    return Door(intake, bounds, name=settings.helo_name or settings.base_domain, tls=_certificate(settings))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _certificate(settings: Settings) -> ssl.SSLContext | None:

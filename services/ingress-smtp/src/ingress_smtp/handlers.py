@@ -25,7 +25,7 @@ from runtime import tracing
 from runtime.bus import Outgoing
 from runtime.ciphers import KeyedHash
 from runtime.directory import Directory
-from runtime.errors import BusRefused
+from runtime.errors import BusFull, BusRefused
 from runtime.logs import get_logger
 from runtime.sealing import Sealer
 
@@ -64,6 +64,7 @@ class Intake:
         sender_hash: KeyedHash,
         secret_hash: KeyedHash,
         clock: Callable[[], datetime],
+        guessed: Callable[[str, str], None] = lambda unit, group: None,
     ) -> None:
         self._rules = rules
         self._directory = directory
@@ -72,12 +73,17 @@ class Intake:
         self._sender_hash = sender_hash
         self._secret_hash = secret_hash
         self._clock = clock
+        self._guessed = guessed
 
     def sender(self, given: str) -> Sender | Reply:
         """Who writes? `given` is "" for the null sender. While the bus is away nobody needs to send a whole mail."""
         if not self._publisher.ready:
             return model.NOT_STORED
         return model.read_sender(given)
+
+    def sender_key(self, sender: Sender) -> str:
+        """Recognises this sender again without naming him."""
+        return self._sender_hash.hexdigest(sender.address or sender.given.lower())
 
     def recipient(self, address: str, sender: Sender) -> Recipient | Reply:
         """For whom is it? From memory; while the directory has never been read nobody is refused for good."""
@@ -101,8 +107,16 @@ class Intake:
             failed = [problem for problem in results if problem is not None]
             if failed:
                 refused = any(isinstance(problem, BusRefused) for problem in failed)
-                log.warning("mail_not_stored", events=len(events), failed=len(failed), refused=refused, size=len(raw))
-                return model.TOO_LARGE if refused else model.NOT_STORED
+                full = any(isinstance(problem, BusFull) for problem in failed)
+                log.warning(
+                    "mail_not_stored",
+                    events=len(events),
+                    failed=len(failed),
+                    refused=refused,
+                    full=full,
+                    size=len(raw),
+                )
+                return model.TOO_LARGE if refused else model.NO_ROOM if full else model.NOT_STORED
             for event in events:
                 kind = event.name.removeprefix("inbound.")
                 metrics.ACCEPTED.labels(kind).inc()
@@ -118,7 +132,6 @@ class Intake:
             now=self._clock(),
             sealer=self._sealer,
             sender_hash=self._sender_hash,
-            base_domain=self._rules.base_domain,
             operator_address=self._rules.operator_address,
         )
         # Said at the door, while the sender's own server can still tell him; further in nobody could.
@@ -133,4 +146,6 @@ class Intake:
         fits = False
         for wanted in hashes:  # all of them, so that the time taken says nothing
             fits |= hmac.compare_digest(given, wanted)
+        if not fits and hashes and contract.could_be_secret(secret):
+            self._guessed(unit, group)
         return fits

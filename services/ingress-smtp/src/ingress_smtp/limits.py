@@ -1,10 +1,13 @@
-"""How much one peer, and all of them together, may ask of the front door. Pure: time comes in as an argument.
+"""How much one peer, one sender, one unit, and all of them together, may ask of the front door. Pure: time comes in as
+an argument.
 
 A peer is an IPv4 address or an IPv6 /64, because that is what one host gets.
 """
 
 import ipaddress
 from collections import Counter, OrderedDict
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 
 
 def peer_of(host: str) -> str:
@@ -29,11 +32,18 @@ class ConnectionLimit:
         self._open: Counter[str] = Counter()
         self.count = 0
 
-    def enter(self, peer: str) -> bool:
-        """One more connection of `peer`: True when it may stay. Every `enter`, also a refused one, needs a `leave`."""
+    @property
+    def full(self) -> bool:
+        return self.count >= self._total
+
+    def room_for(self, peer: str) -> bool:
+        """May this peer have one more?"""
+        return self._open[peer] < self._per_peer
+
+    def enter(self, peer: str) -> None:
+        """One more connection of `peer`; each needs a `leave`."""
         self.count += 1
         self._open[peer] += 1
-        return self.count <= self._total and self._open[peer] <= self._per_peer
 
     def leave(self, peer: str) -> None:
         self.count -= 1
@@ -43,20 +53,71 @@ class ConnectionLimit:
 
 
 class RateLimit:
-    """A token bucket for each peer: `burst` at once, then `rate` a second. Remembers the peers seen last."""
+    """A token bucket for each key: `burst` at once, then `rate` a second. Remembers the keys seen last."""
 
     def __init__(self, *, rate: float, burst: int, remembered: int = 20_000) -> None:
         self._rate = rate
         self._burst = float(burst)
         self._remembered = remembered
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
-    def allow(self, peer: str, now: float) -> bool:
-        """Take one token at time `now` (seconds, any steady clock)."""
-        tokens, before = self._buckets.pop(peer, (self._burst, now))
-        tokens = min(self._burst, tokens + max(0.0, now - before) * self._rate)
-        allowed = tokens >= 1
-        self._buckets[peer] = (tokens - 1 if allowed else tokens, now)
+    def allow(self, key: Hashable, now: float, cost: float = 1.0) -> bool:
+        """Take `cost` tokens at time `now` (seconds, any steady clock), when at least one is there."""
+        left = self._left(key, now)
+        allowed = left >= 1
+        self._buckets.pop(key, None)
+        self._buckets[key] = (max(0.0, left - cost) if allowed else left, now)
         if len(self._buckets) > self._remembered:
             self._buckets.popitem(last=False)
         return allowed
+
+    def may(self, key: Hashable, now: float) -> bool:
+        """Would `allow` say yes? Takes nothing."""
+        return self._left(key, now) >= 1
+
+    def _left(self, key: Hashable, now: float) -> float:
+        tokens, before = self._buckets.get(key, (self._burst, now))
+        return min(self._burst, tokens + max(0.0, now - before) * self._rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """`burst` at once, then `rate` a second."""
+
+    rate: float
+    burst: int
+
+
+def parse_allowances(text: str) -> dict[str, Allowance]:
+    """`kind=rate/burst,...`, for example `entry=20/3000,post=1/60`. Raises ValueError."""
+    found: dict[str, Allowance] = {}
+    for part in text.split(","):
+        if not part.strip():
+            continue
+        kind, equals, numbers = part.partition("=")
+        rate, slash, burst = numbers.partition("/")
+        if not equals or not slash:
+            raise ValueError("not of the form kind=rate/burst")
+        allowance = Allowance(float(rate), int(burst))
+        if not (0 < allowance.rate < float("inf")) or allowance.burst < 1:
+            raise ValueError("rate and burst must be above zero")
+        found[kind.strip()] = allowance
+    return found
+
+
+class UnitLimits:
+    """For each kind of address, what one unit may receive. Kinds that aren't named have no limit."""
+
+    def __init__(self, allowances: Mapping[str, Allowance]) -> None:
+        self._limits = {kind: RateLimit(rate=each.rate, burst=each.burst) for kind, each in allowances.items()}
+
+    def may(self, kind: str, unit: str, now: float) -> bool:
+        """Is there room for one more? Takes nothing."""
+        limit = self._limits.get(kind)
+        return limit is None or limit.may(unit, now)
+
+    def take(self, kind: str, unit: str, now: float) -> None:
+        """One was accepted."""
+        limit = self._limits.get(kind)
+        if limit is not None:
+            limit.allow(unit, now)

@@ -5,8 +5,9 @@ RCPT TO argument -> split_path -> resolve(directory) -> Recipient, or the Reply 
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from contracts import directory as contract
 from contracts.directory import UnitEntry
 from mail.addresses import AddressError, Kind, UnknownAddress, normalise, parse_local
 
@@ -28,6 +29,8 @@ class Reply:
     code: int
     status: str
     text: str
+    guess: bool = field(default=False, compare=False)
+    """Said to somebody who tried what could have been a post secret; it sounds like any unknown address."""
 
     def __str__(self) -> str:
         return f"{self.code} {self.status} {self.text}"
@@ -41,6 +44,7 @@ RECIPIENT_OK = Reply(250, "2.1.5", "Recipient OK")
 SENDER_OK = Reply(250, "2.1.0", "Sender OK")
 STORED = Reply(250, "2.0.0", "Accepted and stored")
 UNKNOWN = Reply(550, "5.1.1", "No such address here")
+WRONG_SECRET = Reply(550, "5.1.1", "No such address here", guess=True)
 MALFORMED = Reply(553, "5.1.3", "The address is not in a form that we understand")
 UNUSABLE_SENDER = Reply(550, "5.1.7", "We cannot write back to the sender address, so this mail would have no effect")
 NOT_READY = Reply(451, "4.3.2", "Starting up, please try again shortly")
@@ -54,6 +58,20 @@ TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients")
 SESSION_TOO_LONG = Reply(421, "4.4.2", "This session has lasted long enough, please connect anew")
 TOO_SLOW = Reply(421, "4.4.2", "Nothing came for too long, please connect anew")
 LEAVING = Reply(421, "4.3.2", "Going down for a moment, please try again shortly")
+NO_ROOM = Reply(452, "4.3.1", "There is no room for more mails just now, please try again later")
+BUSY = Reply(451, "4.3.2", "There is more to do here than we can take in just now, please try again later")
+SENDER_TOO_FAST = Reply(451, "4.7.1", "Too many mails from this sender in a short time, please try again later")
+UNIT_TOO_FAST = Reply(451, "4.7.1", "Too many mails for this address in a short time, please try again later")
+TLS_REQUIRED = Reply(530, "5.7.0", "Mail from this domain is taken over TLS only: STARTTLS first")
+TALKED_FIRST = Reply(554, "5.5.0", "You spoke before the greeting")
+OUT_OF_STEP = Reply(554, "5.5.0", "You sent more before you had the reply that you must wait for")
+NO_WEB_SERVER = Reply(554, "5.5.0", "This is a mail server")
+UNKNOWN_COMMAND = Reply(500, "5.5.2", "We do not know this command")
+LINE_TOO_LONG = Reply(500, "5.5.2", "The command line is too long")
+BAD_LINE = Reply(500, "5.5.2", "A command is a line of printable characters that ends in CR LF")
+MAIL_LINE_TOO_LONG = Reply(554, "5.6.0", "A line of the mail is too long")
+BARE_ENDS = Reply(550, "5.6.0", "The mail holds a CR or an LF that is no part of a CR LF (RFC 5321 2.3.8)")
+TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many mistakes, please try again when they are repaired")
 BROKEN = Reply(451, "4.3.0", "Something went wrong here, please try again later")
 
 
@@ -163,7 +181,7 @@ def resolve(
         group = unit.groups.get(part.group)
         hashes = group.post_secrets if group else ()
         if part.secret is not None and not secret_fits(unit.unit, part.group, part.secret, hashes):
-            return UNKNOWN
+            return WRONG_SECRET if hashes and contract.could_be_secret(part.secret) else UNKNOWN
         if group is None:
             return UNKNOWN
     if part.kind in _NEEDS_SENDER and sender.unusable:

@@ -1,0 +1,93 @@
+"""How hard the front door is pressed, and what follows: senders wait, then are told to come later, before memory grows.
+
+    memory    every mail that is being received or stored holds a share; without room for another the answer is 452
+    backlog   what waits on the bus for each service: above `slow` replies are held back, ever longer; at `full` mail of
+              the kinds that this service handles is answered with 451
+
+Nothing is lost by it: a sender's server keeps the mail and comes again. No I/O here; see backlog for who asks the bus.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from contracts.streams import RECEIPTS_INBOUND, REGISTRY_INBOUND, RESPONDER_INBOUND, ConsumerSpec
+from ingress_smtp import metrics
+
+STORED_AS = 8
+"""Octets of memory for one octet of mail, until it is stored: it is there as it came, in base64, in JSON, sealed, and
+all of that once more as text."""
+_A_MAIL = 20_000
+READERS: tuple[ConsumerSpec, ...] = (REGISTRY_INBOUND, RESPONDER_INBOUND, RECEIPTS_INBOUND)
+"""Who reads what we store."""
+
+
+class Share:
+    """The part of the memory that one mail holds."""
+
+    def __init__(self, pressure: "Pressure") -> None:
+        self._pressure = pressure
+        self._octets = 0
+
+    def more(self, octets: int) -> bool:
+        """So many octets of the mail have come: is there room for them? If not, they aren't counted."""
+        wanted = octets * STORED_AS + (0 if self._octets else _A_MAIL)
+        if not self._pressure.take(wanted):
+            return False
+        self._octets += wanted
+        return True
+
+    def give_back(self) -> None:
+        """The mail is stored, or dropped."""
+        self._pressure.take(-self._octets)
+        self._octets = 0
+
+
+class Pressure:
+    """`in_hand`: octets of memory for mails. `slow` and `full`: events that wait for one service."""
+
+    def __init__(self, *, in_hand: int, slow: int, full: int, readers: Iterable[ConsumerSpec] = READERS) -> None:
+        self._room = in_hand
+        self._held = 0
+        self._slow = slow
+        self._full = max(full, slow + 1)
+        self._readers = {subject: spec.name for spec in readers for subject in spec.filters}
+        self._waiting: dict[str, int] = {}
+
+    @property
+    def held(self) -> int:
+        """Octets of memory that mails hold now."""
+        return self._held
+
+    @property
+    def no_room(self) -> bool:
+        """Not even a small mail could be taken now."""
+        return self._held + _A_MAIL > self._room
+
+    def share(self) -> Share:
+        """For one mail that begins to come in."""
+        return Share(self)
+
+    def take(self, octets: int) -> bool:
+        """Hold so many more octets (less: negative), if there is room."""
+        if octets > 0 and self._held + octets > self._room:
+            return False
+        self._held += octets
+        metrics.IN_HAND.set(self._held)
+        return True
+
+    def told(self, waiting: Mapping[str, int]) -> None:
+        """What waits for each consumer; what isn't named has not changed."""
+        self._waiting.update(waiting)
+        for name, count in waiting.items():
+            metrics.BACKLOG.labels(name).set(count)
+
+    def full_for(self, subject: str) -> bool:
+        """Does too much wait for whoever reads this subject?"""
+        return self._waiting.get(self._readers.get(subject, ""), 0) >= self._full
+
+    @property
+    def level(self) -> float:
+        """0 (at ease) to 1: the worse of memory above its half, and the deepest backlog above `slow`."""
+        memory = (self._held - self._room / 2) / (self._room / 2)
+        deepest = max(self._waiting.values(), default=0)
+        backlog = (deepest - self._slow) / (self._full - self._slow)
+        return min(1.0, max(0.0, memory, backlog))
