@@ -132,6 +132,7 @@ class Intake:
             now=self._clock(),
             sealer=self._sealer,
             sender_hash=self._sender_hash,
+            base_domain=self._rules.base_domain,
             operator_address=self._rules.operator_address,
         )
         # Said at the door, while the sender's own server can still tell him; further in nobody could.
