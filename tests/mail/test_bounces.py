@@ -46,7 +46,8 @@ text
     ("diagnostic", "status", "to", "verdict"),
     [
         ("550 5.1.1 <taro@example.jp>: Recipient address rejected: User unknown", "5.1.1", "taro@example.jp", Verdict.DEAD),
-        ("550 No such user here", "5.0.0", "taro@example.jp", Verdict.DEAD),
+        ("550 No such user here (in reply to RCPT TO command)", "5.0.0", "taro@example.jp", Verdict.DEAD),
+        ("550 No such user here", "5.0.0", "taro@example.jp", Verdict.FILTERED),
         ("550-5.1.1 The email account that you tried to reach does not exist", "5.1.1", "taro@gmail.com", Verdict.DEAD),
         ("550 Unknown user taro@docomo.ne.jp (in reply to RCPT TO command)", "5.0.0", "taro@docomo.ne.jp", Verdict.DEAD),
         ("550 Unknown user taro@docomo.ne.jp (in reply to end of DATA command)", "5.0.0", "taro@docomo.ne.jp", Verdict.FILTERED),
@@ -90,14 +91,18 @@ def test_a_refusal_after_data_is_no_dead_address() -> None:
     assert (bounce.hard, bounce.verdict) == (False, Verdict.FILTERED)
 
 
-def test_with_two_recipients_the_kinder_verdict_counts() -> None:
-    other = b"Final-Recipient: rfc822; b@example.jp\r\nAction: failed\r\nStatus: 5.2.2\r\nDiagnostic-Code: smtp; 552 full\r\n\r\n--x\r\n"
+def test_of_two_recipients_only_the_dead_one_is_named_dead() -> None:
+    other = (
+        b"Final-Recipient: rfc822; b@example.jp\r\nAction: failed\r\nStatus: 5.2.2\r\n"
+        b"Diagnostic-Code: smtp; 552 full\r\n\r\n--x\r\n"
+    )
     raw = report("550 5.1.1 User unknown", status="5.1.1").replace(
         b"--x\r\nContent-Type: message/rfc822", other + b"Content-Type: message/rfc822"
     )
     bounce = judge(raw)
     assert bounce.recipients == ("taro@example.jp", "b@example.jp")
-    assert (bounce.hard, bounce.verdict) == (False, Verdict.FULL)
+    assert (bounce.hard, bounce.verdict, bounce.dead) == (True, Verdict.DEAD, ("taro@example.jp",))
+    assert bounce.kindest is Verdict.FULL
 
 
 def test_a_forwarded_bounce_is_a_persons_letter() -> None:

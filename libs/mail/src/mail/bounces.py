@@ -1,264 +1,189 @@
 """Bounces: why a mail came back. Who it was for is told by the token in the address the report came to, never by this.
 
-raw -> MIME tree -> delivery status fields (RFC 3464), also deformed -> words of the refusing server -> verdict. Where
-there are no such fields, the report's own text is read by rules, and flufl.bounce looks for the recipients. A report
-that a person forwards is no report; nor is `Action: delayed`, a read receipt, an abuse report or a vacation note.
+raw -> MIME tree -> delivery status fields (RFC 3464), also deformed -> one refusal per recipient: words, status,
+stage -> verdict on each -> `Bounce`. Where there are no such fields, the report's own text names the recipients
+(`report_text`), and flufl.bounce looks for them where that names none. A report that a person forwards is no report;
+nor is `Action: delayed`, a read receipt, an abuse report or a vacation note. What the returned mail says is never read
+as the server's words.
 """
 
 from __future__ import annotations
 
 import email
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from flufl.bounce import scan_message
 
-from mail import headers, parts, verdicts
-from mail.addresses import AddressError, normalise
+from mail import feedback, headers, parts, report_text, reports, status_fields, verdicts
 from mail.parts import Limits, Part
 from mail.reading import sender_of
-from mail.verdicts import Verdict
+from mail.status_fields import MOST_RECIPIENTS, StatusFields
+from mail.verdicts import Refusal, Verdict
 
-__all__ = ["Bounce", "Verdict", "judge"]
+__all__ = ["Bounce", "Judged", "Verdict", "judge"]
 
 _LIMITS = Limits(size=2 * 1024 * 1024)
-_TEXT = 20_000
-_MAX_RECIPIENTS = 50
-_STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
-_DAEMON = re.compile(
-    r"mailer[-_.]?daemon|post[-_]?master|mail[-_.]?(?:deliver|system|admin|er)|daemon|mdaemon|bounce", re.IGNORECASE
-)
-_SUBJECT = re.compile(
-    r"fail|undeliver|un-?delivered|return(?:ed|ing)? (?:mail|to sender|message)|delivery (?:status|error"
-    r"|problem|report|notif)"
-    r"|mail(?: system)? error|could ?n.?t be (?:sent|delivered)|not (?:be )?delivered|bounce"
-    r"|warning: could not|nondeliver"
-    r"|non-?delivery|rejected|mail delivery|message status|エラー|配信(?:不能|できません|失敗)|届きません"
-    r"|返送|送信できません|戻",
-    re.IGNORECASE,
-)
-_ORIGINAL = re.compile(
-    r"^(?:-{2,} ?(?:Below this line|This is a copy|Original [Mm]essage|The header|Copy of|Returned|Unsent"
-    r"|Included|Message header|"
-    r"Transcript of header)|[ \t]{0,20}-{3,} ?(?:original|returned) ?(?:message|mail)|Original message follows"
-    r"|Received: from"
-    r"|The (?:following|original) message (?:text|header)|Return-Path:|--- Original)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_SURE_SUBJECT = re.compile(
-    r"failure notice|mail(?: system)? error|メールエラー|undeliver|delivery (?:status )?notif", re.IGNORECASE
-)
-_REPLY = re.compile(r"re:", re.IGNORECASE)
-_DATA_REFUSED = re.compile(
-    r"in reply to end of data|>>> DATA\s+<<< 5\d\d|^-+SMTP command\s+DATA\b", re.IGNORECASE | re.MULTILINE
-)
-_REPLY_CODE = re.compile(r"(?<![\d.])5[0-5]\d(?![\d.])")
-_IN_TEXT = re.compile(r"[<(\s:\"]([^\s<>()\"@:;,]{1,64}@[A-Za-z0-9.-]{3,190}\.[A-Za-z]{2,24})(?=[>)\s:\",;.]|$)")
+_STATUS_OCTETS = 100_000
+_NOTIFICATION = '"notificationType"', '"eventType"'
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdict on one recipient (normalised, "" where the report names none)."""
+
+    recipient: str = field(repr=False)
+    verdict: Verdict
+    status: str | None
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
     """What a report says.
 
-    `hard` only where the address is certainly dead. `verdict` is one of `Verdict`. `recipients` are normalised
-    addresses, for comparing only. `why` is static text.
+    `hard` only where an address is certainly dead; where a report speaks of several, `dead` says which. `verdict` is
+    dead if any of them is. `recipients` are normalised addresses, for comparing only. `why` is static text.
     """
 
     is_bounce: bool
     hard: bool
-    verdict: str
+    verdict: Verdict
     recipients: tuple[str, ...] = field(repr=False)
     status: str | None
     why: str
+    judged: tuple[Judged, ...] = ()
 
+    @property
+    def dead(self) -> tuple[str, ...]:
+        """The addresses that are certainly dead, as far as they are named."""
+        return tuple(each.recipient for each in self.judged if each.verdict is Verdict.DEAD and each.recipient)
 
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """One recipient's fields of a delivery status part."""
-
-    recipient: str = field(repr=False)
-    action: str
-    status: str | None
-    words: str = field(repr=False)
+    @property
+    def kindest(self) -> Verdict:
+        """The mildest of the verdicts: what may be said of a copy as long as nobody knows which of them is its own."""
+        return next((each.verdict for each in self.judged if each.verdict is not Verdict.DEAD), self.verdict)
 
 
 _NONE = Bounce(False, False, Verdict.UNKNOWN, (), None, "no delivery report")
 
 
-def judge(raw: bytes) -> Bounce:
-    """Return what a mail to a bounce address says. Never raises."""
-    top = parts.parse(raw, _LIMITS)
-    own = [part for part in _own_parts(top) if part is not top or not top.children]
+def judge(raw: bytes, top: Part | None = None) -> Bounce:
+    """Return what a mail to a bounce address says. Never raises. `top`: its tree, where the caller has it already."""
+    if (complaint := feedback.read(raw)) is not None:
+        return Bounce(False, False, Verdict.UNKNOWN, complaint.recipients, None, "abuse report")
+    top = top or parts.parse(raw, _LIMITS)
+    own = [part for part in reports.own_parts(top) if part is not top or not top.children]
     if any(part.content_type == "message/feedback-report" for part in own):
         return Bounce(False, False, Verdict.UNKNOWN, (), None, "abuse report")
     if any(part.content_type == "message/disposition-notification" for part in own):
         return Bounce(False, False, Verdict.DELIVERED, (), None, "read receipt")
-    text = _own_text(own)
-    status_parts = [part for part in own if part.content_type in _STATUS_TYPES]
-    reports = [report for part in status_parts for report in _reports(part.payload(_TEXT * 5))]
-    if not reports and (status_parts or _looks_like_report(top)):
-        reports = _reports(text.encode("utf-8", "replace"))
-    if reports and (status_parts or top.content_type == "multipart/report" or _looks_like_report(top)):
-        return _from_reports(top, reports, text)
-    if _looks_like_report(top):
-        return _from_text(raw, top, text)
-    return _NONE
+    status_parts = [part for part in own if part.content_type in reports.STATUS_TYPES]
+    likely = bool(status_parts) or top.content_type == "multipart/report" or reports.looks_like_report(top)
+    text = reports.own_text(own) if likely or b"ationType" in raw[:20_000] or b"eventType" in raw[:20_000] else ""
+    if any(mark in text for mark in _NOTIFICATION) and (notified := _notified(text)):
+        return notified
+    if not likely:
+        return _NONE
+    fields = "\n\n".join(part.text(_STATUS_OCTETS)[0] for part in status_parts)
+    told = status_fields.read(fields) or status_fields.read(text)
+    if told:
+        return _from_fields(top, told, text, status_fields.reporting_server(fields or text))
+    return _from_text(raw, top, text) if reports.looks_like_report(top) else _NONE
 
 
-def _own_parts(part: Part) -> Iterable[Part]:
-    """The parts of the report itself, without what lies in the mail that it returns."""
-    yield part
-    if not part.content_type.startswith("message/"):
-        for child in part.children:
-            yield from _own_parts(child)
+def _notified(text: str) -> Bounce | None:
+    """A notification of Amazon SES about a mail of ours."""
+    kind, told = status_fields.amazon(text)
+    recipients = tuple(dict.fromkeys(each.recipient for each in told if each.recipient))
+    if kind in ("complaint", "delivery", "send") and told:
+        return Bounce(False, False, Verdict.DELIVERED, recipients, None, "notification of a delivery")
+    if kind not in ("bounce", "deliverydelay") or not told:
+        return None
+    if kind == "deliverydelay":
+        return Bounce(False, False, Verdict.DELAYED, recipients, told[0].status, "still being tried")
+    return _sum_up([_judge_one(each, "", "") for each in told])
 
 
-def _own_text(own: Iterable[Part]) -> str:
-    pieces: list[str] = []
-    for part in own:
-        # A multipart whose boundary is nowhere to be found is read as the text that it is.
-        readable = part.content_type.startswith(("text/", "multipart/")) and not part.children
-        if readable and part.content_type != "text/rfc822-headers":
-            text = part.text(_TEXT * 2)[0]
-            if part.content_type == "text/html":
-                text = re.sub(r"<[^<>]{0,500}>", " ", text)
-            original = _ORIGINAL.search(text)
-            pieces.append(text[: original.start()] if original and original.start() > 40 else text)
-    return "\n".join(pieces)[:_TEXT]
-
-
-def _looks_like_report(top: Part) -> bool:
-    """Whether a mail without delivery status fields comes from a mail system and says that something failed."""
-    if top.raw("x-failed-recipients"):
-        return True
-    sender = headers.decode_words(top.raw("from"))[:300]
-    subject = headers.decode_words(top.raw("subject"))[:300]
-    return_path = headers.decode_words(top.raw("return-path"))[:300]
-    from_daemon = bool(_DAEMON.search(sender))
-    if top.raw("auto-submitted").lower().startswith(b"auto-replied") and not from_daemon:
-        return False  # a vacation note; some mail systems mark their reports so too
-    if from_daemon and (not subject or return_path == "<>" or _REPLY.match(subject)):
-        return True
-    if return_path == "<>" and any(child.content_type == "message/rfc822" for child in top.children):
-        return True
-    daemon = from_daemon or return_path == "<>" or bool(_DAEMON.search(return_path))
-    return bool(_SUBJECT.search(subject) if daemon else _SURE_SUBJECT.match(subject))
-
-
-def _from_filter(top: Part) -> bool:
-    """Whether a content filter or a gateway to something else reports.
-
-    It took the mail first, so its "no such user" may be its own verdict.
-    """
-    mailer = top.raw("x-mailer").lower()
-    in_the_guise_of_an_answer = _REPLY.match(headers.decode_words(top.raw("subject"))[:10])
-    return b"filter" in mailer or bool(top.raw("x-ahmailid") or in_the_guise_of_an_answer)
-
-
-def _reports(payload: bytes) -> list[_Report]:
-    """The per-recipient groups of delivery status fields (RFC 3464 2.1), wherever blank lines were put."""
-    found: list[_Report] = []
-    current: dict[str, str] = {}
-    position = 0
-    for _ in range(_MAX_RECIPIENTS * 4):
-        if position >= len(payload) or len(found) >= _MAX_RECIPIENTS:
-            break
-        fields, used = headers.split(payload[position:], len(payload), 100)
-        if used == 0:
-            used = max(payload.find(b"\n", position) + 1 - position, 0) or len(payload)
-        position += used
-        for name, value in fields:
-            text = headers.decode_words(value)
-            if name in ("final-recipient", "original-recipient", "action") and name in current and "status" in current:
-                found.append(_report(current))
-                current = {}
-            current.setdefault(name, text)
-            if name == "diagnostic-code":
-                current[name] = text if current[name] == text else f"{current[name]} {text}"
-        if "status" in current or "action" in current:
-            found.append(_report(current))
-            current = {}
-    return [report for report in found if report.action or report.status]
-
-
-def _report(fields: dict[str, str]) -> _Report:
-    recipient = ""
-    for name in ("final-recipient", "original-recipient", "x-actual-recipient"):
-        recipient = recipient or _address(fields.get(name, "").rpartition(";")[2])
-    words = " ".join(fields.get(name, "") for name in ("diagnostic-code", "x-notes-item", "x-supplementary-info"))
-    return _Report(
-        recipient=recipient,
-        action=fields.get("action", "").split("(")[0].strip().lower(),
-        status=verdicts.status_in(fields.get("status", "")),
-        words=words.strip(),
-    )
-
-
-def _address(text: str) -> str:
-    try:
-        return normalise(text.strip().strip("<>").strip())
-    except AddressError:
-        return ""
-
-
-def _from_reports(top: Part, reports: list[_Report], text: str) -> Bounce:
-    recipients = tuple(dict.fromkeys(report.recipient for report in reports if report.recipient))
-    failed = [report for report in reports if report.action not in ("delivered", "relayed", "expanded", "delayed")]
+def _from_fields(top: Part, told: Sequence[StatusFields], text: str, server: str) -> Bounce:
+    failed = [each for each in told if each.failed]
     if not failed:
-        delayed = next((report for report in reports if report.action == "delayed"), None)
+        delayed = next((each for each in told if each.delayed), None)
         verdict = Verdict.DELAYED if delayed else Verdict.DELIVERED
-        status = (delayed or reports[0]).status
-        return Bounce(False, False, verdict, recipients, status, "the report says that nothing failed")
-    judged = [_judge_one(report, text) for report in failed]
-    # With several recipients the kindest verdict counts: nobody loses an address for what another's server said.
-    verdict, why, status = next((each for each in judged if each[0] is not Verdict.DEAD), judged[0])
-    return _result(top, text, recipients, status, verdict, why)
+        recipients = tuple(dict.fromkeys(each.recipient for each in told if each.recipient))
+        return Bounce(False, False, verdict, recipients, (delayed or told[0]).status, "nothing failed for good")
+    passages = {each.recipient: each.text for each in report_text.passages(text, frozenset())}
+    alone = len({each.recipient for each in told}) == 1
+    judged = [_judge_one(each, server, passages.get(each.recipient, ""), text if alone else "") for each in failed]
+    if not any(each.recipient for each in judged) and (named := _recipients(b"", top, text, list(passages))):
+        judged = [Judged(named[0], each.verdict, each.status, each.why) for each in judged[:1]]
+    return _sum_up(judged)
 
 
-def _result(
-    top: Part, text: str, recipients: tuple[str, ...], status: str | None, verdict: Verdict, why: str
-) -> Bounce:
-    if verdict is Verdict.DELIVERED or (verdict is Verdict.UNKNOWN and not recipients):
-        return Bounce(False, False, verdict, recipients, status, why)
-    if verdict is Verdict.DEAD and _from_filter(top):
-        verdict, why = Verdict.FILTERED, "said by a content filter or gateway"
-    if verdict is Verdict.DEAD and status not in verdicts.DEAD_STATUS and _DATA_REFUSED.search(text):
-        verdict, why = Verdict.FILTERED, "refused only after the content was sent"
-    return Bounce(True, verdict is Verdict.DEAD, verdict, recipients, status, why)
-
-
-def _judge_one(report: _Report, text: str) -> tuple[Verdict, str, str | None]:
-    domain = report.recipient.rpartition("@")[2]
-    inner = verdicts.status_in(report.words)
-    # A gateway often writes 5.0.0 above and the true code into the diagnostic text.
-    status = inner if inner and (not report.status or report.status.endswith(".0.0")) else report.status
-    verdict, why = verdicts.judge(report.words, status, domain)
-    if verdict is Verdict.UNKNOWN or (verdict is Verdict.DEAD and not report.words):
-        verdict, why = verdicts.judge(f"{report.words}\n{text}", status, domain)
-    elif verdict is Verdict.DEAD and not (status or "").startswith("5.1.") and not _REPLY_CODE.search(report.words):
-        verdict, why = Verdict.UNKNOWN, "words of death without a code"
-    return verdict, why, status or report.status
+def _judge_one(told: StatusFields, server: str, passage: str, whole: str = "") -> Judged:
+    """`passage` is what the text says of this recipient, `whole` all of it, where it speaks of nobody else."""
+    stage = report_text.stage_in(told.words) or report_text.stage_in(passage) or report_text.stage_in(whole)
+    inner = verdicts.status_in(told.words)
+    status = inner if inner and (not told.status or told.status.endswith(".0.0")) else told.status
+    servers = f"{told.remote} {server}"
+    verdict, why = verdicts.judge(Refusal(told.words, told.status, stage, told.recipient, servers))
+    for more in (passage, whole) if verdict is Verdict.UNKNOWN or not told.words else ():
+        if more:
+            said = f"{told.words}\n{report_text.refused_words(more)}"
+            verdict, why = verdicts.judge(Refusal(said, told.status, stage, told.recipient, servers))
+        if verdict is not Verdict.UNKNOWN:
+            break
+    return Judged(told.recipient, verdict, status, why)
 
 
 def _from_text(raw: bytes, top: Part, text: str) -> Bounce:
-    recipients = _recipients(raw, top, text)
-    status = verdicts.status_in(text)
-    domain = recipients[0].rpartition("@")[2] if recipients else ""
-    verdict, why = verdicts.judge(text, status, domain)
-    return _result(top, text, recipients, status, verdict, why)
+    not_these = frozenset({sender_of(top.raw("from")), sender_of(top.raw("to"))})
+    passages = report_text.passages(text, not_these)
+    recipients = _recipients(raw, top, text, [each.recipient for each in passages])
+    if reports.only_a_warning(text):
+        return Bounce(False, False, Verdict.DELAYED, recipients, verdicts.status_in(text), "still being tried")
+    if len(passages) > 1:
+        return _sum_up([_judge_words(each.recipient, each.text, "") for each in passages])
+    passage = passages[0].text if passages else ""
+    one = _judge_words(recipients[0] if recipients else "", passage, text)
+    if one.verdict is Verdict.DELIVERED or (one.verdict is Verdict.UNKNOWN and not recipients):
+        return Bounce(False, False, one.verdict, recipients, one.status, one.why)
+    rest = [Judged(recipient, one.verdict, one.status, one.why) for recipient in recipients[1:]]
+    return _sum_up([one, *rest])
 
 
-def _recipients(raw: bytes, top: Part, text: str) -> tuple[str, ...]:
-    failed = headers.decode_words(top.raw("x-failed-recipients"))
-    found = [address for each in failed.split(",")[:_MAX_RECIPIENTS] if (address := _address(each))]
+def _judge_words(recipient: str, passage: str, whole: str) -> Judged:
+    result = Judged(recipient, Verdict.UNKNOWN, verdicts.status_in(passage or whole), "no rule fits")
+    for text in (passage, whole):
+        if text and result.verdict is Verdict.UNKNOWN:
+            said = report_text.refused_words(text)
+            stage = report_text.stage_in(passage) or report_text.stage_in(whole)
+            verdict, why = verdicts.judge(Refusal(said, None, stage, recipient))
+            result = Judged(recipient, verdict, verdicts.status_in(said) or result.status, why)
+    return result
+
+
+def _sum_up(judged: Sequence[Judged]) -> Bounce:
+    worst = next((each for each in judged if each.verdict is Verdict.DEAD), judged[0])
+    recipients = tuple(dict.fromkeys(each.recipient for each in judged if each.recipient))
+    hard = worst.verdict is Verdict.DEAD
+    return Bounce(True, hard, worst.verdict, recipients, worst.status, worst.why, tuple(judged))
+
+
+def _recipients(raw: bytes, top: Part, text: str, named: Iterable[str]) -> tuple[str, ...]:
+    found = list(named)
     if not found:
-        found = [address for address in map(_address, _by_flufl(raw)) if address]
-    if not found:
-        own = {sender_of(top.raw("from")), sender_of(top.raw("to"))}
-        in_text = (_address(match[1]) for match in _IN_TEXT.finditer(text))
-        found = [address for address in in_text if address and address not in own][:1]
-    return tuple(dict.fromkeys(found))[:_MAX_RECIPIENTS]
+        failed = headers.decode_words(top.raw("x-failed-recipients"))
+        found = [address for each in failed.split(",")[:MOST_RECIPIENTS] if (address := status_fields.address_in(each))]
+    not_these = {sender_of(top.raw("from")), sender_of(top.raw("to"))}
+    if not found and raw:
+        found = [address for each in _by_flufl(raw) if (address := status_fields.address_in(each))]
+    if not found and (address := sender_of(reports.returned_recipient(top))):
+        found = [address]
+    if not found and (address := report_text.any_address(text, frozenset(not_these))):
+        found = [address]
+    return tuple(dict.fromkeys(found))[:MOST_RECIPIENTS]
 
 
 def _by_flufl(raw: bytes) -> list[str]:

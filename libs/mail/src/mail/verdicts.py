@@ -1,17 +1,26 @@
-"""Verdicts: what a refusal means for the address, from the words, the codes and the carrier that said it.
+"""Verdicts: what a refusal means for the address, from the words, the codes, the stage and the carrier that said it.
 
 Only ``dead`` may ever take an address off, so everything that could mean something else is looked for first: a full
-mailbox, a suspended account, the parent's own filter, our reputation, bad weather on the way. The same words mean
-different things at different carriers: docomo says ``550 Unknown user`` at RCPT for a dead address and after DATA for
-one that filters us; au writes the address into the first and leaves it out of the second (`550 : User unknown`).
+mailbox, a suspended account, the parent's own filter, our reputation, bad weather on the way. Then "no such user"
+counts where it is certain to be about the address: said at RCPT, or with an address status (RFC 3463 X.1.x), or by a
+system of its own users. The same words after the content, or nobody knows when, are a filter: docomo says
+``550 Unknown user`` for both; au writes the address into the first and leaves it out of the second
+(`550 : User unknown`). What is said at MAIL FROM or before is about us.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
+from mail import refusal_words as words
 from mail.addresses import carrier_of
+
+Stage = Literal["connect", "mail", "rcpt", "data", "message"]
+"""When a refusal was said. `data`: in the answers after DATA, where some programs show a pipelined RCPT's, too;
+`message`: certainly after the content."""
 
 
 class Verdict(StrEnum):
@@ -28,143 +37,220 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-_FULL = re.compile(
-    r"(?:mail ?box|account|inbox|folder|user|recipient|disk|storage|maildir)[^.\n]{0,60}(?:is |are )?"
-    r"(?:full|over ?quota|over the (?:maximum|allowed|limit)|out of space|exceeds?d? )"
-    r"|over ?quota|quota (?:is )?(?:exceeded|full|violation)|exceed\w* [^.\n]{0,40}(?:quota|storage|mailbox|disk)"
-    r"|insufficient (?:disk|storage|system storage|space)|out of (?:storage )?space|not enough (?:storage|space)"
-    r"|too many messages (?:on|in) |mailbox ?full|no space left|storage (?:space|limit)|full mailbox"
-    r"|larger than the space"
-    r"|一杯|いっぱい|容量(?:を|が)?(?:超|オーバー|制限)",
-    re.IGNORECASE,
-)
-_SUSPENDED = re.compile(
-    r"(?:account|mailbox|mail box|user|recipient|address|domain)[^.\n]{0,60}\b(?:disabled|suspended"
-    r"|inactive|deactivated"
-    r"|locked|discontinued|not active|temporarily limited|on hold|expired|blocked|restricted"
-    r"|unavailable at this time)"
-    r"|(?:disabled|inactive|suspended|deactivated|locked|expired) (?:user|account|mailbox|recipient)|not activated"
-    r"|利用停止|一時停止",
-    re.IGNORECASE,
-)
-_FILTERED = re.compile(
-    r"rejected by (?:a |the )?(?:remote mail server|user|recipient|filter|domain filter)|user (?:refused|reject)|"
-    r"(?:recipient(?! address rejected)|user|member|subscriber)\b[^.\n]{0,40}"
-    r"(?:refused|rejects?|reject(?:ed|ing)|not accept|blocked|is not receiving)"
-    r"|refused due to"
-    r"|does not (?:want|accept) (?:mail|messages?) from|sender (?:is )?(?:not|rejected)"
-    r"|you are not (?:allowed|permitted)"
-    r"|not (?:allowed|permitted|authorized|authorised) to (?:send|post|receive)|refused by"
-    r"|due to (?:extended )?inactivity|recipient's filter"
-    r"|due to user'?s? (?:request|preference)|whitelist|approved senders|not in (?:the )?(?:address book|allow)"
-    r"|受信拒否|拒否され|迷惑メール|フィルタ",
-    re.IGNORECASE,
-)
-_POLICY = re.compile(
-    r"\bspam|spamhaus|black ?list|block ?list|\bblocked\b|\bdnsbl|\brbl\b|\bspf\b|\bdkim\b|\bdmarc\b"
-    r"|reputation|policy|\bpolicies"
-    r"|authenticat|unsolicited|bulk mail|virus|malware|phish|reverse dns|\bptr\b|\brdns\b|relay"
-    r"|message (?:is )?too (?:large|big)"
-    r"|(?:message|size)[^.\n]{0,30}(?:exceeds?|too (?:large|big)|limit)|access denied|permission|prohibited"
-    r"|banned|not accepted from"
-    r"|sender (?:address )?(?:rejected|denied|verif|domain)|domain of sender|sender domain|unable to verify"
-    r"|bad (?:helo|reverse)"
-    r"|content (?:rejected|filter|denied)|rejected (?:for|due|as|because)|security|tls|encrypt|forbidden"
-    r"|not rfc|rfc ?5322|header"
-    r"|syntax error|\bloop|too many hops|hop count|\bsuspicious|helo|ehlo|administrative|\bcname\b"
-    r"|blacklisted|badmailfrom",
-    re.IGNORECASE,
-)
-_DEFERRED = re.compile(
-    r"timed? ?out|connection (?:refused|reset|closed|failed|lost)|try (?:again|later)|temporar|grey-?list"
-    r"|gr[ae]y ?listed"
-    r"|too many (?:connections|concurrent|recipients|sessions|errors|messages)|rate limit|throttl|retry time(?:out)?"
-    r"|(?:delivery|message|queue|retry)[^.\n]{0,30}expired|could not be delivered (?:for|in|within)"
-    r"|network (?:error|unreachable)"
-    r"|service (?:unavailable|not available)|no route to host|server (?:busy|error)|lost connection"
-    r"|unreachable|internal error"
-    r"|system (?:error|problem|not)|resources? |deferred|overload|can't create|i/o error|cannot open"
-    r"|configuration|command died"
-    r"|undeliverable for \d|days?\b.{0,20}(?:gave|giving) up|exceeded (?:the )?(?:maximum|max|rate|limit)"
-    r"|out of memory|unexpected",
-    re.IGNORECASE,
-)
-_NO_USER = re.compile(
-    r"(?:user|recipient|account|mailbox|mail box|address|local ?part|addressee|member|alias)[^.\n]{0,50}?"
-    r"(?:\bunknown|not (?:be )?found|does(?:n.?t| not) exist|doesn't exist|not exist|is (?:invalid"
-    r"|not valid)|not a valid|not known"
-    r"|is not listed|not recogni[sz]ed|no longer (?:exist|valid|available|in use)|undefined|isn't here|not here)"
-    r"|(?:unknown|invalid|no such|non-?existent|not a valid|bad destination|no valid|undefined) "
-    r"(?:or illegal )?(?:\w+ ){0,2}?(?:user|recipient|mailbox|mail box|address|account|local|person"
-    r"|addressee|alias|destination)"
-    r"|no (?:mailbox|account) (?:here )?(?:by|with|for)|recipnotfound|recipientnotfound|resolver\.adr\.[\w.]*notfound"
-    r"|doesn't have an? \S+ account|not our customer|email address could not be found|not listed in (?:the )?"
-    r"(?:directory|domino|public)|user[_ ]?unknown|has moved|user not found|no such mail ?box|there is no one"
-    r"|宛先(?:不明|が見つ)|存在(?:しません|しないため|しないアドレス)|見つかりません",
-    re.IGNORECASE,
-)
-_NO_HOST = re.compile(
-    r"host (?:or domain name )?(?:unknown|not found)|unknown (?:host|domain)|no such (?:host|domain)"
-    r"|domain (?:name )?not found"
-    r"|name or service not known|unrouteable mail domain|nxdomain|does not accept (?:e?mail|any mail)|null ?mx"
-    r"|domain does(?:n't| not) exist|couldn't find any host named|name service error[^.\n]{0,80}not found"
-    r"|all relevant mx records point to non-existent|domain (?:is )?invalid|invalid domain"
-    r"|couldn.?t find a mail exchanger|bad destination system",
-    re.IGNORECASE,
-)
-_AFTER_DATA = re.compile(
-    r"end of data|after (?:end of )?data\b|in reply to (?:end of )?data|message content", re.IGNORECASE
-)
-_AT_RCPT = re.compile(r"rcpt to", re.IGNORECASE)
-_TEMPORARY_CODE = re.compile(r"(?<![\d.])4[0-5]\d[ -](?:#?4\.\d|\D)")
-DEAD_STATUS = ("5.1.1", "5.1.10", "5.1.6")
-"""No such mailbox, no such recipient, moved away (RFC 3463 3.2, RFC 7505)."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What is known of one refusal: the server's words, the status (RFC 3463) reported beside them, when it was said,
+    the recipient (normalised, "" if not named), the names of the servers that refused and that report it."""
+
+    words: str = field(repr=False)
+    status: str | None = None
+    stage: Stage | None = None
+    recipient: str = field(default="", repr=False)
+    servers: str = field(default="", repr=False)
+
+
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
-_AU_WITH_ADDRESS = re.compile(r"550[ -](?:\d\.\d\.\d )?<[^<>\s]+>: user unknown", re.IGNORECASE)
+_REPLY_CODE = re.compile(r"(?<![\w.\[(#@-])([245][0-5]\d)(?=[ \-:,;]|$)")
+_BLANKS = re.compile(r"\s+")
+_URL = re.compile(r"\bhttps?:? ?//\S{0,300}", re.IGNORECASE)
+_HINT = re.compile(r"[?&]p=(\w{3,30})")
+_AU_WITH_ADDRESS = re.compile(r"550[ -](?:\d\.\d\.\d )?<[^<>\s]{1,254}>: user unknown", re.IGNORECASE)
+_AU_FILTERS = re.compile(r"550[ -](?:\d\.\d\.\d )?: user unknown", re.IGNORECASE)
+_DOCOMO = re.compile(r"550[ -](?:\d\.\d\.\d )?unknown user \S{1,254}@docomo\.ne\.jp", re.IGNORECASE)
+_ACCESS_DENIED = re.compile(r"recipient address rejected: access denied", re.IGNORECASE)
+_UNAVAILABLE = re.compile(
+    r"requested action not taken:? mail ?box unavailable|mail ?box (?:is )?unavai?lable", re.IGNORECASE
+)
+_ADDRESS_REJECTED = re.compile(
+    r"(?<!sender )(?<!from )address rejected\b|recipient (?:was )?rejected"
+    r"|rejected (?:the )?recipient|recipient refused",
+    re.IGNORECASE,
+)
+_DOT_ATOM = re.compile(r"[^.@]+(?:\.[^.@]+)*@")
+
+_AT_RCPT_ONLY: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
+    (re.compile(server, re.IGNORECASE), re.compile(said, re.IGNORECASE))
+    for server, said in (
+        (r"\.messagelabs\.com\b", r"no such user|invalid recipient|mailbox is not allowed"),
+        (r"\.mimecast\.com\b", r"invalid recipient"),
+        (r"\.secureserver\.net\b", r"recipient not found|account does not exist"),
+        (r"(?:@|\.|^)(?:vtext|vzwpix)\.com\b", r"no such user here|no valid recipients for this mm"),
+        (r"\bmx\d*\.qq\.com\b", r"mailbox not found"),
+        (r"\.yahoodns\.net\b", r"mailbox not found"),
+    )
+)
+"""Servers that say these words of missing users only, whenever they say them."""
+_RULES_OF_THE_OWNER = re.compile(r"\binbound-smtp\.[\w-]{1,30}\.amazonaws\.com\b", re.IGNORECASE)
+"""Servers that accept all, and then refuse by rules that their customer wrote, in words of his own."""
+
+DEAD_STATUS = ("5.1.1", "5.1.6", "5.1.10")
+"""No such mailbox, moved away, a domain that takes no mail (RFC 3463 3.2, RFC 7505)."""
+_ADDRESS_STATUS = (*DEAD_STATUS, "5.1.0", "5.1.2", "5.1.3")
+_HOST_STATUS = ("5.1.2", "5.4.4")
 
 
-def status_in(words: str) -> str | None:
+def status_in(text: str) -> str | None:
     """The first enhanced status code (RFC 3463) in a text."""
-    found = _ENHANCED.search(words)
+    found = _ENHANCED.search(text)
     return found[1] if found else None
 
 
-def judge(words: str, status: str | None, domain: str) -> tuple[Verdict, str]:
-    """Return the verdict on a refusal and a static reason for it.
+def reply_code_in(text: str) -> str | None:
+    """The first SMTP reply code in a text, of success, for now, or for good."""
+    found = _REPLY_CODE.search(text)
+    return found[1] if found else None
 
-    `words` is what the refusing server (or the one that reports it) said, `status` the RFC 3463 code, `domain` the
-    recipient's where known.
-    """
-    status = status or status_in(words) or ""
+
+def plain(text: str) -> str:
+    """A server's words on one line, without URLs but for the reason that Google writes into them."""
+    text = _BLANKS.sub(" ", text[: words.MOST])
+    if "://" not in text and "//" not in text:
+        return text
+    return _URL.sub(lambda url: " ".join(["", *_HINT.findall(url[0])]), text)
+
+
+def judge(refusal: Refusal) -> tuple[Verdict, str]:
+    """Return the verdict on a refusal and a static reason for it."""
+    said = plain(refusal.words)
+    inner = status_in(said)
+    status = refusal.status or ""
+    if inner and (not status or status.endswith(".0.0")):
+        status = inner  # a gateway often writes 5.0.0 above and the true code into the words
+    code, core = _from_code(said)
     if status.startswith("2."):
         return Verdict.DELIVERED, "status of success"
-    if status in ("5.2.2", "4.2.2") or _FULL.search(words):
+    if status in ("5.2.2", "4.2.2") or words.FULL.search(said):
         return Verdict.FULL, "mailbox full"
-    carrier = carrier_of(domain) if domain else "other"
-    unknown_user = bool(_NO_USER.search(words))
-    if unknown_user and (_AFTER_DATA.search(words) and not _AT_RCPT.search(words)):
-        return Verdict.FILTERED, "refused only after the content was sent"
-    if unknown_user and carrier == "au" and not _AU_WITH_ADDRESS.search(words):
+    no_user = bool(words.NO_USER.search(said))
+    if no_user and _AU_FILTERS.search(said):
         return Verdict.FILTERED, "au names no address: the recipient's own filter"
-    if unknown_user and carrier == "docomo" and not _AT_RCPT.search(words):
-        return Verdict.FILTERED, "docomo: not certain that it was said at RCPT"
-    if unknown_user and status.startswith("5.2."):
-        return Verdict.FILTERED, "the words say unknown, the status says that the mailbox exists"
-    if _SUSPENDED.search(words):
+    if refusal.stage in ("connect", "mail"):
+        return _of_us(status, code)
+    strong = bool(words.STRONG_POLICY.search(core) or words.SENDER.search(core))
+    if words.SUSPENDED.search(core) and not (words.OWN_NO_USER.search(said) and no_user):
         return Verdict.SUSPENDED, "account suspended"
-    temporary = status.startswith("4.") or bool(_TEMPORARY_CODE.search(words))
-    if temporary:
-        return Verdict.DEFERRED, "temporary refusal"
-    if status.startswith("5.7") or (_POLICY.search(words) and not (unknown_user and status in DEAD_STATUS)):
-        return (Verdict.FILTERED, "recipient's filter") if _FILTERED.search(words) else (Verdict.POLICY, "policy")
-    if _FILTERED.search(words) and not unknown_user:
+    if _temporary(status, code):
+        return _for_now(refusal, said, status, no_user=no_user, strong=strong)
+    if _RULES_OF_THE_OWNER.search(refusal.servers):
         return Verdict.FILTERED, "recipient's filter"
-    if unknown_user:
-        return Verdict.DEAD, "no such user"
-    if _NO_HOST.search(words) and not _DEFERRED.search(words):
+    if (verdict := _moved_or_no_host(core, status, code, strong=strong)) is not None:
+        return verdict
+    if no_user or _says_unavailable(said, status, refusal.stage):
+        return _no_user(refusal, said, core, status, code, strong=strong)
+    return _other(refusal, core, status, strong=strong)
+
+
+def _from_code(said: str) -> tuple[str, str]:
+    """The reply code, and the words from there on: what stands before is the reporting system's prose."""
+    found = next((each for each in _REPLY_CODE.finditer(said) if each[1][0] in "45"), None)
+    return (found[1], said[found.start() :]) if found else ("", said)
+
+
+def _temporary(status: str, code: str) -> bool:
+    return status.startswith("4.") or (code.startswith("4") and not status.startswith("5.1."))
+
+
+def _of_us(status: str, code: str) -> tuple[Verdict, str]:
+    """Refused before the recipient was named."""
+    if _temporary(status, code):
+        return Verdict.DEFERRED, "temporary refusal"
+    return Verdict.POLICY, "refused before the recipient was named"
+
+
+def _for_now(refusal: Refusal, said: str, status: str, *, no_user: bool, strong: bool) -> tuple[Verdict, str]:
+    given_up = no_user and status == "4.1.1" and refusal.stage == "rcpt"
+    if given_up and not strong and not words.GAVE_UP.search(said) and carrier_of_recipient(refusal) == "other":
+        # All attempts of the carrier in between met the same words about the address.
+        return Verdict.DEAD, "no such user, until the carrier gave up"
+    return Verdict.DEFERRED, "temporary refusal"
+
+
+def _moved_or_no_host(said: str, status: str, code: str, *, strong: bool) -> tuple[Verdict, str] | None:
+    if strong and not words.NO_MAIL_THERE.search(said):
+        return None
+    if code in ("521", "556") or words.NO_MAIL_THERE.search(said) or (status == "5.1.10" and "null" in said.lower()):
+        soft = words.NOT_NOW.search(said)
+        return (Verdict.DEFERRED, "takes no mail now") if soft else (Verdict.DEAD, "domain takes no mail")
+    if status == "5.1.6" or words.MOVED.search(said) or (code == "551" and words.NO_USER.search(said)):
+        return Verdict.DEAD, "moved away"
+    named = words.NO_HOST.search(said)
+    if named and not words.SOFT_HOST.search(said):
         return Verdict.DEAD, "no such domain"
-    if status in DEAD_STATUS and not _DEFERRED.search(words) and not _FILTERED.search(words):
-        return Verdict.DEAD, "status says no such user"
-    if _DEFERRED.search(words):
+    contrary = (words.SOFT_HOST, words.PASSING, words.POLICY, words.PREFERENCES)
+    if status in _HOST_STATUS and not any(each.search(said) for each in contrary):
+        return Verdict.DEAD, "status says no such domain"
+    return None
+
+
+def _says_unavailable(said: str, status: str, stage: Stage | None) -> bool:
+    if _ACCESS_DENIED.search(said):
+        return status == "5.4.1" or status.startswith("5.1.")
+    if _UNAVAILABLE.search(said):
+        return stage == "rcpt" or status == "5.5.0" or status in _ADDRESS_STATUS
+    return bool(_ADDRESS_REJECTED.search(said)) and status in ("5.1.0", "5.1.1")
+
+
+def _no_user(refusal: Refusal, said: str, core: str, status: str, code: str, *, strong: bool) -> tuple[Verdict, str]:
+    carrier = carrier_of_recipient(refusal)
+    at_rcpt = refusal.stage == "rcpt"
+    address_status = status in _ADDRESS_STATUS
+    if refusal.stage == "message":
+        if words.SURE_NO_USER.search(said) and code.startswith("5"):
+            return Verdict.DEAD, "no such account"
+        if status not in DEAD_STATUS or carrier in ("docomo", "au"):
+            return Verdict.FILTERED, "refused only after the content was sent"
+    if words.PREFERENCES.search(core):
+        return Verdict.FILTERED, "recipient's filter"
+    if strong:
+        return Verdict.POLICY, "policy"
+    if words.OWN_NO_USER.search(said):
+        return Verdict.DEAD, "no such user, says the system of the user"
+    if words.SURE_NO_USER.search(said) and code.startswith("5"):
+        return Verdict.DEAD, "no such account"
+    if status.startswith("5.2.") and not at_rcpt:
+        return Verdict.FILTERED, "the words say unknown, the status says that the mailbox exists"
+    if status.startswith("5.7") and not at_rcpt:
+        return Verdict.FILTERED, "recipient's filter"
+    if not code.startswith("5") and not status.startswith("5."):
+        return Verdict.FILTERED, "words of death without a code"
+    if carrier == "au" and _AU_WITH_ADDRESS.search(said):
+        return Verdict.DEAD, "au names the address: no such user"
+    if carrier == "au":
+        return Verdict.FILTERED, "au names no address: the recipient's own filter"
+    where = f"{refusal.recipient} {refusal.servers}"
+    if code.startswith("5") and any(server.search(where) and own.search(said) for server, own in _AT_RCPT_ONLY):
+        return Verdict.DEAD, "no such user, in words that this server says of nothing else"
+    if at_rcpt or address_status or (status == "5.4.1" and code) or _of_hotmail(said, status):
+        return Verdict.DEAD, "no such user"
+    return Verdict.FILTERED, "not certain that it was said before the content"
+
+
+def _of_hotmail(said: str, status: str) -> bool:
+    return status == "5.5.0" and bool(_UNAVAILABLE.search(said) or words.OWN_NO_USER.search(said))
+
+
+def _other(refusal: Refusal, said: str, status: str, *, strong: bool) -> tuple[Verdict, str]:
+    """Neither the user nor the domain is said to be missing."""
+    if words.PREFERENCES.search(said):
+        return Verdict.FILTERED, "recipient's filter"
+    if status.startswith("5.7") or strong or words.POLICY.search(said):
+        return Verdict.POLICY, "policy"
+    if words.INACTIVE.search(said):
+        return (Verdict.DEAD, "no longer in use") if status == "5.1.1" else (Verdict.SUSPENDED, "account suspended")
+    if words.PASSING.search(said):
         return Verdict.DEFERRED, "trouble on the way"
+    if refusal.stage != "message" and status in DEAD_STATUS:
+        return Verdict.DEAD, "status says no such user"
+    if status == "5.1.3" and _DOT_ATOM.match(refusal.recipient):
+        return Verdict.DEAD, "status says that there can be no such address"
+    if status.startswith("5.2."):
+        return Verdict.FILTERED, "status of the mailbox"
     return Verdict.UNKNOWN, "no rule fits"
+
+
+def carrier_of_recipient(refusal: Refusal) -> str:
+    """The carrier whose own meaning of words counts."""
+    if _DOCOMO.search(refusal.words):
+        return "docomo"
+    domain = refusal.recipient.rpartition("@")[2]
+    return carrier_of(domain) if domain else "other"

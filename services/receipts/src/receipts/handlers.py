@@ -140,7 +140,8 @@ class Receipts:
                 connection,
                 event_id=event.id,
                 bounced=bounced,
-                state=model.outcome_of_bounce(verdict),
+                # A report may speak of several; which of them is the copy's, registry alone can tell.
+                state=model.outcome_of_bounce(str(report.kindest)),
                 issued_at=model.issued_at(token),
                 at=event.occurred_at,
             )
@@ -168,10 +169,10 @@ class Receipts:
             raise PermanentError("letter_is_not_base64") from None
 
     def _named(self, report: bounces.Bounce) -> Sealed | None:
-        """The addresses that a report speaks of: registry compares them with the copy's, which we don't know."""
-        if not report.recipients:
+        """The addresses that a report calls dead: registry compares them with the copy's, which we don't know."""
+        if not report.dead:
             return None
-        return self.sealer.seal(ReportedRecipients(addresses=report.recipients), "registry")
+        return self.sealer.seal(ReportedRecipients(addresses=report.dead), "registry")
 
     async def _confirm(self, event_id: str, unit: str, token: Token, letter: Letter | None = None) -> None:
         now = self.clock()
