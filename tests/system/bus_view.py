@@ -2,10 +2,12 @@
 stack's own keys."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
 from contracts.events.dead import DeadLetter
@@ -39,6 +41,22 @@ async def messages(stack: LocalStack, streams: Iterable[str] | None = None) -> l
     async with bus.connected(stack.configuration.nats_url, OPERATOR, password) as client:
         names = list(streams) if streams is not None else await _all_streams(client)
         return [message for name in names for message in await _stream(client, name)]
+
+
+@asynccontextmanager
+async def listening(stack: LocalStack, subject: str) -> AsyncIterator[list[OnTheBus]]:
+    """All that is said under a subject meanwhile, for streams that don't keep what was handled."""
+    heard: list[OnTheBus] = []
+
+    async def note(message: Msg) -> None:
+        headers = {key: str(value) for key, value in (message.headers or {}).items()}
+        heard.append(OnTheBus("heard", len(heard) + 1, message.subject, headers, message.data))
+
+    password = stack.secrets.nats_passwords()[OPERATOR]
+    async with bus.connected(stack.configuration.nats_url, OPERATOR, password) as client:
+        await client.subscribe(subject, cb=note)
+        await client.flush()
+        yield heard
 
 
 async def dead_letters(stack: LocalStack) -> list[DeadLetter]:

@@ -18,6 +18,7 @@ from tests.support.client_styles import Style
 from tests.support.house import House
 from tests.support.incoming import LetterKind
 from tests.support.people import Child, Habits, Parent, Relation
+from tests.system.bus_view import OnTheBus
 from tests.system.quiet import quiet
 from tests.system.school import School
 
@@ -93,11 +94,13 @@ CHOICES = ("良好", "せきあり")
 
 @dataclass
 class Story:
-    """What was lived, and all that was answered over HTTP meanwhile: place -> text."""
+    """What was lived. `mail`: what came in on the bus, where it doesn't stay; `said`: all that was answered over HTTP
+    meanwhile, place -> text."""
 
     house: House
     school: School
     nursery: School
+    mail: list[OnTheBus]
     said: dict[str, str] = field(default_factory=dict)
 
 

@@ -30,8 +30,9 @@ async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story
     ) as house:
         school = await open_school(house, "hoshi", "ほし小学校", receipts=True, groups={"g1": "1年"})
         nursery = await open_school(house, "tsuki", "つき保育園", receipts=False, groups={"n1": "ほし組"})
-        told = Story(house, school, nursery)
-        await live(told)
+        async with bus_view.listening(house.stack, "inbound.>") as mail:
+            told = Story(house, school, nursery, mail)
+            await live(told)
         yield told
 
 
@@ -92,10 +93,11 @@ async def test_no_file_that_a_service_or_the_bus_wrote_holds_an_address_or_a_nam
 
 
 async def test_no_message_on_the_bus_holds_an_address_or_a_name(story: Story, everything: Search) -> None:
-    messages = await bus_view.messages(story.house.stack)
+    messages = [*await bus_view.messages(story.house.stack), *story.mail]
     streams = {message.stream for message in messages}
     print(f"\n{len(messages)} messages in {sorted(streams)}")
-    assert {"INBOUND", "EVENTS", "OUTCOMES", "PROGRESS", "KV_directory", "KV_content", "DEADLETTERS"} <= streams
+    assert {message.subject for message in story.mail} >= {f"inbound.{kind}" for kind in ("entry", "reply", "post")}
+    assert {"EVENTS", "OUTCOMES", "PROGRESS", "KV_directory", "KV_content", "DEADLETTERS"} <= streams
     for message in messages:
         none(everything.in_bytes(f"{message.stream}/{message.sequence} {message.subject}", message.raw()))
 
