@@ -204,7 +204,7 @@ def test_hostile_mail_is_read_all_the_same(raw: bytes) -> None:
 
 
 def test_only_so_much_is_looked_at() -> None:
-    letter = read(mail(b"x" * 5000), Limits(size=1000, text_octets=100))
+    letter = read(mail(b"x" * 5000), Limits(size=1000, text=100))
     assert len(letter.text) <= 101
     assert letter.raw_size > 5000
 

@@ -1,42 +1,57 @@
 """Octets to text, for the mail that Japanese phones and PCs really send. Never raises.
 
 Order of trust: the label where it is known and fits, then escape sequences, strict UTF-8, CP932 against EUC-JP (the
-one that yields fewer half-width kana), and Latin-1 last. Python has no cp50221, so ISO-2022-JP is read here: each
-double-octet character is moved to its CP932 place, which knows NEC row 13, the NEC-selected IBM rows, and the carriers'
-emoji as private-use characters.
+one that yields fewer half-width kana), and Latin-1 last. A label that fits is not believed where it turns what is
+certainly Japanese into rubbish. ISO-2022-JP and the Windows extensions of EUC-JP are read by `mail.jis`.
 """
 
 from __future__ import annotations
 
-import codecs
 import re
 import unicodedata
-from collections.abc import Callable
+from encodings import normalize_encoding
+from encodings.aliases import aliases
+
+from mail import jis
 
 _ISO2022 = "iso-2022-jp"
+_LATIN1 = "iso-8859-1"
 _LABELS = {
-    "cp932": "shiftjis sjis xsjis windows31j cswindows31j cp932 ms932 mskanji csshiftjis sjiswin ibm943 cp943 xmscp932",
-    _ISO2022: "iso2022jp csiso2022jp iso2022jpms iso2022jp1 iso2022jp2 iso2022jpext xiso2022jp jis "
-    "cp50220 cp50221 cp50222",
-    "euc-jp": "eucjp xeucjp ujis eucjpms eucjpwin cp51932 cseucpkdfmtjapanese",
-    "utf-8": "utf8 xutf8 unicode11utf8 utf8mb4 utf8n",
-    "": "usascii ascii ansix34 ansix341968 unknown8bit unknown xunknown default binary",
+    "cp932": "shiftjis sjis xsjis windows31j cswindows31j cp932 ms932 mskanji csshiftjis sjiswin ibm943 cp943 xmscp932 "
+    "shiftjis2004 shiftjisx0213 sjis2004 shiftjiswin xshiftjis",
+    _ISO2022: "iso2022jp csiso2022jp iso2022jpms iso2022jp1 iso2022jp2 iso2022jp3 iso2022jp2004 iso2022jpext "
+    "xiso2022jp jis cp50220 cp50221 cp50222 xwindows50220 xwindows50221 xwindowsiso2022jp",
+    "euc-jp": "eucjp xeucjp ujis eucjpms eucjpwin cp51932 cseucpkdfmtjapanese eucjpopen xeucjplinux eucjis2004",
+    "utf-8": "utf8 xutf8 unicode11utf8 utf8mb4 utf8n xunicode20utf8 utf8sig utf8bom",
+    "windows-1252": "cp1252 windows1252 xcp1252 ansi",
+    "cp874": "windows874 cp874 iso885911 tis620",
+    "iso-8859-8": "iso88598i iso88598e",
+    "gb18030": "gb2312 gbk gb18030 xgbk euccn cp936 csgb2312",
+    "utf-7": "utf7 unicode11utf7 csunicode11utf7 xunicode20utf7",
+    "": "usascii ascii ansix34 ansix341968 iso646us us 646 unknown8bit unknown xunknown default binary 8bit none auto "
+    "charset usascii8bit",
 }
 _ALIASES = {label: charset for charset, labels in _LABELS.items() for label in labels.split()}
-# Text codecs of Python that are no charsets; punycode takes quadratic time besides.
-_NO_CHARSETS = {"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
+# Text codecs of Python that no mail is in; base64 and its kind are told apart as no text at all. Asking the codecs
+# themselves would import a module for each name that a mail invents, and remember the name for ever.
+_NO_CHARSETS = {
+    "punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem",
+    "base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec",
+}  # fmt: skip
+_KNOWN = set(aliases.values()) | {"koi8_u", "cp874", "cp720", "cp737", "cp856", "koi8_t", "latin_1"}
 _NOT_ALNUM = re.compile(r"[^a-z0-9]")
-_ESCAPE = re.compile(rb"\x1b(\([BJIH]|\$[@B]|\$\([@BDOPQ]|\$[GEFOPQ](?=[\x21-\x7a]+\x0f)|&@)|[\x0e\x0f]|\n")
-_ESCAPED = re.compile(rb"\x1b[$(]")
+_PYTHON_NAME = re.compile(r"^(?:(iso)_?(8859)_?|cp(?=125\d))")
 _CJK = re.compile("[\u3000-\u9fff\uff00-\uff9f]")
+_HIRAGANA = re.compile("[\u3041-\u3096]")
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 _VOICED = re.compile("[\u3041-\u30ff][\u3099\u309a]")
 _ODD = re.compile("[\uff61-\uff9f\ue000-\uf8ff]")
-_WEBCODE_BASE = {b"G": 0xE001, b"E": 0xE101, b"F": 0xE201, b"O": 0xE301, b"P": 0xE401, b"Q": 0xE501}
-_SINGLE_BYTE_LABELS = ("iso8859", "latin", "windows125", "cp125", "koi8")
+_C1 = re.compile(rb"[\x80-\x9f]")
+_SINGLE_BYTE_LABELS = ("iso8859", "latin", "windows125", "cp125", "koi8", "mac")
 
 
 def decode(raw: bytes, label: str | None = None) -> tuple[str, str]:
-    """Return the text and the name of the charset that was really used.
+    """Return the text and the name of the charset that was really used, which may hold no surrogate.
 
     Kana with a voicing mark apart (as macOS writes them) are composed; nothing else is normalised, because that would
     change the characters of names.
@@ -49,17 +64,20 @@ def decode(raw: bytes, label: str | None = None) -> tuple[str, str]:
 
 def _decode(raw: bytes, label: str | None) -> tuple[str, str]:
     charset = _charset_of(label)
-    if _ESCAPED.search(raw) and (charset in ("", _ISO2022, "cp932") or raw.isascii()) and charset[:5] != "utf-7":
-        return _iso2022jp(raw), _ISO2022
-    if raw.isascii() and charset in ("", "utf-8", "cp932", "euc-jp", _ISO2022):
+    ascii_only = raw.isascii()
+    if jis.is_escaped(raw) and charset != "utf-7" and (charset in ("", _ISO2022, "cp932") or ascii_only):
+        return jis.from_iso2022(raw, lambda octets: _guess(octets, "")[0]), _ISO2022
+    if ascii_only and charset in ("", "utf-8", "cp932", "euc-jp", _ISO2022):
         return raw.decode("ascii"), charset or "us-ascii"
     if not charset or charset == _ISO2022:
         return _guess(raw, "")
-    if charset != "utf-8" and not raw.isascii() and not charset.startswith("utf"):
+    if charset != "utf-8" and not ascii_only and not charset.startswith("utf"):
         # A label that lies: Japanese in valid UTF-8 is next to impossible by chance.
         text = _strict(raw, "utf-8")
         if text is not None and (_CJK.search(text) or _is_single_byte(charset)):
             return text, "utf-8"
+        if _is_single_byte(charset) and (japanese := _certainly_japanese(raw)):
+            return japanese
     text = _strict(raw, charset)
     if text is not None:
         return text, charset
@@ -67,33 +85,49 @@ def _decode(raw: bytes, label: str | None) -> tuple[str, str]:
 
 
 def _charset_of(label: str | None) -> str:
+    """The name that we know a label by, as IANA writes it if Python's differs; "" for none and for nonsense."""
     if not label:
         return ""
-    plain = _NOT_ALNUM.sub("", label.lower()[:60])
+    bare = label.lower()[:60].strip(" \"'")
+    plain = _NOT_ALNUM.sub("", bare)
     if plain in _ALIASES:
         return _ALIASES[plain]
-    try:
-        info = codecs.lookup(label.strip(" \"'")[:60])
-    except (LookupError, ValueError, UnicodeError):
+    name = normalize_encoding(bare)
+    name = aliases.get(name, name)
+    if name not in _KNOWN or name in _NO_CHARSETS:
         return ""
-    # Binary transforms (base64, zlib) are codecs too, told apart by this attribute only.
-    if not getattr(info, "_is_text_encoding", False) or info.name.replace("-", "_") in _NO_CHARSETS:
-        return ""
-    return info.name
+    return _LATIN1 if name == "latin_1" else _PYTHON_NAME.sub(_iana, name).replace("_", "-")
+
+
+def _iana(found: re.Match[str]) -> str:
+    return "iso-8859-" if found[1] else "windows-"
 
 
 def _is_single_byte(charset: str) -> bool:
     return _NOT_ALNUM.sub("", charset).startswith(_SINGLE_BYTE_LABELS)
 
 
+def _certainly_japanese(raw: bytes) -> tuple[str, str] | None:
+    """Text under a Western label that is Japanese in octets which no Western text has side by side."""
+    for name in ("cp932", "euc-jp"):
+        text = _strict(raw, name)
+        if text is None or _ODD.search(text):
+            continue
+        if len(_HIRAGANA.findall(text)) * 5 > len(_BEYOND_ASCII.findall(text)):
+            return text, name
+    return None
+
+
 def _strict(raw: bytes, charset: str) -> str | None:
     try:
+        if charset == _LATIN1 and _C1.search(raw):
+            return raw.decode("windows-1252", "replace")  # as every program reads it
         text = raw.decode(charset)
-        if charset.startswith("utf-7"):
-            text.encode()  # it lets half a surrogate pair through, which nothing after us could store
+        if charset.startswith("utf"):
+            text.encode()  # UTF-7 lets half a surrogate pair through, which nothing after us could store
         return text
     except (UnicodeError, LookupError, ValueError):
-        return _eucjp(raw) if charset == "euc-jp" else None
+        return jis.from_eucjp(raw) if charset == "euc-jp" else None
 
 
 def _guess(raw: bytes, labelled: str) -> tuple[str, str]:
@@ -111,90 +145,4 @@ def _guess(raw: bytes, labelled: str) -> tuple[str, str]:
     text = raw.decode("cp932", "replace")
     if text.count("\ufffd") * 10 < len(_CJK.findall(text)):
         return text, "cp932"
-    return raw.decode("latin-1"), "iso-8859-1"
-
-
-def _iso2022jp(raw: bytes) -> str:
-    """ISO-2022-JP with everything that senders put into it: JIS X 0201 kana, 0208 with extensions, 0212, webcodes."""
-    pieces: list[str] = []
-    mode = b"(B"
-    start = 0
-    for escape in _ESCAPE.finditer(raw):
-        pieces.append(_segment(raw[start : escape.start()], mode))
-        start = escape.end()
-        if escape[1]:
-            mode = escape[1]
-        elif escape[0] == b"\n":
-            pieces.append("\n")
-            mode = b"(B"
-        else:
-            mode = b"(I" if escape[0] == b"\x0e" else b"(B"
-    pieces.append(_segment(raw[start:], mode))
-    return "".join(pieces)
-
-
-def _segment(raw: bytes, mode: bytes) -> str:
-    if not raw:
-        return ""
-    if mode in (b"(B", b"(J", b"(H", b"&@"):
-        return raw.decode("ascii") if raw.isascii() else _guess(raw, "")[0]
-    if mode == b"(I":
-        return bytes(octet | 0x80 if 0x21 <= octet <= 0x5F else octet for octet in raw).decode("cp932", "replace")
-    if mode[1:] in _WEBCODE_BASE:
-        return "".join(chr(_WEBCODE_BASE[mode[1:]] + octet - 0x21) for octet in raw if octet >= 0x21)
-    if mode == b"$(D":
-        return _pairs(raw, lambda high, low: bytes((0x8F, high | 0x80, low | 0x80)).decode("euc_jp", "replace"))
-    if mode in (b"$(O", b"$(P", b"$(Q"):
-        return _pairs(raw, lambda high, low: (b"\x1b$(Q" + bytes((high, low))).decode("iso2022_jp_2004", "replace"))
-    return _pairs(raw, _jis0208)
-
-
-def _pairs(raw: bytes, convert: Callable[[int, int], str]) -> str:
-    pieces = []
-    position = 0
-    while position < len(raw):
-        high = raw[position]
-        if position + 1 < len(raw) and high > 0x20 and raw[position + 1] > 0x20:
-            pieces.append(convert(high & 0x7F, raw[position + 1] & 0x7F))
-            position += 2
-        else:
-            pieces.append(chr(high) if high <= 0x20 else "\ufffd")
-            position += 1
-    return "".join(pieces)
-
-
-def _jis0208(high: int, low: int) -> str:
-    if not (0x21 <= high <= 0x7E and 0x21 <= low <= 0x7E):
-        return "\ufffd"
-    lead = ((high - 0x21) >> 1) + 0x81
-    if lead > 0x9F:
-        lead += 0x40
-    trail = low + 0x7E if high % 2 == 0 else low + (0x1F if low < 0x60 else 0x20)
-    text = bytes((lead, trail)).decode("cp932", "replace")
-    if "\ufffd" in text:
-        # Rows without a character are where au keeps its emoji: shown as a private-use character, never lost.
-        return chr(0xE758 + ((high - 0x21) * 94 + low - 0x21) % 0x0EA0)
-    return text
-
-
-def _eucjp(raw: bytes) -> str | None:
-    """EUC-JP with the Windows extensions that Python's codec refuses, or None."""
-    pieces = []
-    position = 0
-    while position < len(raw):
-        octet = raw[position]
-        width = 1 if octet < 0x80 else 3 if octet == 0x8F else 2
-        char = raw[position : position + width]
-        if width > 1 and (len(char) < width or any(byte < 0xA1 for byte in char[1:])):
-            return None
-        if width == 1:
-            pieces.append(chr(octet))
-        elif octet >= 0xA1:
-            pieces.append(_jis0208(octet & 0x7F, char[1] & 0x7F))
-        else:
-            try:
-                pieces.append(char.decode("euc_jp"))
-            except UnicodeError:
-                return None
-        position += width
-    return "".join(pieces)
+    return raw.decode("windows-1252", "replace"), "windows-1252"

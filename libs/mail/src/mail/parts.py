@@ -3,29 +3,58 @@
 `parse` gives the top `Part`; each knows its own header fields, its body as octets and its children. The reader of
 letters and the judge of bounces both walk it. Written here rather than taken from the `email` package because that
 raises on hostile mail and takes seconds over thousands of headers or parts.
+
+One pass over the octets notes every line that starts with two dashes; each multipart then looks its boundary up among
+them. So the cost does not grow with nesting, and a part is only a place in the octets: nothing is copied until a body
+is asked for.
 """
 
 from __future__ import annotations
 
-import binascii
+import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mail import charsets, headers
+from mail import charsets, headers, transfer
 
-_UNSEEN = dict.fromkeys((0x00, 0xFEFF))  # NUL, and byte order marks that a client put in the middle
+_DASHES = re.compile(rb"[\r\n]--([^\r\n]{0,4000}+)(?=[\r\n]|\Z)")
+_CONTENT = re.compile(rb"\r?\n?content-[a-z-]{2,30}+[ \t]*+:", re.IGNORECASE)
+_MULTIPART_ENCODED = (b"base64", b"quoted-printable")
+_MAX_DASHES = 100_000  # lines that may be boundaries; what comes after so many of them is not taken apart
+_MAX_BOUNDARY = 3990
+_SNIFFED = 20
+# What a line of text ends with, in any client's opinion; and what nobody sees: NUL and its kind, byte order marks.
+_UNSEEN: dict[int, str | None] = {
+    **dict.fromkeys((*range(0x09), *range(0x0E, 0x20), *range(0x7F, 0xA0), 0xFEFF)),
+    **dict.fromkeys((0x0B, 0x0C, 0x85, 0x2028, 0x2029), "\n"),
+}
+_SEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of a mail is looked at; the rest is passed over."""
+    """How much of a mail is looked at; the rest is passed over, never refused.
 
-    size: int = 40 * 1024 * 1024
-    header_octets: int = 256 * 1024
-    fields: int = 1000
+    `size` and `text` in octets (the whole mail; all of its text before the transfer encoding is off), `parts` and
+    `depth` (of nesting) and `headers` (fields of one part) in number, `line` in characters: a longer header field is
+    cut, a longer line of text broken.
+    """
+
+    size: int = 10_000_000
     parts: int = 300
-    depth: int = 12
-    text_octets: int = 1024 * 1024
+    depth: int = 150
+    headers: int = 1000
+    line: int = 20_000
+    text: int = 1_000_000
+
+    @property
+    def header_octets(self) -> int:
+        """Of one part's whole header."""
+        return max(256 * 1024, self.line)
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +64,15 @@ class Part:
     fields: headers.Fields = field(repr=False)
     content_type: str
     parameters: dict[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-    children: tuple[Part, ...] = ()
+    children: tuple[Part, ...] = field(repr=False)
+    source: bytes = field(repr=False)
+    start: int
+    end: int
+
+    @property
+    def body(self) -> bytes:
+        """What stands below the header, its transfer encoding still on."""
+        return self.source[self.start : self.end]
 
     def raw(self, name: str) -> bytes:
         """The first field of a name (lower case), unfolded and undecoded; empty if there is none."""
@@ -44,92 +80,191 @@ class Part:
 
     @property
     def is_attachment(self) -> bool:
+        """Whether a client shows it as a file rather than as part of the letter."""
         disposition, parameters = headers.parameters(self.raw("content-disposition"))
         return disposition == "attachment" or "filename" in parameters or "name" in self.parameters
 
     def payload(self, limit: int | None = None) -> bytes:
         """The body with its transfer encoding taken off, from at most `limit` octets."""
-        encoding = self.raw("content-transfer-encoding").partition(b";")[0].strip().lower()
-        body = self.body if limit is None else self.body[:limit]
-        if encoding == b"base64":
-            return headers.decode_base64(body)
-        if encoding in (b"quoted-printable", b"quotedprintable"):
-            return binascii.a2b_qp(body)
-        return body
+        end = self.end if limit is None else min(self.start + limit, self.end)
+        return transfer.decode(self.source[self.start : end], self.raw("content-transfer-encoding"))
 
     def text(self, limit: int | None = None) -> tuple[str, str]:
         """The body as text with LF line ends, and the charset that was really used."""
         text, charset = charsets.decode(self.payload(limit), self.parameters.get("charset"))
-        return text.replace("\r\n", "\n").replace("\r", "\n").translate(_UNSEEN), charset
+        return clean(text), charset
 
     def walk(self) -> Iterator[Part]:
         """This part and all below it, in the order of the mail."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        waiting = [self]
+        while waiting:
+            part = waiting.pop()
+            yield part
+            waiting.extend(reversed(part.children))
 
 
-class _Budget:
+def clean(text: str) -> str:
+    """Text with LF line ends only, and without what nobody sees."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.translate(_UNSEEN) if _SEEN.search(text) else text
+
+
+def parse(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> Part:
+    """Return the tree of a mail. Never raises."""
+    return _Parser(limits).tree(headers.with_a_clear_start(raw[: limits.size], limits.header_octets))
+
+
+class _Dashes:
+    """The lines of some octets that start with two dashes, by what follows the dashes."""
+
+    def __init__(self, source: bytes, budget: int) -> None:
+        self.starts: list[int] = []
+        self.places: dict[bytes, list[tuple[int, int]]] = {}
+        if source.startswith(b"--") and (first := _DASHES.match(b"\n" + source[:4010])):
+            self._add(first[1], 0, first.end() - 1)
+        for found in _DASHES.finditer(source):
+            self._add(found[1], found.start() + 1, found.end())
+            if len(self.starts) >= budget:
+                break
+
+    def _add(self, text: bytes, start: int, end: int) -> None:
+        self.starts.append(start)
+        text = text.rstrip()
+        if text.endswith(b"--"):
+            text = text[:-2].rstrip() + b"--"
+        self.places.setdefault(text, []).append((start, end))
+
+    def between(self, boundary: bytes, start: int, end: int) -> list[tuple[int, int]]:
+        """The lines in a range that consist of a boundary; each as (start of line, end of line without its end)."""
+        places = self.places.get(boundary, [])
+        return places[bisect_left(places, (start, 0)) : bisect_left(places, (end, 0))]
+
+    def sniff(self, source: bytes, start: int, end: int) -> bytes:
+        """What is used as a boundary in a range, although nothing tells of it; empty if nothing is."""
+        first = bisect_left(self.starts, start)
+        for position in self.starts[first : first + _SNIFFED]:
+            if position >= end:
+                break
+            found = _DASHES.match(b"\n" + source[position : position + 4010])
+            if found and found[1].strip(b"- \t") and _CONTENT.match(source, position + found.end() - 1, end):
+                return found[1].rstrip()
+        return b""
+
+
+@dataclass(slots=True)
+class _Node:
+    """A part that is still being taken apart: where it lies, how deep, and what it is by default."""
+
+    source: bytes
+    dashes: _Dashes
+    start: int
+    end: int
+    depth: int
+    default: str
+    parent: int
+
+
+class _Parser:
+    """Takes one mail apart, without recursion: nodes wait in a list, parents before their children."""
+
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.parts = limits.parts
+        self.nodes: list[_Node] = []
+        self.waiting: list[_Node] = []
+
+    def tree(self, raw: bytes) -> Part:
+        self.waiting.append(_Node(raw, _Dashes(raw, _MAX_DASHES), 0, len(raw), 0, "text/plain", -1))
+        made: list[tuple[headers.Fields, str, dict[str, str], int]] = []
+        while self.waiting and len(self.nodes) < self.limits.parts:
+            node = self.waiting.pop()
+            self.nodes.append(node)
+            made.append(self._open(node, len(self.nodes) - 1))
+        children: list[list[Part]] = [[] for _ in made]
+        part = None
+        for number in range(len(made) - 1, -1, -1):
+            node, (fields, main, parameters, body) = self.nodes[number], made[number]
+            below = tuple(reversed(children[number]))
+            part = Part(fields, main, parameters, below, node.source, min(body, node.end), node.end)
+            if node.parent >= 0:
+                children[node.parent].append(part)
+        assert part is not None  # a mail is at least one part, whatever the limit says
+        return part
+
+    def _open(self, node: _Node, number: int) -> tuple[headers.Fields, str, dict[str, str], int]:
+        """Read a part's header; what lies in it waits for its turn."""
+        limits = self.limits
+        fields, start = headers.split(
+            node.source, limits.header_octets, limits.headers, start=node.start, end=node.end, longest=limits.line
+        )
+        main, parameters = headers.parameters(next((value for key, value in fields if key == "content-type"), b""))
+        kind, slash, _ = main.partition("/")
+        if not slash or not kind:
+            main = "text/plain" if main == "text" else node.default
+        if node.depth < limits.depth:
+            if main.startswith("multipart/"):
+                self._open_multipart(node, number, fields, main, parameters, start)
+            elif main in ("message/rfc822", "message/global"):
+                whole = Part(fields, main, parameters, (), node.source, start, node.end)
+                self._add_unpacked(node, number, whole)
+        return fields, main, parameters, start
+
+    def _open_multipart(
+        self, node: _Node, number: int, fields: headers.Fields, main: str, parameters: dict[str, str], start: int
+    ) -> None:
+        default = "message/rfc822" if main == "multipart/digest" else "text/plain"
+        boundary = parameters.get("boundary", "").encode("latin-1", "replace").rstrip()[:_MAX_BOUNDARY]
+        source, dashes, end = node.source, node.dashes, node.end
+        pieces = _pieces(source, dashes, boundary, start, end) if boundary else []
+        if not pieces:
+            pieces = _pieces(source, dashes, dashes.sniff(source, start, end), start, end)
+        if not pieces:
+            # Against RFC 2045 6.4, but seen: the encoding is that of the multipart itself.
+            whole = Part(fields, main, parameters, (), source, start, end)
+            if whole.raw("content-transfer-encoding").lower() in _MULTIPART_ENCODED:
+                source = whole.payload()
+                dashes = _Dashes(source, _MAX_DASHES)
+                pieces = _pieces(source, dashes, boundary, 0, len(source))
+        room = max(self.limits.parts - len(self.nodes), 0)
+        nodes = [_Node(source, dashes, at, until, node.depth + 1, default, number) for at, until in pieces[:room]]
+        self.waiting.extend(reversed(nodes))
+
+    def _add_unpacked(self, node: _Node, number: int, whole: Part) -> None:
+        if whole.raw("content-transfer-encoding").lower() in _MULTIPART_ENCODED:
+            source = whole.payload()
+            dashes = _Dashes(source, _MAX_DASHES)
+            inner = _Node(source, dashes, 0, len(source), node.depth + 1, "text/plain", number)
+        else:
+            inner = _Node(node.source, node.dashes, whole.start, node.end, node.depth + 1, "text/plain", number)
+        self.waiting.append(inner)
 
 
-def parse(raw: bytes, limits: Limits) -> Part:
-    """Return the tree of a mail. Never raises."""
-    return _parse(raw[: limits.size], _Budget(limits), 0, "text/plain")
-
-
-def _parse(raw: bytes, budget: _Budget, depth: int, default: str) -> Part:
-    budget.parts -= 1
-    limits = budget.limits
-    fields, start = headers.split(raw, limits.header_octets, limits.fields)
-    main, parameters = headers.parameters(next((value for key, value in fields if key == "content-type"), b""))
-    kind, slash, _ = main.partition("/")
-    if not slash or not kind:
-        main = "text/plain" if main == "text" else default
-    body = raw[start:]
-    children: tuple[Part, ...] = ()
-    if depth < limits.depth:
-        if main.startswith("multipart/") and (boundary := parameters.get("boundary")):
-            inner = "message/rfc822" if main == "multipart/digest" else "text/plain"
-            children = _children(body, boundary.encode("utf-8", "replace"), budget, depth, inner)
-        elif main in ("message/rfc822", "message/global") and budget.parts > 0:
-            unpacked = Part(fields, main, parameters, body).payload()
-            children = (_parse(unpacked, budget, depth + 1, "text/plain"),)
-    return Part(fields, main, parameters, body, children)
-
-
-def _children(body: bytes, boundary: bytes, budget: _Budget, depth: int, default: str) -> tuple[Part, ...]:
-    children = []
-    for piece in _pieces(body, b"--" + boundary.rstrip()):
-        if budget.parts <= 0:
-            break
-        children.append(_parse(piece, budget, depth + 1, default))
-    return tuple(children)
-
-
-def _pieces(body: bytes, delimiter: bytes) -> Iterator[bytes]:
+def _pieces(source: bytes, dashes: _Dashes, boundary: bytes, start: int, end: int) -> list[tuple[int, int]]:
     """What lies between the delimiter lines (RFC 2046 5.1.1); a missing last one is forgiven."""
-    start: int | None = None
-    position = body.find(delimiter)
-    while position >= 0:
-        after = position + len(delimiter)
-        closing = body[after : after + 2] == b"--"
-        stop = body.find(b"\n", after, after + 200)
-        rest = body[after : stop if stop >= 0 else after + 200].strip()
-        if (position == 0 or body[position - 1] in b"\r\n") and rest in (b"", b"--"):
-            if start is not None:
-                yield _without_last_line_end(body[start:position])
-            if closing:
-                return
-            start = stop + 1 if stop >= 0 else len(body)
-        position = body.find(delimiter, after)
-    if start is not None and start < len(body):
-        yield body[start:]
+    opening = dashes.between(boundary, start, end) if boundary else []
+    if not opening:
+        return []
+    closing = next((at for at, _ in dashes.between(boundary + b"--", start, end) if at > opening[0][0]), end)
+    opening = [place for place in opening if place[0] < closing]
+    ends = [*(_before_line_end(source, at) for at, _ in opening[1:]), closing]
+    if closing < end:
+        ends[-1] = _before_line_end(source, closing)
+    pieces = []
+    for (_, line_end), until in zip(opening, ends, strict=True):
+        at = _after_line_end(source, line_end, end)
+        if at < until or until < end:
+            pieces.append((min(at, until), until))
+    return pieces
 
 
-def _without_last_line_end(piece: bytes) -> bytes:
-    if piece.endswith(b"\r\n"):
-        return piece[:-2]
-    return piece[:-1] if piece.endswith((b"\n", b"\r")) else piece
+def _before_line_end(source: bytes, position: int) -> int:
+    """Where the line ends that stands before a position; its line end belongs to the delimiter."""
+    if position >= 2 and source[position - 2 : position] == b"\r\n":
+        return position - 2
+    return position - 1 if position and source[position - 1] in b"\r\n" else position
+
+
+def _after_line_end(source: bytes, position: int, end: int) -> int:
+    if source[position : position + 2] == b"\r\n":
+        return min(position + 2, end)
+    return min(position + 1, end)

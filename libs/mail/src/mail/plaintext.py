@@ -1,7 +1,8 @@
 """HTML mail and flowed text to plain lines, as a reader would see them.
 
-Quotations (`blockquote`) come out with `> ` in front, so that they look like those of plain mail; what is hidden,
-styles and scripts are dropped. A small linear tokenizer, because `html.parser` takes quadratic time on hostile input.
+Quotations (`blockquote`) come out with `> ` in front, so that they look like those of plain mail; what is hidden (see
+`mail.visibility`), styles and scripts are dropped; pictures only stay where they stand for a character. A small linear
+tokenizer, because `html.parser` takes quadratic time on hostile input.
 """
 
 from __future__ import annotations
@@ -9,40 +10,46 @@ from __future__ import annotations
 import html
 import re
 
-_TAG = re.compile(r"/?([a-zA-Z][a-zA-Z0-9:]*)")
-_HIDDEN = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all"
-    r"|font-size\s*:\s*0(?:px|pt|em)?\s*[;\"']|\shidden(?:[\s=/]|$)",
-    re.IGNORECASE,
-)
+from mail.visibility import Sight, attributes
+
+_TAG = re.compile(r"/?([a-zA-Z][a-zA-Z0-9:]{0,60})")
 _SPACE = re.compile(r"[ \t\r\n\f\u00a0]+")
-_RAW = frozenset({"script", "style", "title", "textarea", "xml", "noscript", "template"})
-_VOID = frozenset({"br", "img", "hr", "meta", "link", "input", "area", "base", "col", "wbr", "source", "embed"})
+_RAW = frozenset(
+    {"script", "style", "title", "textarea", "xml", "noscript", "noframes", "template", "svg", "math", "object",
+     "iframe", "select"}
+)  # fmt: skip
+_VOID = frozenset(
+    {"br", "img", "hr", "meta", "link", "input", "area", "base", "col", "wbr", "source", "embed", "param", "track"}
+)
 _BLOCK = frozenset(
     {"address", "article", "aside", "blockquote", "body", "center", "dd", "div", "dl", "dt", "fieldset",
      "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li", "main", "nav", "ol",
      "p", "pre", "section", "table", "tbody", "tfoot", "thead", "tr", "ul"}
 )  # fmt: skip
 _MAX_OPEN = 200
+_MAX_SHEETS = 5
+_MAX_EMOJI = 16
 
 
 class _Page:
     """The lines written so far, and the elements that are open."""
 
-    def __init__(self) -> None:
+    def __init__(self, sight: Sight) -> None:
+        self.sight = sight
         self.lines: list[str] = []
         self.pieces: list[str] = []  # of the line being written; joined once, a string would grow in quadratic time
         self.written = False  # whether the line holds more than blanks
-        self.open: list[tuple[str, bool]] = []
+        self.open: list[tuple[str, bool, str]] = []  # name, hidden, the background around it
+        self.counts: dict[str, int] = {}
+        self.background = sight.background
         self.hidden = 0
-        self.quotes = 0
-        self.pre = 0
 
     def text(self, text: str) -> None:
         if self.hidden or not text:
             return
-        text = html.unescape(text)
-        if self.pre:
+        if "&" in text:
+            text = html.unescape(text)
+        if self.counts.get("pre"):
             first, *others = text.replace("\r\n", "\n").split("\n")
             self._write(first)
             for other in others:
@@ -55,10 +62,10 @@ class _Page:
     def _write(self, text: str) -> None:
         if text:
             self.pieces.append(text)
-            self.written = self.written or bool(text.strip())
+            self.written = self.written or not text.isspace()
 
     def break_line(self) -> None:
-        self.lines.append("> " * min(self.quotes, 8) + "".join(self.pieces).rstrip())
+        self.lines.append("> " * min(self.counts.get("blockquote", 0), 8) + "".join(self.pieces).rstrip())
         self.pieces, self.written = [], False
 
     def block(self) -> None:
@@ -75,35 +82,45 @@ class _Page:
             if not self.hidden:
                 self.break_line()
             return
+        if name == "img":
+            self._picture(tag)
         if name in ("td", "th") and self.written:
             self.pieces.append(" ")
         if name in _VOID or tag.endswith("/") or len(self.open) >= _MAX_OPEN:
             return
-        hidden = bool(_HIDDEN.search(tag[:2000]))
-        self.open.append((name, hidden))
-        self._count(name, hidden, 1)
+        before = self.background
+        hidden = False
+        if len(tag) > len(name) + 1:
+            hidden, self.background = self.sight.look(attributes(tag), before)
+        self.open.append((name, hidden, before))
+        self.hidden += hidden
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def _picture(self, tag: str) -> None:
+        """A picture that a mail program put in the place of an emoji says which one."""
+        if self.hidden:
+            return
+        text = html.unescape(attributes(tag).get("alt", "")[: 4 * _MAX_EMOJI])
+        if len(text) <= _MAX_EMOJI and not text.isascii() and not any(char.isalpha() for char in text):
+            self._write(text)
 
     def end(self, name: str) -> None:
         if name in _BLOCK:
             self.block()
-        if all(name != other for other, _ in self.open):
+        if not self.counts.get(name):
             return
         while self.open:
-            other, hidden = self.open.pop()
-            self._count(other, hidden, -1)
+            other, hidden, self.background = self.open.pop()
+            self.hidden -= hidden
+            self.counts[other] -= 1
             if other == name:
                 return
-
-    def _count(self, name: str, hidden: bool, step: int) -> None:
-        self.hidden += step * hidden
-        self.quotes += step * (name == "blockquote")
-        self.pre += step * (name == "pre")
 
 
 def from_html(source: str) -> str:
     """Return what a reader sees of an HTML page, with LF line ends. Never raises."""
-    page = _Page()
-    lower = source.lower()
+    lower = source.lower() if source.isascii() else _ascii_lower(source)
+    page = _Page(Sight(_style_sheets(source, lower)))
     position = 0
     while position < len(source):
         opening = source.find("<", position)
@@ -111,11 +128,11 @@ def from_html(source: str) -> str:
             break
         page.text(source[position:opening])
         if source.startswith("<!--", opening):
-            closing = source.find("-->", opening + 4)
+            closing = source.find("-->", opening + 2)
             position = closing + 3 if closing >= 0 else len(source)
             continue
         found = _TAG.match(source, opening + 1)
-        if not found and source[opening + 1 : opening + 2] not in ("!", "?"):
+        if not found and source[opening + 1 : opening + 2] not in ("!", "?", "/"):
             page.text("<")
             position = opening + 1
             continue
@@ -131,13 +148,33 @@ def from_html(source: str) -> str:
         if source[opening + 1] == "/":
             page.end(name)
         elif name in _RAW:
-            closing = lower.find(f"</{name}", position)
-            position = closing if closing >= 0 else len(source)
+            if not source.endswith("/", opening, closing):
+                closing = lower.find(f"</{name}", position)
+                position = closing if closing >= 0 else len(source)
         else:
             page.start(name, source[opening + 1 : closing])
     page.text(source[position:])
     page.block()
     return "\n".join(page.lines).strip("\n") + "\n" if page.lines else ""
+
+
+def _ascii_lower(text: str) -> str:
+    """Lower case of the same length, which `lower` isn't for every character."""
+    return text.translate({code: code + 32 for code in range(ord("A"), ord("Z") + 1)})
+
+
+def _style_sheets(source: str, lower: str) -> str:
+    found = []
+    position = 0
+    for _ in range(_MAX_SHEETS):
+        opening = lower.find("<style", position)
+        start = lower.find(">", opening) + 1 if opening >= 0 else 0
+        if not start:
+            break
+        position = lower.find("</style", start)
+        position = len(lower) if position < 0 else position
+        found.append(source[start:position])
+    return "\n".join(found)
 
 
 def unflow(text: str, delete_space: bool) -> str:

@@ -1,27 +1,29 @@
 """Reading: the octets of a mail to a `Letter`, whatever they are. Total: never raises, never hangs.
 
-raw -> parts.parse (bounded MIME tree) -> the part that a person wrote -> charset and transfer encoding off -> text
-with LF line ends. The header From is only what the mail says about itself; who wrote is told by envelope and token.
+raw -> parts.parse (bounded MIME tree) -> what a person wrote (mail.body) -> charset and transfer encoding off ->
+text with LF line ends. The header From is only what the mail says about itself; who wrote is told by envelope and
+token.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mail import headers, parts, plaintext
+from mail import body, headers, parts
 from mail.addresses import AddressError, normalise
-from mail.parts import Limits, Part
+from mail.parts import DEFAULT_LIMITS, Limits, Part
 
-DEFAULT_LIMITS = Limits()
+__all__ = ["DEFAULT_LIMITS", "Letter", "Limits", "read", "sender_of"]
 
-_MESSAGE_ID = re.compile(r"<([^<>\s]{1,998})>")
-_QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"(?!@)')
-_COMMENT = re.compile(r"\([^()]*\)")
-_ANGLE = re.compile(r"<([^<>]*)>")
+_MESSAGE_ID = re.compile(r"<([^<>]{1,998})>")
+_QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(?!@)', re.DOTALL)
+_COMMENT = re.compile(r"\([^()]*+\)")
+_ANGLE = re.compile(r"<([^<>]*+)>")
 _SPACE = re.compile(r"\s+")
 _MAX_REFERENCES = 100
+_MAX_SUBJECT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Letter:
     `text` has LF line ends. `html_only` says that the text was made from HTML. `charset` is the one really used.
     `sender` is the normalised address of the header From, or "". `message_id` and `references` keep their angle
     brackets; references stand nearest first (In-Reply-To, then References backwards). `headers` has lower-case names
-    and decoded one-line values. `content_type` is that of the whole mail, `raw_size` its octets.
+    and decoded one-line values. `content_type` is that of the whole mail, `raw_size` its octets. `tree` are its parts,
+    for who else reads the same mail.
     """
 
     subject: str = field(repr=False)
@@ -44,6 +47,7 @@ class Letter:
     headers: Mapping[str, tuple[str, ...]] = field(repr=False)
     content_type: str
     raw_size: int
+    tree: Part | None = field(default=None, repr=False, compare=False)
 
     def header(self, name: str) -> str:
         """The first header of a (lower-case) name, or ""."""
@@ -57,19 +61,20 @@ def read(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> Letter:
     decoded: dict[str, list[str]] = {}
     for name, value in top.fields:
         decoded.setdefault(name, []).append(headers.decode_words(value))
-    text, charset, html_only = _body(top, limits)
+    written = body.written(top, limits)
     own = _ids(decoded.get("message-id", ()))
     return Letter(
-        subject=_SPACE.sub(" ", next(iter(decoded.get("subject", ())), "")).strip(),
-        text=text,
-        html_only=html_only,
-        charset=charset,
+        subject=_SPACE.sub(" ", next(iter(decoded.get("subject", ())), "")).strip()[:_MAX_SUBJECT],
+        text=written.text,
+        html_only=written.from_html,
+        charset=written.charset,
         sender=sender_of(top.raw("from")),
         message_id=own[0] if own else "",
         references=_references(decoded),
         headers={name: tuple(values) for name, values in decoded.items()},
         content_type=top.content_type,
         raw_size=len(raw),
+        tree=top,
     )
 
 
@@ -80,9 +85,11 @@ def _references(decoded: Mapping[str, list[str]]) -> tuple[str, ...]:
 
 
 def _ids(values: list[str] | tuple[str, ...]) -> list[str]:
+    """Message ids with their angle brackets; one that was folded in its middle comes out whole."""
     found: list[str] = []
     for value in values:
-        ids = _MESSAGE_ID.findall(value) or [word for word in value.split() if "@" in word and len(word) < 999]
+        ids = ["".join(each.split()) for each in _MESSAGE_ID.findall(value)]
+        ids = [each for each in ids if each] or [word for word in value.split() if "@" in word and len(word) < 999]
         found.extend(f"<{message_id.strip('<>')}>" for message_id in ids)
     return found
 
@@ -102,40 +109,3 @@ def sender_of(value: bytes) -> str:
         except AddressError:
             continue
     return ""
-
-
-def _body(top: Part, limits: Limits) -> tuple[str, str, bool]:
-    """The text that a person wrote, its charset, and whether it was made from HTML."""
-    texts: list[tuple[str, str, bool]] = [
-        found for part in _chosen(top, limits) if (found := _readable(part, limits))[0].strip()
-    ]
-    if not texts:
-        return "", "us-ascii", False
-    text = "\n".join(text.rstrip("\n") for text, _, _ in texts) + "\n"
-    return text[: limits.text_octets], texts[0][1], all(from_html for _, _, from_html in texts)
-
-
-def _chosen(part: Part, limits: Limits) -> Iterator[Part]:
-    """The parts that together are the letter, in reading order."""
-    if part.content_type == "multipart/alternative":
-        options = [list(_chosen(child, limits)) for child in part.children]
-        written = [option for option in options if any(_readable(each, limits)[0].strip() for each in option)]
-        plain = [option for option in written if any(each.content_type == "text/plain" for each in option)]
-        yield from next(iter(plain or written), [])
-    elif part.content_type in ("multipart/report", "multipart/related"):
-        yield from (found for child in part.children[:1] for found in _chosen(child, limits))
-    elif part.content_type.startswith("multipart/") and part.children:
-        for child in part.children:
-            yield from _chosen(child, limits)
-    elif part.content_type.startswith(("text/", "multipart/")) and not part.is_attachment:
-        # A multipart without a boundary line in it is read as the text that it really is.
-        yield part
-
-
-def _readable(part: Part, limits: Limits) -> tuple[str, str, bool]:
-    text, charset = part.text(limits.text_octets)
-    if part.content_type == "text/html":
-        return plaintext.from_html(text), charset, True
-    if part.parameters.get("format", "").lower() == "flowed":
-        text = plaintext.unflow(text, part.parameters.get("delsp", "").lower() == "yes")
-    return text, charset, False
