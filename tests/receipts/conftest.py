@@ -19,7 +19,7 @@ from nacl.public import PrivateKey
 from sqlalchemy import text
 
 from contracts.base import Event
-from contracts.events import Automatic, InboundBounce, InboundReply
+from contracts.events import Automatic, InboundBounce, InboundFeedback, InboundReply
 from contracts.sealed import RawLetter, ReplyText, ReportedRecipients, Sealed
 from mail import automatic, reading, tokens
 from mail.tokens import Token, TokenKind
@@ -137,11 +137,16 @@ class House:
             size=len(raw),
             token=token,
             sender_key="0" * 64,
-            automatic=Automatic(reply_allowed=judged.reply_allowed, count_answer=judged.count_answer, why=judged.why),
+            automatic=Automatic(
+                reply_allowed=judged.reply_allowed,
+                count_answer=judged.count_answer,
+                why=judged.why,
+                needs_look=judged.needs_look,
+            ),
             letter=self.sealed(raw, sender),
         )
 
-    def bounce(self, token: str, raw: bytes, *, at: datetime = NOW) -> InboundBounce:
+    def bounce(self, token: str | None, raw: bytes, *, at: datetime = NOW) -> InboundBounce:
         return InboundBounce(
             id=f"bounce-{secrets.token_hex(8)}",
             occurred_at=at,
@@ -149,6 +154,16 @@ class House:
             size=len(raw),
             token=token,
             letter=self.sealed(raw, ""),
+        )
+
+    def feedback(self, raw: bytes, *, token: str | None = None, unit: str = "") -> InboundFeedback:
+        return InboundFeedback(
+            id=f"feedback-{secrets.token_hex(8)}",
+            occurred_at=NOW,
+            unit=unit or self.unit,
+            size=len(raw),
+            token=token,
+            letter=self.sealed(raw, "feedback@carrier.example"),
         )
 
     async def sent(self, asks: str = "choice", choices: tuple[str, ...] = CHOICES, body: str = SENT) -> int:

@@ -8,10 +8,12 @@ import pytest
 from contracts.events import ConfirmationGiven, InboundReply, InboundUnsubscribe
 from mail import tokens
 from mail.tokens import TokenKind
+from receipts import reports
 from receipts.consumers import InboundConsumer, OutcomesConsumer
+from receipts.context import KEPT
 from runtime.consumer import Delivery
 from runtime.errors import PermanentError
-from tests.receipts.conftest import NOW, House, letter
+from tests.receipts.conftest import NOW, PARENT, House, letter
 
 
 async def test_a_reply_to_the_guide_confirms_and_carries_the_corrected_name_sealed(house: House) -> None:
@@ -111,8 +113,19 @@ async def test_a_token_that_is_not_ours_confirms_nothing(house: House, make: obj
     with pytest.raises(PermanentError, match="token_not_ours"):
         await house.receipts.reply(house.reply(token, letter("はい\n")))
     with pytest.raises(PermanentError, match="token_not_ours"):
-        await house.receipts.bounce(house.bounce("b" + token[1:], letter("")))
+        await reports.bounce(house.receipts, house.bounce("b" + token[1:], letter("")))
     assert await house.said(ConfirmationGiven) == []
+
+
+async def test_of_a_long_mail_with_a_token_that_is_not_ours_only_the_beginning_is_kept(house: House) -> None:
+    raw = letter("はい\n" + "x" * 70 + "\n" * 200_000)
+    event = house.reply(forged(house), raw)
+    with pytest.raises(PermanentError, match="token_not_ours") as refused:
+        await house.receipts.reply(event)
+    assert refused.value.kept is not None
+    kept = InboundReply.model_validate_json(refused.value.kept)
+    assert (kept.token, kept.size) == (event.token, len(raw))
+    assert house.receipts.unseal(kept.letter) == (PARENT, raw[:KEPT])
 
 
 async def test_a_cut_token_is_not_even_understood(house: House) -> None:

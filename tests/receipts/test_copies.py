@@ -18,6 +18,7 @@ from contracts.events import (
     PlannedCopy,
 )
 from mail.tokens import TokenKind
+from receipts import reports
 from receipts.tables import metadata
 from runtime.ids import new_id
 from tests.receipts.conftest import NOW, House, letter
@@ -105,7 +106,7 @@ async def tell(house: House, fact: Fact) -> None:
     elif isinstance(fact, DeliverySettled):
         await house.receipts.settle(fact)
     else:
-        await house.receipts.bounce(fact)
+        await reports.bounce(house.receipts, fact)
 
 
 def plain(row: dict[str, Any], copy: int) -> dict[str, Any]:
@@ -237,7 +238,7 @@ async def test_a_copy_that_was_delivered_and_came_back_says_both(house: House) -
     message, copy = new_id(), new_id()
     await house.receipts.plan(planned(house, message, [copy]))
     await house.receipts.settle(settled(house, message, [copy], "delivered", attempt=1))
-    await house.receipts.bounce(returned(house, message, copy, at=NOW + timedelta(hours=2), status="5.2.2"))
+    await reports.bounce(house.receipts, returned(house, message, copy, at=NOW + timedelta(hours=2), status="5.2.2"))
     row = await house.copy(copy)
     assert (row["state"], row["stage"], row["enhanced"]) == ("full", "dsn", "5.2.2")
     assert (row["last_host"], row["last_reply"]) == ("mx.docomo.example", "delivered: said the server")
@@ -298,12 +299,12 @@ async def test_of_several_reports_the_hard_one_counts_in_either_order(house: Hou
     for hard_first in (True, False):
         message, copy = new_id(), new_id()
         await house.receipts.settle(settled(house, message, [copy], "delivered", attempt=1))
-        reports = [
+        both = [
             returned(house, message, copy, at=NOW + timedelta(hours=1)),
             returned(house, message, copy, at=NOW + timedelta(hours=2), status="5.2.2"),
         ]
-        for report in reports if hard_first else reversed(reports):
-            await house.receipts.bounce(report)
+        for report in both if hard_first else reversed(both):
+            await reports.bounce(house.receipts, report)
         states.append((await house.copy(copy))["state"])
     assert states == ["dead", "dead"]
 
@@ -312,7 +313,7 @@ async def test_a_report_is_told_to_registry_once(house: House) -> None:
     message, copy = new_id(), new_id()
     report = returned(house, message, copy, at=NOW)
     for _ in range(3):
-        await house.receipts.bounce(report)
+        await reports.bounce(house.receipts, report)
     (told,) = await house.said(CopyBounced)
     assert (told.message, told.copy_ref, told.verdict, told.hard, told.status) == (message, copy, "dead", True, "5.1.1")
     assert "gone" not in told.model_dump_json()
@@ -321,7 +322,7 @@ async def test_a_report_is_told_to_registry_once(house: House) -> None:
 
 async def test_of_a_passing_trouble_registry_learns_no_address(house: House) -> None:
     report = returned(house, new_id(), new_id(), at=NOW, status="5.2.2")
-    await house.receipts.bounce(report)
+    await reports.bounce(house.receipts, report)
     (told,) = await house.said(CopyBounced)
     assert (told.verdict, told.hard, told.recipients) == ("full", False, None)
 
@@ -330,10 +331,10 @@ async def test_what_is_no_report_of_non_delivery_changes_nothing(house: House) -
     message, copy = new_id(), new_id()
     await house.receipts.settle(settled(house, message, [copy], "delivered", attempt=1))
     token = house.token(TokenKind.BOUNCE, message, copy)
-    await house.receipts.bounce(house.bounce(token, letter("明日は休みます。")))
+    await reports.bounce(house.receipts, house.bounce(token, letter("明日は休みます。")))
     old = house.token(TokenKind.BOUNCE, message, copy, age=timedelta(days=500))
     report = returned(house, message, copy, at=NOW)
-    await house.receipts.bounce(report.model_copy(update={"token": old}))
+    await reports.bounce(house.receipts, report.model_copy(update={"token": old}))
     assert (await house.copy(copy))["state"] == "delivered"
     assert await house.said(CopyBounced) == []
 

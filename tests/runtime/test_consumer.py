@@ -122,6 +122,23 @@ async def test_a_permanent_error_goes_to_the_dead_letters_at_once(bus: Bus, new_
     assert calls == [1]
 
 
+async def test_a_dead_letter_may_hold_less_than_the_message(bus: Bus, new_consumer: NewConsumer) -> None:
+    spec = await new_consumer()
+    calls: list[int] = []
+
+    async def handler(delivery: Delivery) -> None:
+        calls.append(delivery.attempt)
+        raise PermanentError("anybody_could_send_that", kept=delivery.data[:3])
+
+    await bus.publish_raw(subject_of(spec), b"sealed")
+    async with running(bus, spec, handler):
+        await until(lambda: bool(calls))
+        await settled(bus, spec)
+    letter = await dead_letter(bus, spec)
+    assert letter is not None
+    assert (letter.reason, base64.b64decode(letter.payload)) == ("PermanentError: anybody_could_send_that", b"sea")
+
+
 async def test_a_mistake_is_tried_so_often_and_buried_without_its_text(bus: Bus, new_consumer: NewConsumer) -> None:
     spec = await new_consumer()
     calls: list[int] = []

@@ -194,6 +194,7 @@ class ConsumerLoop:
         await self._tell(entry.message.term)
 
     async def _bury(self, delivery: Delivery, error: Exception) -> None:
+        kept = error.kept if isinstance(error, PermanentError) else None
         letter = DeadLetter(
             id=f"{delivery.stream}-{delivery.sequence}-{self._spec.name}",
             occurred_at=datetime.now(UTC),
@@ -207,7 +208,7 @@ class ConsumerLoop:
                 "Renrakumo-Stream": delivery.stream,
                 "Renrakumo-Sequence": str(delivery.sequence),
             },
-            payload=base64.b64encode(delivery.data).decode(),
+            payload=base64.b64encode(delivery.data if kept is None else kept).decode(),
         )
         try:
             await self._bus.publish(letter)

@@ -11,7 +11,12 @@ class RenrakumoError(Exception):
 
 
 class PermanentError(RenrakumoError):
-    """Trying again cannot help."""
+    """Trying again cannot help. `kept` is what the dead letter shall hold in place of the message, where anybody could
+    cause messages of any size; None for the message itself."""
+
+    def __init__(self, *texts: object, kept: bytes | None = None) -> None:
+        super().__init__(*texts)
+        self.kept = kept
 
 
 class TransientError(RenrakumoError):

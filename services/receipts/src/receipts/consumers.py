@@ -4,16 +4,18 @@ from contracts.events import (
     DeliveryPlanned,
     DeliverySettled,
     InboundBounce,
+    InboundFeedback,
     InboundReply,
     InboundUnsubscribe,
 )
+from receipts import reports
 from receipts.handlers import Receipts
 from runtime.consumer import Delivery
 from runtime.errors import PermanentError
 
 
 class InboundConsumer:
-    """Replies, bounces and one-click unsubscriptions."""
+    """Replies, reports and one-click unsubscriptions."""
 
     def __init__(self, receipts: Receipts) -> None:
         self._receipts = receipts
@@ -23,7 +25,9 @@ class InboundConsumer:
             case InboundReply.name:
                 await self._receipts.reply(delivery.event(InboundReply))
             case InboundBounce.name:
-                await self._receipts.bounce(delivery.event(InboundBounce))
+                await reports.bounce(self._receipts, delivery.event(InboundBounce))
+            case InboundFeedback.name:
+                await reports.complaint(self._receipts, delivery.event(InboundFeedback))
             case InboundUnsubscribe.name:
                 await self._receipts.unsubscribe(delivery.event(InboundUnsubscribe))
             case _:
