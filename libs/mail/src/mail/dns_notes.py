@@ -1,0 +1,67 @@
+"""What a pure function needs to know from DNS, without asking itself: it reads from notes, and says what they lack.
+
+    question in the notes?  its answer, or DnsTrouble when DNS gave none
+    not yet                 Unanswered leaves the function; whoever called it asks, writes the answer down, calls again
+
+The notes take a bounded number of questions of one mail; what goes beyond has no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+QuestionKind = Literal["TXT", "A", "AAAA", "MX", "PTR"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`name` is in lower case, in A-labels, without a final dot."""
+
+    kind: QuestionKind
+    name: str
+
+
+Answer = tuple[str, ...] | None
+"""The records: texts, addresses, `preference host`, hosts. Empty: there are none. None: DNS has trouble."""
+
+
+class DnsTrouble(Exception):
+    """DNS gives no answer just now, or too much was asked for."""
+
+
+class Unanswered(Exception):
+    """This has to be asked first."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__("not asked yet")
+        self.question = question
+
+
+class Notes:
+    """What is known for one mail."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: dict[Question, Answer] = {}
+
+    def write(self, answers: Mapping[Question, Answer]) -> None:
+        self._known.update(answers)
+
+    def unknown(self, questions: Iterable[Question]) -> tuple[Question, ...]:
+        """Those that may and must still be asked."""
+        wanted = [question for question in dict.fromkeys(questions) if question not in self._known]
+        return tuple(wanted[: max(0, self._most - len(self._known))])
+
+    def read(self, kind: QuestionKind, name: str) -> tuple[str, ...]:
+        """Raises Unanswered, DnsTrouble."""
+        question = Question(kind, name)
+        if question not in self._known:
+            if len(self._known) >= self._most:
+                raise DnsTrouble
+            raise Unanswered(question)
+        answer = self._known[question]
+        if answer is None:
+            raise DnsTrouble
+        return answer
