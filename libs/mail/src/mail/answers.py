@@ -91,7 +91,7 @@ def _sort(lines: Sequence[str], original: Comparison) -> _Sorted:
             if not waiting:
                 found.blocks[-1].append("")
             at += 1
-        elif (content := _behind_marks(lines, at, original)) is not None:
+        elif (content := _behind_marks(lines, at, original, introduced=begun)) is not None:
             _add_marked(found, content, line, original)
             before, at = content, at + 1
         elif marked and original.wraps(marked, at):
@@ -111,7 +111,7 @@ def _sort(lines: Sequence[str], original: Comparison) -> _Sorted:
                 if not original.known or waiting:
                     break
                 waiting = True
-            introduced, unmarked, fresh = True, not is_marked, not is_marked
+            introduced, unmarked, fresh = True, not is_marked, True
             found.quoted()
         elif introduced and not finished and (length := original.holds(at)):
             if len(line) <= _MAX_COPIED:
@@ -124,7 +124,7 @@ def _sort(lines: Sequence[str], original: Comparison) -> _Sorted:
     return found
 
 
-def _behind_marks(lines: Sequence[str], at: int, original: Comparison) -> str | None:
+def _behind_marks(lines: Sequence[str], at: int, original: Comparison, *, introduced: bool) -> str | None:
     """What stands behind the marks of a quoted line; None for a line that isn't quoted."""
     line = lines[at]
     if quotation.is_quoted(line):
@@ -132,7 +132,7 @@ def _behind_marks(lines: Sequence[str], at: int, original: Comparison) -> str | 
     content = quotation.rarely_marked(line)
     if content is None:
         return None
-    if quotation.marked_like_its_neighbour(lines, at) or (original.known and content and original.ours(content)):
+    if introduced or quotation.marked_like_its_neighbour(lines, at) or (content and original.ours(content)):
         return content
     return None
 
@@ -159,10 +159,8 @@ def _introduction(lines: Sequence[str], at: int, original: Comparison) -> introd
 def _quotation_follows(lines: Sequence[str], at: int, original: Comparison) -> bool:
     for number in range(at, min(at + _NEAR, len(lines))):
         if lines[number].strip():
-            return (
-                _behind_marks(lines, number, original) is not None
-                or quotation.is_indented(lines[number])
-                or bool(original.run(number, introduced=True))
+            return _behind_marks(lines, number, original, introduced=True) is not None or bool(
+                original.run(number, introduced=True)
             )
     return False
 
@@ -171,7 +169,7 @@ def _marked(lines: Sequence[str], at: int, original: Comparison) -> bool:
     """Whether a quotation that starts at `at` bears marks, so that what is unmarked after it is the person's own."""
     for number in range(at, min(at + _NEAR, len(lines))):
         if lines[number].strip():
-            return _behind_marks(lines, number, original) is not None
+            return _behind_marks(lines, number, original, introduced=True) is not None
     return False
 
 

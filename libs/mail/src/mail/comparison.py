@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from mail.rendering import PLACEHOLDER
 
@@ -23,7 +24,9 @@ _MAX_FILL = 300
 _MAX_PATTERNS = 50
 _MAX_RUN = 400
 _TAIL = 300
+_MAX_PLACES = 20
 _MAX_GAPS = 4  # so many lines in a row may be nothing but gaps
+_LONG = 12  # so many characters are ours where they stand within one of our lines
 _TELLING = 8  # so many fixed characters make a filled line ours without a neighbour
 _LINK = re.compile(r"<(?:https?|mailto|tel):[^<>]{0,500}>")  # Outlook puts them behind what it makes a link
 _BLANKS = re.compile(r"\(\)|【】|\[\]|「」|『』|_{2,}|\.{4,}|・{4,}|…{2,}")  # where people fill in a form
@@ -102,7 +105,8 @@ class Comparison:
         sent_lines = [_plain_sent(line) for line in sent[:_MAX_SENT].split("\n")]
         self._sent = "".join(sent_lines)
         self._sent_lines = set(sent_lines)
-        self._sent_text = "\n".join(sent_lines)
+        self._sent_text = "\n".join(["", *sent_lines, ""])
+        self._ends = set(accumulate(map(len, sent_lines)))
         self._forms = [
             Pattern(tuple(_BLANKS.split(line)))
             for line in sent_lines[:_MAX_SENT_LINES]
@@ -172,7 +176,7 @@ class Comparison:
     def holds(self, at: int) -> int:
         """How many lines from `at` are, taken by themselves, part of the sent text; 0 for none."""
         line = self._lines[at]
-        if line and self._sent and (line in self._sent_lines or (len(line) >= 4 and line in self._sent)):
+        if line and self._sent and (line in self._sent_lines or (len(line) >= _LONG and line in self._sent)):
             return 1
         filled, count = self._filled.get(at, ("", 0))
         return count if len(filled) - filled.count(_GAP) >= _TELLING else 0
@@ -185,6 +189,8 @@ class Comparison:
         if not self._sent or not self._lines[at]:
             return None
         for start, count in self._ways(at):
+            if _GAP not in start and f"\n{start}" not in self._sent_text:
+                continue  # it begins in the middle of a line of ours
             if introduced and self._sent.startswith(start):
                 run = self._follow(at, start, count, enough=1)
             elif not start.startswith(_GAP) or start == self._filled.get(at, ("", 0))[0]:
@@ -198,7 +204,7 @@ class Comparison:
     def _follow(self, at: int, start: str, count: int, *, enough: int) -> Run | None:
         if start not in self._sent:
             return None
-        joined, total, matched = start, len(start), 0
+        joined, total, matched, pending = start, len(start), 0, 0
         position = at + count
         used = 0
         if start != _GAP:
@@ -215,8 +221,10 @@ class Comparison:
             total += len(following)
             position += count
             if following != _GAP:
-                matched += 1
-                used = position - at
+                pending += 1
+                if len(following) >= _TELLING or self._ends_a_line(joined):
+                    matched, pending, used = matched + pending, 0, position - at
+                # else it may be the person's "1" above our "1 良好"
             elif self._sent.endswith(joined):
                 used = position - at
         last = self._sent.endswith(joined)
@@ -225,6 +233,17 @@ class Comparison:
             used = 1  # the sent text is one gap, and this stands in its place
         proven = matched >= enough and (enough == 1 or total >= 12)
         return Run(used, total, whole, last) if used and (proven or whole) else None
+
+    def _ends_a_line(self, joined: str) -> bool:
+        tail, start = joined[-_TAIL:], 0
+        for _ in range(_MAX_PLACES):
+            start = self._sent.find(tail, start)
+            if start < 0:
+                return False
+            if start + len(tail) in self._ends:
+                return True
+            start += 1
+        return False
 
     def _ways(self, at: int) -> Iterator[tuple[str, int]]:
         """What a line may be in the sent text, and how many lines that takes: itself, filled in, after an empty gap,

@@ -33,12 +33,13 @@ _DAY = re.compile(
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
 _TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:時h]\s?\d{2}|(?<!\d)\d{1,2}\.\d{2}(?![\d.])|(?<!\d)\d{1,2}時")
 _ADDRESS = re.compile(r"[^\s<>()@:\[\]\"]{1,100}@[^\s<>()@]{1,200}")
-_STARTS = re.compile(rf"(?:{words.BEGINNINGS})\b|[在于於]|\d", re.IGNORECASE)
+_STARTS = re.compile(rf"(?:{words.BEGINNINGS})\b|[在于於]", re.IGNORECASE)
+_PROSE = re.compile(r"\d(?:日|分|時半?)?(?:\(.\))?(?:から|まで|頃|ごろ|より|以|は|も|を|の(?! )|へ)")
 _WROTE = re.compile(rf"(?:{words.WROTE})\s?:?$", re.IGNORECASE)
 _WROTE_SOMEBODY = re.compile(rf"\b(?:{words.WROTE_SOMEBODY})\b.{{1,160}}:$", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?:です|ます|ました|ません|ください|下さい|でした|。|！|？|!|\?)\s*$")
 _GLUED = re.compile(
-    r"[。！？!?.)）」]\s{0,3}(?=(?:On|Le|Am|El) \S{1,20}[ ,]|\d{4}年\d{1,2}月\d{1,2}日|\d{4}/\d{1,2}/\d{1,2})"
+    r"[。！？!?]\s{0,3}(?=(?:On|Le|Am|El) \S{1,20}[ ,]|\d{4}年\d{1,2}月\d{1,2}日|\d{4}/\d{1,2}/\d{1,2})"
 )
 _RULE_CHARACTERS = "-ー―─—–＿_=*~〜～━═#+・･…☆★◆◇■□♪｡┏┓┗┛┌┐└┘"
 _SEPARATOR = re.compile(
@@ -94,12 +95,25 @@ def _attribution(lines: Sequence[str], at: int) -> Introduction | None:
             if count > 1 and _stands_without_its_first_line(lines, at, count):
                 break
             before = "" if count > 1 else _own_words_before(line)
-            return Introduction(count, found, before)
-        if count == 1 and not (_STARTS.match(text) or _DAY.search(text) or _TIME.search(text) or "@" in text):
-            break
-        if _SENTENCE.search(text):
+            return Introduction(count + _goes_on_with_a_word(lines, at + count, text), found, before)
+        if not _goes_on(text) if count == 1 else _SENTENCE.search(text):
             break
     return None
+
+
+def _goes_on(text: str) -> bool:
+    """Whether a line may be the first of a wrapped attribution."""
+    if _SENTENCE.search(text) or _PROSE.search(text):
+        return False
+    return bool(_STARTS.match(text) or _DAY.search(text[:24]) or "@" in text)
+
+
+def _goes_on_with_a_word(lines: Sequence[str], at: int, text: str) -> int:
+    """1 where the line at `at` is the "wrote:" that an attribution without a colon wants."""
+    if text.endswith(":") or at >= len(lines):
+        return 0
+    line = unicodedata.normalize("NFKC", lines[at][:80]).strip()
+    return int(line.endswith(":") and bool(_WROTE.fullmatch(line)))
 
 
 def _judge(text: str) -> bool | None:
@@ -159,23 +173,30 @@ def header_block(lines: Sequence[str], at: int, *, announced: bool = False) -> i
     wrote, and the others or its value must be those of a mail, unless a separator `announced` the block.
     """
     kinds: dict[str, str] = {}
-    count = length = gap = 0
-    for line in lines[at : at + _MAX_FIELDS]:
-        count += 1
+    length = blanks = 0  # programs that make text from HTML leave a blank line after each field, or after none
+    last = ""
+    for count, line in enumerate(lines[at : at + _MAX_FIELDS], 1):
         kind, value = _field(line)
-        if kind:
+        gap = count - length - 1
+        if kind and (gap == 0 or kind not in kinds):
             kinds.setdefault(kind, value)
-            length, gap = count, 0
-            continue
-        gap += 1
-        # A value may be wrapped, and programs that make text from HTML leave a blank line after each field.
-        if not kinds or gap > 2 or (gap == 2 and not line.startswith((" ", "\t", "<"))):
+            blanks += gap and not lines[at + count - 2].strip()
+            length, last = count, kind
+        elif not kinds or gap or ("origin" not in kinds and not line.strip()):
             break
+        elif (
+            line.strip()
+            and not line.startswith((" ", "\t", "<"))
+            and ("origin" not in kinds or last not in ("subject", "to", "copy") or _SENTENCE.search(line[:_MAX]))
+        ):
+            break  # else a value was wrapped
     for line in lines[at + length : at + length + 3] if kinds else ():
         if not line.startswith((" ", "\t")) or not line.strip():
             break
         length += 1
-    if len(kinds) < 2:
+    if len(kinds) < 2 or (blanks and blanks + 1 < len(kinds)):
+        return 0
+    if not announced and next(iter(kinds)) not in ("origin", "date", "subject"):
         return 0
     origin, date = kinds.get("origin"), unicodedata.normalize("NFKC", kinds.get("date", ""))
     dated = bool(_YEAR.search(date) or (_DAY.search(date) and _TIME.search(date)))

@@ -31,6 +31,7 @@ _SENT_JA = re.compile(
 _PROSE = re.compile(
     r"[、。,!?！？「」]|[はがを]|私の|僕の|主人|旦那|父|母|夫|妻|嫁|パパ|ママ|会社|学校|職場|実家|自宅|別の|違う|他の|こども|子供|娘|息子|友"
 )
+_BRANDS = re.compile(r"yahoo!|y!mobile", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
     r"\[(?:image|画像|cid|inline image|添付画像)\s?[:：]?[^\[\]]{0,200}\]"
     r"|<[^<>\s]{1,80}\.(?:png|jpe?g|gif|heic)>|\ufffc+",
@@ -62,7 +63,7 @@ def is_client_line(line: str) -> bool:
         return True
     found = _SENT_JA.fullmatch(text)
     if found:
-        return bool(_DEVICE.search(found[1])) and not _PROSE.search(found[1])
+        return bool(_DEVICE.search(found[1])) and not _PROSE.search(_BRANDS.sub("", found[1]))
     return bool(_SENT_FROM.fullmatch(text)) and bool(_DEVICE.search(text) or _SENT_FROM_MY.match(text))
 
 
