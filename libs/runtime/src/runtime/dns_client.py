@@ -7,8 +7,10 @@ errors name what was asked for and so never leave this module.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import dns.asyncresolver
@@ -148,3 +150,20 @@ def _text(record: Any) -> str:
 def _no_ttl(no: dns.resolver.NXDOMAIN) -> float:
     responses: dict[Any, Any] = no.kwargs.get("responses", {})
     return min((float(response.resolve_chaining().minimum_ttl) for response in responses.values()), default=0)
+
+
+def parse_servers(value: Any) -> tuple[tuple[str, int], ...]:
+    """Servers as an operator writes them: `192.0.2.53:53,[2001:db8::53]:53`; the port may be left out."""
+    if isinstance(value, tuple):
+        return value
+    try:
+        return tuple(_server(part.strip()) for part in str(value).split(",") if part.strip())
+    except ValueError:
+        raise ValueError("must be addresses with ports, for example 192.0.2.53:53,[2001:db8::53]:53") from None
+
+
+def _server(text: str) -> tuple[str, int]:
+    found = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::([0-9]{1,5}))?", text)
+    if found is None or not 0 < int(found[3] or DNS_PORT) < 65536:
+        raise ValueError
+    return str(ip_address(found[1] or found[2])), int(found[3] or DNS_PORT)

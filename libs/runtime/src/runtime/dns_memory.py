@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Generic, TypeVar
 
-from runtime.dns_client import AddressKind, Dns, DnsTrouble, Exchanger, Found
+from runtime.dns_client import AddressKind, Dns, DnsTrouble, Exchanger, Found, Kind
 
 T = TypeVar("T")
 
@@ -47,6 +47,11 @@ class Shelf(Generic[T]):
         self._now = now
         self._kept: OrderedDict[str, _Kept[T]] = OrderedDict()
         self._asking: dict[str, asyncio.Task[_Kept[T]]] = {}
+
+    def has(self, name: str) -> bool:
+        """Is there an answer that is good for now?"""
+        kept = self._kept.get(name)
+        return kept is not None and self._now() < kept.until
 
     async def get(self, name: str) -> Found[T]:
         """The answer for a name. Raises DnsTrouble."""
@@ -107,6 +112,22 @@ class RememberedDns:
 
     async def texts(self, name: str) -> Found[str]:
         return await self._texts.get(name)
+
+    def remembers(self, kind: Kind, name: str) -> bool:
+        """Can this be answered without waiting?"""
+        shelf: Shelf[Exchanger] | Shelf[str]
+        match kind:
+            case "MX":
+                shelf = self._mx
+            case "TXT":
+                shelf = self._texts
+            case "A":
+                shelf = self._a
+            case "AAAA":
+                shelf = self._aaaa
+            case "PTR":
+                shelf = self._hosts
+        return shelf.has(name)
 
     async def hosts(self, reverse_name: str) -> Found[str]:
         return await self._hosts.get(reverse_name)

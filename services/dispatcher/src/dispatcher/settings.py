@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +12,7 @@ from dispatcher import NAME
 from dispatcher.carriers import load_carriers
 from dispatcher.routes import SMTP_PORT, RouteTable, parse_routes
 from mail.dkim_keys import DkimKeys
-from runtime.dns_client import DNS_PORT
+from runtime.dns_client import parse_servers
 from runtime.settings import CipherKeysSetting, KeyRingSetting, PublicKeysSetting, ServiceSettings
 
 _MOST_SECONDS = 7 * 86_400
@@ -33,22 +32,6 @@ def _plan(value: Any) -> tuple[float, ...] | None:
     if not all(0 < step <= _MOST_SECONDS for step in steps):
         raise ValueError("each step must be more than 0 and at most 7 days, in seconds")
     return steps or None
-
-
-def _servers(value: Any) -> tuple[tuple[str, int], ...]:
-    if isinstance(value, tuple):
-        return value
-    try:
-        return tuple(_server(part.strip()) for part in str(value).split(",") if part.strip())
-    except ValueError:
-        raise ValueError("must be addresses with ports, for example 192.0.2.53:53,[2001:db8::53]:53") from None
-
-
-def _server(text: str) -> tuple[str, int]:
-    found = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::([0-9]{1,5}))?", text)
-    if found is None or not 0 < int(found[3] or DNS_PORT) < 65536:
-        raise ValueError
-    return str(ip_address(found[1] or found[2])), int(found[3] or DNS_PORT)
 
 
 def _carriers(value: Any) -> Path | None:
@@ -79,7 +62,7 @@ class Settings(ServiceSettings):
     routes: Annotated[RouteTable, NoDecode, PlainValidator(_routes), Field(repr=False)]
     retry_plan: Annotated[tuple[float, ...] | None, NoDecode, PlainValidator(_plan)] = None
     carriers: Annotated[Path | None, NoDecode, PlainValidator(_carriers)] = None
-    dns_servers: Annotated[tuple[tuple[str, int], ...], NoDecode, PlainValidator(_servers)] = ()
+    dns_servers: Annotated[tuple[tuple[str, int], ...], NoDecode, PlainValidator(parse_servers)] = ()
     mta_sts: bool = True
     mx_private: Literal["refuse", "allow"] = "refuse"
     mx_port: int = Field(default=SMTP_PORT, ge=1, le=65535)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from contracts.streams import DIRECTORY
 from ingress_smtp import backlog
+from ingress_smtp.authentication import Authenticator, FusedDns
 from ingress_smtp.bounds import Bounds, ErrorBounds, PeerBounds, SizeBounds, TimeBounds
 from ingress_smtp.guesses import Guesses
 from ingress_smtp.handlers import Intake, Publisher, Rules
@@ -13,8 +14,12 @@ from ingress_smtp.limits import Allowance
 from ingress_smtp.pressure import Pressure
 from ingress_smtp.settings import Settings
 from ingress_smtp.smtp import Door
+from mail.authentication import Examiner
+from mail.dmarc import Organisations
 from runtime.ciphers import KeyedHash
 from runtime.directory import Directory
+from runtime.dns_client import SystemDns
+from runtime.dns_memory import RememberedDns
 from runtime.lifecycle import Service
 from runtime.sealing import Sealer
 
@@ -60,9 +65,17 @@ def build_door(
         secret_hash=KeyedHash(settings.post_secret_key.value),
         clock=_now,
         guessed=guesses.note,
+        authenticator=build_authenticator(settings) if settings.authentication else None,
     )
     name = settings.helo_name or settings.base_domain
     return Door(intake, build_bounds(settings), pressure, name=name, tls=_certificate(settings))
+
+
+def build_authenticator(settings: Settings) -> Authenticator:
+    """What asks DNS for a mail's origin."""
+    dns = RememberedDns(FusedDns(SystemDns(settings.dns_servers, seconds=settings.authentication_seconds)))
+    examiner = Examiner(Organisations(), settings.trusted_arc)
+    return Authenticator(examiner, dns, relays=settings.trusted_relays, seconds=settings.authentication_seconds)
 
 
 def build_bounds(settings: Settings) -> Bounds:

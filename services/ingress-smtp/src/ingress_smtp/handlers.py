@@ -16,11 +16,13 @@ from time import monotonic
 from typing import Protocol
 
 from contracts import directory as contract
-from contracts.events.inbound import Inbound
+from contracts.events.inbound import Authentication, Inbound
 from ingress_smtp import metrics, model
+from ingress_smtp.authentication import Authenticator
 from ingress_smtp.model import Recipient, Reply, Sender
 from ingress_smtp.scribe import Scribe
 from mail.addresses import Kind
+from mail.authentication import Origin
 from runtime import tracing
 from runtime.bus import Outgoing
 from runtime.ciphers import KeyedHash
@@ -65,6 +67,7 @@ class Intake:
         secret_hash: KeyedHash,
         clock: Callable[[], datetime],
         guessed: Callable[[str, str], None] = lambda unit, group: None,
+        authenticator: Authenticator | None = None,
     ) -> None:
         self._rules = rules
         self._directory = directory
@@ -74,6 +77,7 @@ class Intake:
         self._secret_hash = secret_hash
         self._clock = clock
         self._guessed = guessed
+        self._authenticator = authenticator
 
     def sender(self, given: str) -> Sender | Reply:
         """Who writes? `given` is "" for the null sender. While the bus is away nobody needs to send a whole mail."""
@@ -90,15 +94,16 @@ class Intake:
         found = model.resolve(address, sender, self._rules.base_domain, self._directory.active_unit, self._secret_fits)
         return model.NOT_READY if found == model.UNKNOWN and not self._directory.loaded else found
 
-    async def accept(self, sender: Sender, recipients: Sequence[Recipient], raw: bytes) -> Reply:
+    async def accept(self, sender: Sender, recipients: Sequence[Recipient], raw: bytes, origin: Origin) -> Reply:
         """Store the mail for all its recipients, or, as far as its sender is told, for none."""
         started = monotonic()
         with tracing.accept(None):
             wanted = tuple(dict.fromkeys(recipients))
+            shown = await self._authenticator.look(origin, raw) if self._authenticator is not None else None
             if len(raw) > _IN_A_THREAD:
-                written = await asyncio.to_thread(self._write_down, sender, wanted, raw)
+                written = await asyncio.to_thread(self._write_down, sender, wanted, raw, shown)
             else:
-                written = self._write_down(sender, wanted, raw)
+                written = self._write_down(sender, wanted, raw, shown)
             if isinstance(written, Reply):
                 return written
             events, messages = written
@@ -124,12 +129,13 @@ class Intake:
             return model.STORED
 
     def _write_down(
-        self, sender: Sender, recipients: Sequence[Recipient], raw: bytes
+        self, sender: Sender, recipients: Sequence[Recipient], raw: bytes, shown: Authentication | None
     ) -> tuple[list[Inbound], list[Outgoing]] | Reply:
         scribe = Scribe(
             sender,
             raw,
             now=self._clock(),
+            authentication=shown,
             sealer=self._sealer,
             sender_hash=self._sender_hash,
             base_domain=self._rules.base_domain,

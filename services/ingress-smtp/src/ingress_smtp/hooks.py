@@ -15,6 +15,7 @@ from ingress_smtp import metrics, model
 from ingress_smtp.handlers import Intake
 from ingress_smtp.model import Reply, Sender
 from ingress_smtp.session import NULL, Session, Transaction
+from mail.authentication import Origin
 
 if TYPE_CHECKING:
     from ingress_smtp.smtp import Door
@@ -103,7 +104,8 @@ class Hooks:
 
     async def handle_DATA(self, server: Session, session: SmtpState, envelope: Transaction) -> str:
         raw = envelope.original_content or b""
-        reply = await self._intake.accept(envelope.sender, envelope.recipients, raw)
+        origin = Origin(server.address, session.host_name or "", envelope.sender.given)
+        reply = await self._intake.accept(envelope.sender, envelope.recipients, raw, origin)
         if reply.accepted:
             self._count(server, envelope)
         return str(reply)

@@ -15,4 +15,12 @@ CONNECTIONS = Gauge("renrakumo_ingress_connections", "Open SMTP connections")
 IN_HAND = Gauge("renrakumo_ingress_in_hand_octets", "Memory counted for mails that are being received and stored")
 BACKLOG = Gauge("renrakumo_ingress_backlog", "Events on the bus that wait, by consumer", ["consumer"])
 TARPITTED = Counter("renrakumo_ingress_tarpit_seconds", "Time that replies were held back, by reason", ["reason"])
+AUTHENTICATION = Counter(
+    "renrakumo_ingress_authentication", "Mails by what SPF, DKIM, DMARC and ARC showed", ["method", "result"]
+)
+AUTHENTICATING = Histogram(
+    "renrakumo_ingress_authenticating_seconds",
+    "Time that a mail waited for SPF, DKIM, DMARC and ARC",
+    buckets=(0.0002, 0.001, 0.005, 0.02, 0.1, 0.5, 1, 3, 10),
+)
 GUESSED = Counter("renrakumo_ingress_guessed", "Wrong guesses at post addresses of groups that exist")

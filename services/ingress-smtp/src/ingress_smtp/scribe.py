@@ -19,7 +19,7 @@ from contracts.events import (
     InboundPost,
     InboundReply,
 )
-from contracts.events.inbound import Inbound
+from contracts.events.inbound import Authentication, Inbound
 from contracts.sealed import EntryLetter, PostLetter, RawLetter, RecipientCard, RecipientCards, Sealed
 from ingress_smtp import model
 from ingress_smtp.model import Recipient, Sender
@@ -50,6 +50,7 @@ class Scribe:
         now: datetime,
         sealer: Sealer,
         sender_hash: KeyedHash,
+        authentication: Authentication | None,
         base_domain: str,
         operator_address: str | None,
     ) -> None:
@@ -57,6 +58,7 @@ class Scribe:
         self._raw = raw
         self._now = now
         self._sealer = sealer
+        self._authentication = authentication
         self._base_domain = base_domain
         self._operator_address = operator_address
         self._sender_key = sender_hash.hexdigest(sender.address or sender.given.lower())
@@ -79,6 +81,7 @@ class Scribe:
             "occurred_at": self._now,
             "unit": recipient.unit,
             "size": len(self._raw),
+            "authentication": self._authentication,
         }
         number = model.reference(fingerprint)
         group: dict[str, Any] = {"group": recipient.group}

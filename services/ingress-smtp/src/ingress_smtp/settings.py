@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode
 from ingress_smtp.bounds import UNIT_LIMITS, Network
 from ingress_smtp.limits import Allowance, parse_allowances
 from mail.addresses import Kind, normalise, normalise_domain
+from runtime.dns_client import parse_servers
 from runtime.settings import PublicKeysSetting, SecretKeySetting, ServiceSettings
 
 SERVICE = "ingress-smtp"
@@ -38,6 +39,8 @@ def _domains(value: Any) -> frozenset[str]:
 def _networks(value: Any) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(part) for part in (_parts(value) if isinstance(value, str) else value))
 
+
+PRIVATE = _networks("127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,::1/128,fc00::/7,fe80::/10")
 
 AllowancesSetting = Annotated[Mapping[str, Allowance], NoDecode, PlainValidator(_allowances)]
 DomainsSetting = Annotated[frozenset[str], NoDecode, PlainValidator(_domains)]
@@ -87,6 +90,12 @@ class Settings(ServiceSettings):
     smtp_rate_per_sender: float = Field(default=0.5, gt=0)
     smtp_burst_per_sender: int = Field(default=60, ge=1)
     smtp_unit_limits: AllowancesSetting = Field(default_factory=lambda: parse_allowances(UNIT_LIMITS))
+
+    authentication: bool = True
+    authentication_seconds: float = Field(default=3.0, gt=0, le=30)
+    trusted_relays: NetworksSetting = PRIVATE
+    trusted_arc: DomainsSetting = frozenset()
+    dns_servers: Annotated[tuple[tuple[str, int], ...], NoDecode, PlainValidator(parse_servers)] = ()
 
     smtp_tls_required_from: DomainsSetting = frozenset()
     proxy_protocol: bool = False

@@ -1,0 +1,152 @@
+"""Finds out whether a mail comes from where it says: mail.authentication decides, here DNS is asked.
+
+    a mail -> what it asks of DNS (all at once where that can be) -> remembered, or asked, within so many seconds
+           -> results for its events
+
+Nothing here ever refuses a mail or fails: what DNS does not say in time counts as trouble (temperror). While DNS says
+nothing at all, a fuse spares the mails the waiting.
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from time import monotonic
+from typing import TypeVar
+
+from contracts.events.inbound import Authentication
+from ingress_smtp import metrics
+from ingress_smtp.bounds import Network
+from mail.authentication import Answers, Examination, Examiner, Origin, Verdict
+from mail.dns_notes import Answer, Question
+from runtime.dns_client import AddressKind, Dns, DnsTrouble, Exchanger, Found
+from runtime.dns_memory import RememberedDns
+
+T = TypeVar("T")
+
+LARGE = 100_000
+"""Octets from which on a mail is gone through in a thread."""
+_TROUBLES = 10
+_BLOWN_SECONDS = 10.0
+
+
+class Authenticator:
+    """`relays`: peers in these networks only hand on what others sent, so nothing is said about them."""
+
+    def __init__(self, examiner: Examiner, dns: RememberedDns, *, relays: Sequence[Network], seconds: float) -> None:
+        self._examiner = examiner
+        self._dns = dns
+        self._relays = tuple(relays)
+        self._seconds = seconds
+
+    async def look(self, origin: Origin, raw: bytes) -> Authentication:
+        """What can be said of a mail's origin; `origin.peer` as the socket gives it."""
+        started = monotonic()
+        peer = peer_address(origin.peer, self._relays)
+        examination = self._examiner.examine(raw, Origin(peer, origin.helo, origin.envelope_from))
+        verdict = await self._conclude(examination, large=len(raw) > LARGE)
+        found = Authentication(
+            spf=verdict.spf,
+            dkim=verdict.dkim,
+            dmarc=verdict.dmarc,
+            arc=verdict.arc,
+            policy=verdict.policy,
+            sender_proven=verdict.sender_proven,
+        )
+        for method in ("spf", "dkim", "dmarc", "arc"):
+            metrics.AUTHENTICATION.labels(method, getattr(found, method)).inc()
+        metrics.AUTHENTICATING.observe(monotonic() - started)
+        return found
+
+    async def _conclude(self, examination: Examination, *, large: bool) -> Verdict:
+        step = await _next(examination, None, large)
+        try:
+            async with asyncio.timeout(self._seconds):
+                while not isinstance(step, Verdict):
+                    step = await _next(examination, await self._answers(step), large)
+        except TimeoutError:
+            while not isinstance(step, Verdict):
+                step = await _next(examination, dict.fromkeys(step), large)
+        return step
+
+    async def _answers(self, questions: Sequence[Question]) -> Mapping[Question, Answer]:
+        unknown = [question for question in questions if not self._dns.remembers(question.kind, question.name)]
+        if len(unknown) > 1:
+            await asyncio.gather(*map(self._answer, unknown))
+        return {question: await self._answer(question) for question in questions}
+
+    async def _answer(self, question: Question) -> Answer:
+        name = question.name
+        try:
+            match question.kind:
+                case "TXT":
+                    return (await self._dns.texts(name)).records
+                case "MX":
+                    return tuple(f"{each.preference} {each.host}" for each in (await self._dns.mx(name)).records)
+                case "PTR":
+                    return (await self._dns.hosts(name)).records
+                case "A" | "AAAA":
+                    return (await self._dns.addresses(name, question.kind)).records
+        except DnsTrouble:
+            return None
+
+
+async def _next(examination: Examination, answers: Answers | None, large: bool) -> tuple[Question, ...] | Verdict:
+    if large:
+        return await asyncio.to_thread(_step, examination, answers)
+    return _step(examination, answers)
+
+
+def _step(examination: Examination, answers: Answers | None) -> tuple[Question, ...] | Verdict:
+    try:
+        return next(examination) if answers is None else examination.send(answers)
+    except StopIteration as end:
+        verdict: Verdict = end.value
+        return verdict
+
+
+def peer_address(given: str, relays: Sequence[Network]) -> str:
+    """The address that SPF is asked about; "" for a relay, and for what is no address."""
+    try:
+        address = ipaddress.ip_address(given.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return "" if any(address in network for network in relays) else str(address)
+
+
+class FusedDns:
+    """Dns behind a fuse: after so many troubles in a row it says so at once for a while, then lets one question try."""
+
+    def __init__(self, dns: Dns, *, now: Callable[[], float] = monotonic) -> None:
+        self._dns = dns
+        self._now = now
+        self._troubles = 0
+        self._blown_until = 0.0
+
+    async def mx(self, domain: str) -> Found[Exchanger]:
+        return await self._asked(lambda: self._dns.mx(domain))
+
+    async def addresses(self, host: str, kind: AddressKind) -> Found[str]:
+        return await self._asked(lambda: self._dns.addresses(host, kind))
+
+    async def texts(self, name: str) -> Found[str]:
+        return await self._asked(lambda: self._dns.texts(name))
+
+    async def hosts(self, reverse_name: str) -> Found[str]:
+        return await self._asked(lambda: self._dns.hosts(reverse_name))
+
+    async def _asked(self, ask: Callable[[], Awaitable[Found[T]]]) -> Found[T]:
+        if self._troubles >= _TROUBLES:
+            if self._now() < self._blown_until:
+                raise DnsTrouble("dns gives no answer")
+            self._blown_until = self._now() + _BLOWN_SECONDS
+        try:
+            found = await ask()
+        except DnsTrouble:
+            self._troubles += 1
+            if self._troubles == _TROUBLES:
+                self._blown_until = self._now() + _BLOWN_SECONDS
+            raise
+        self._troubles = 0
+        return found
