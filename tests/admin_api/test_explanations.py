@@ -69,8 +69,9 @@ def test_what_nobody_foresaw_is_no_error(outcome: str, reason: str) -> None:
     explain(outcome, reason, domain=DOMAIN)
 
 
-def test_a_member_who_cannot_be_reached_is_explained() -> None:
-    said = explain_member("unknown_user")
+@pytest.mark.parametrize("reason", ["unknown_user", "complaint"])
+def test_a_member_who_cannot_be_reached_is_explained(reason: str) -> None:
+    said = explain_member(reason)
     assert said is not None
     assert has_japanese(said.ja)
     assert said.en.isascii()

@@ -18,6 +18,12 @@ async def state(house: House, member: int) -> tuple[str, tuple[str, ...]]:
     return found.state, found.groups
 
 
+async def reason(house: House, member: int) -> str | None:
+    page = await handlers.questions.page(house.context, MembersAsk(unit="sakura", actor="account-1"))
+    (found,) = [each for each in page.members if each.member == member]
+    return found.reason
+
+
 async def test_leaving_one_group_keeps_the_others(house: House) -> None:
     member = await house.register(HANAKO, "15 山田 太郎 母")
     await house.register(HANAKO, group="g2")
@@ -109,6 +115,41 @@ async def test_one_click_leaves_the_whole_unit_once(house: House) -> None:
     assert await house.said() == []
     with pytest.raises(PermanentError, match="unknown_copy"):
         await handlers.leaving.unsubscribe(house.context, house.confirmation("unsubscribe", message.message, new_id()))
+
+
+async def test_who_reports_a_mail_as_spam_leaves_and_administrators_see_why(house: House) -> None:
+    member = await house.register(HANAKO)
+    message = house.approved()
+    await house.broadcast(message)
+    ((copy,),) = await house.rows("SELECT copy_ref FROM copies")
+    complaint = house.confirmation("complaint", message.message, copy)
+    for _ in range(2):
+        await handlers.leaving.unsubscribe(house.context, complaint)
+    completed = single(await house.said(), LeaveCompleted)
+    assert (completed.group, completed.member, completed.complained) == (None, member, True)
+    assert (await state(house, member), await reason(house, member)) == (("left", ()), "complaint")
+    assert await house.rows("SELECT * FROM addresses") == []
+
+
+async def test_who_came_back_is_not_taken_off_by_a_complaint_about_an_earlier_mail(house: House) -> None:
+    await house.register(HANAKO, unit="momiji", group="m1")
+    member = await house.register(HANAKO)
+    message = house.approved()
+    await house.broadcast(message)
+    ((copy,),) = await house.rows("SELECT copy_ref FROM copies WHERE unit = 'sakura'")
+    complaint = house.confirmation("complaint", message.message, copy)
+    await handlers.leaving.unsubscribe(house.context, complaint)
+    await house.said()
+    house.clock.forward(days=1)
+    assert await house.register(HANAKO) == member
+    assert await reason(house, member) is None
+    await house.said()
+    late = house.confirmation("complaint", message.message, copy)
+    await handlers.leaving.unsubscribe(house.context, late.model_copy(update={"issued_at": complaint.issued_at}))
+    assert await house.said() == []
+    assert await state(house, member) == ("active", ("g1",))
+    await handlers.leaving.unsubscribe(house.context, house.confirmation("complaint", message.message, copy))
+    assert await state(house, member) == ("left", ())
 
 
 async def test_an_administrator_removes_a_member(house: House) -> None:

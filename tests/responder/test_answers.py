@@ -65,6 +65,7 @@ async def deliver(voice: Voice, event: Event) -> None:
         (REFUSED, None, 11, True, "有効期限が切れていました"),
         (LEAVING, "leave", 21, False, "やめるお申し込みを受け付けました"),
         (LEFT, None, 21, False, "を解除しました"),
+        (LEFT.model_copy(update={"complained": True}), None, 21, False, "報告されました"),
         (STAYED, None, 21, True, "登録されていません"),
         (HELD, "post", 31, False, "35 人に送ります"),
         (CLOSED, None, 31, False, "35 人に送信しました"),

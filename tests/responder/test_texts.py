@@ -25,6 +25,7 @@ def every_text() -> list[Text]:
         leaving.guide(GROUP),
         leaving.guide(UNIT),
         leaving.completed(GROUP),
+        leaving.complained(UNIT),
         leaving.completed(UNIT),
         posts.confirmation(GROUP, 35),
         posts.confirmation(GROUP, 0),
@@ -90,6 +91,12 @@ def test_refusals_are_told_apart() -> None:
     assert len(subjects) == 4
     assert "すでに登録されています" in registration.refused(GROUP, "already_member").text
     assert "登録されていません" in leaving.refused(UNIT, "not_member").text
+
+
+def test_who_reported_us_as_spam_by_mistake_reads_how_to_come_back() -> None:
+    text = leaving.complained(UNIT).text
+    for words in ("迷惑メール", "まちがって", "もう一度登録", "a mistake"):
+        assert words in text
 
 
 def test_leaving_everything_and_leaving_a_group_are_different_words() -> None:

@@ -56,7 +56,7 @@ class EventsConsumer:
                 await handlers.registration.confirm(self._context, event)
             case "leave":
                 await handlers.leaving.confirm(self._context, event)
-            case "unsubscribe":
+            case "unsubscribe" | "complaint":
                 await handlers.leaving.unsubscribe(self._context, event)
             case "post":
                 await handlers.posts.confirm(self._context, event)

@@ -72,11 +72,12 @@ members = Table(
     *_encrypted("original", nullable=True),
     _time("since"),
     _time("left_at", nullable=True),
+    Column("left_reason", String),
     UniqueConstraint("unit", "address_id", name="members_unit_address"),
     Index("members_address", "address_id"),
 )
 """A person in a unit. `name` is how the screen shows him, `original` what he wrote. Stays when he leaves, without the
-address unless another unit still writes to it."""
+address unless another unit still writes to it; `left_reason` is `complaint` when he called the mail unwanted."""
 
 memberships = Table(
     "memberships",

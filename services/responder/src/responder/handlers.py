@@ -172,7 +172,8 @@ class Responder:
 
     async def leave_completed(self, event: LeaveCompleted) -> None:
         place = self._directory.place(event.unit, event.group)
-        await self._write(event, event.to, leaving.completed(place), place.unit_name, event.request)
+        text = leaving.complained(place) if event.complained else leaving.completed(place)
+        await self._write(event, event.to, text, place.unit_name, event.request)
 
     async def leave_refused(self, event: LeaveRefused) -> None:
         place = self._directory.place(event.unit, event.group)

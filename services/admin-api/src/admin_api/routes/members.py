@@ -45,7 +45,7 @@ class Child(View):
 
 class Member(View):
     """A member. Names only where the unit has the receipts option; `reason` is a code for why mail doesn't reach him,
-    `explanation` says it in words, with what helps."""
+    or for why he left (`complaint`: he reported a mail as spam); `explanation` says it in words, with what helps."""
 
     id: Number
     name: str | None

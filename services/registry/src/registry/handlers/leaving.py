@@ -1,10 +1,12 @@
-"""Leaving: by mail and reply, by one click on List-Unsubscribe, or taken off by an administrator.
+"""Leaving: by mail and reply, by one click on List-Unsubscribe, by a complaint, or taken off by an administrator.
 
     leave mail -> not_member -> leave.refused
                -> leave.opened -> reply -> leave.completed | leave.refused(expired, already_done)
-    unsubscribe -> leaves the whole unit at once -> leave.completed
+    unsubscribe, complaint -> leaves the whole unit at once -> leave.completed
 Whoever leaves a unit's last group leaves the unit, and his address is erased unless another unit writes to it.
 """
+
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +30,9 @@ from runtime.ids import new_id
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
+
+_HOUR = timedelta(hours=1)
+"""`issued_at` is the beginning of the hour in which a mail was written."""
 
 
 async def leave(context: Context, event: InboundLeave) -> None:
@@ -135,8 +140,12 @@ async def confirm(context: Context, event: ConfirmationGiven) -> None:
 
 
 async def unsubscribe(context: Context, event: ConfirmationGiven) -> None:
-    """One click, or a mail to the List-Unsubscribe address: leaves the unit at once, however old the mail was. Done
-    twice, the second time has no effect and no mail."""
+    """One click, a mail to the List-Unsubscribe address, or a complaint to his carrier about a mail of ours: leaves the
+    unit at once, however old the mail was. Done twice, the second time has no effect and no mail.
+
+    A complaint about a mail from before he came back is an old one: those who press the button by mistake often press
+    it for several mails, and carriers report at their leisure."""
+    complained = event.kind == "complaint"
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, ConfirmationGiven.name, event.id):
             return
@@ -147,9 +156,12 @@ async def unsubscribe(context: Context, event: ConfirmationGiven) -> None:
             raise PermanentError("unknown_copy")
         member, held = await _held(context, connection, event.unit, number)
         if member is None or held is None or not member.here:
-            MAILS.labels("unsubscribe", "already_done").inc()
+            MAILS.labels(event.kind, "already_done").inc()
             return
-        await _depart(connection, context, member, held, None)
+        if complained and event.issued_at + _HOUR <= member.since:
+            MAILS.labels(event.kind, "before_he_came_back").inc()
+            return
+        await _depart(connection, context, member, held, None, reason="complaint" if complained else None)
         completed = LeaveCompleted(
             id=f"{event.id}/leave-completed",
             occurred_at=context.clock(),
@@ -157,9 +169,10 @@ async def unsubscribe(context: Context, event: ConfirmationGiven) -> None:
             request=new_id(),
             member=member.id,
             to=context.addressee(held.address, member.id, proven=True),
+            complained=complained,
         )
         await context.outbox.add(connection, completed)
-    MAILS.labels("unsubscribe", "complete").inc()
+    MAILS.labels(event.kind, "complete").inc()
 
 
 async def remove(context: Context, ask: RemoveAsk) -> None:
@@ -188,7 +201,12 @@ async def _held(
 
 
 async def _depart(
-    connection: AsyncConnection, context: Context, member: Member, held: Address | None, group: str | None
+    connection: AsyncConnection,
+    context: Context,
+    member: Member,
+    held: Address | None,
+    group: str | None,
+    reason: str | None = None,
 ) -> None:
-    if await members.leave(connection, member.id, group, context.clock()) and held is not None:
+    if await members.leave(connection, member.id, group, context.clock(), reason) and held is not None:
         await addresses.erase_unless_used(connection, held.id)

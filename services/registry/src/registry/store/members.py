@@ -17,12 +17,13 @@ CHILD_NAME = "children.name"
 MAX_ORIGINAL = 10_000
 """Characters kept of a person's own words; of more, the newest."""
 
-_AT = text("SELECT id, address_id, left_at FROM members WHERE unit = :unit AND address_id = :address")
-_BY_ID = text("SELECT id, address_id, left_at FROM members WHERE unit = :unit AND id = :member")
+_AT = text("SELECT id, address_id, since, left_at FROM members WHERE unit = :unit AND address_id = :address")
+_BY_ID = text("SELECT id, address_id, since, left_at FROM members WHERE unit = :unit AND id = :member")
 _ENTER = text("""
     INSERT INTO members AS known (id, unit, address_id, since) VALUES (:id, :unit, :address, :at)
     ON CONFLICT (unit, address_id) DO UPDATE SET
-        since = CASE WHEN known.left_at IS NULL THEN known.since ELSE excluded.since END, left_at = NULL
+        since = CASE WHEN known.left_at IS NULL THEN known.since ELSE excluded.since END,
+        left_at = NULL, left_reason = NULL
     RETURNING id
 """)
 _JOIN = text("""
@@ -40,7 +41,7 @@ _LEAVE_GROUPS = text("""
     WHERE member = :member AND left_at IS NULL AND (CAST(:group AS varchar) IS NULL OR group_code = :group)
 """)
 _LEAVE_UNIT = text("""
-    UPDATE members SET left_at = :at
+    UPDATE members SET left_at = :at, left_reason = :reason
     WHERE id = :member AND left_at IS NULL
       AND NOT EXISTS (SELECT FROM memberships WHERE member = :member AND left_at IS NULL)
 """)
@@ -82,22 +83,23 @@ _DISMISS = text("DELETE FROM posters WHERE unit = :unit AND group_code = :group 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person in a unit; `address_id` is None when it was erased after he left."""
+    """A person in a unit, since he came (back); `address_id` is None when it was erased after he left."""
 
     id: int
     address_id: int | None
     here: bool
+    since: datetime
 
 
 async def at_address(connection: AsyncConnection, unit: str, address_id: int) -> Member | None:
     """Who has this address in the unit, also if he left."""
     row = (await connection.execute(_AT, {"unit": unit, "address": address_id})).first()
-    return None if row is None else Member(row.id, row.address_id, row.left_at is None)
+    return None if row is None else Member(row.id, row.address_id, row.left_at is None, row.since)
 
 
 async def by_id(connection: AsyncConnection, unit: str, member: int) -> Member | None:
     row = (await connection.execute(_BY_ID, {"unit": unit, "member": member})).first()
-    return None if row is None else Member(row.id, row.address_id, row.left_at is None)
+    return None if row is None else Member(row.id, row.address_id, row.left_at is None, row.since)
 
 
 async def in_group(connection: AsyncConnection, member: int, group: str | None) -> bool:
@@ -113,11 +115,14 @@ async def join(connection: AsyncConnection, *, unit: str, address_id: int, group
     return member
 
 
-async def leave(connection: AsyncConnection, member: int, group: str | None, at: datetime) -> bool:
-    """Take him off the group (None: off all); True when that was the last and he left the unit."""
+async def leave(
+    connection: AsyncConnection, member: int, group: str | None, at: datetime, reason: str | None = None
+) -> bool:
+    """Take him off the group (None: off all); True when that was the last and he left the unit. `reason`: a code for
+    why, where it was not by his own request."""
     parameters = {"member": member, "group": group}
     await connection.execute(_LEAVE_GROUPS, {**parameters, "at": at})
-    left = (await connection.execute(_LEAVE_UNIT, {"member": member, "at": at})).rowcount == 1
+    left = (await connection.execute(_LEAVE_UNIT, {"member": member, "at": at, "reason": reason})).rowcount == 1
     whole = {"member": member, "group": None if left else group}
     await connection.execute(_END_GUARDIANS, whole)
     await connection.execute(_END_POSTERS, whole)

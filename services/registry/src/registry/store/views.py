@@ -16,7 +16,8 @@ _STATE = """
          WHEN addresses.state = 'undeliverable' THEN 'undeliverable' ELSE 'active' END
 """
 _SHOWN = f"""
-    SELECT members.id, members.since, members.name_key_id, members.name, addresses.reason, {_STATE} AS state,
+    SELECT members.id, members.since, members.name_key_id, members.name, addresses.reason, members.left_reason,
+           {_STATE} AS state,
            ARRAY(SELECT group_code FROM memberships
                  WHERE memberships.member = members.id
                    AND memberships.left_at IS NULL ORDER BY group_code) AS groups
@@ -123,7 +124,7 @@ async def _views(connection: AsyncConnection, vault: Vault, rows: Sequence[Any],
             children=tuple(children.get(row.id, ())),
             since=row.since,
             state=row.state,
-            reason=row.reason if row.state == "undeliverable" else None,
+            reason={"undeliverable": row.reason, "left": row.left_reason}.get(row.state),
         )
         for row in rows
     ]

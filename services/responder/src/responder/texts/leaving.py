@@ -41,6 +41,25 @@ def completed(place: Place) -> Text:
     return compose(place, "解除が完了しました", japanese, english)
 
 
+def complained(place: Place) -> Text:
+    """You told your carrier that our mail is unwanted, so you have left; and how to come back if it was a mistake."""
+    japanese = paragraphs(
+        f"{place.unit_name}の連絡メールが、\nお使いのメールサービスで\n「迷惑メール」として報告されました。",
+        f"そのため、{place.unit_name}の\n{place.what}を解除しました。\nこれからは、連絡は届きません。",
+        "■ まちがって報告したとき\n"
+        f"もう一度登録してください。\n{place.unit_name}の登録案内にある\nアドレスに空メールを送ると、\n案内が届きます。\n"
+        "その前に、迷惑メールのフォルダーから\n連絡メールを「迷惑メールではない」に\n戻しておくと、また届くようになります。",
+        "■ お心当たりのないとき\n登録案内が見つからないときは、\n学校・園の先生におたずねください。",
+    )
+    english = paragraphs(
+        f"Your mail service told us that a mail of {place.unit_name} was reported as spam from your mailbox. "
+        f"So you no longer receive {place.what_english} of {place.unit_name}.",
+        "If that was a mistake: mark the mail as 'not spam' in your spam folder, then send an empty mail to the "
+        "address on the leaflet of your school to register again. If you can't find it, please ask a teacher.",
+    )
+    return compose(place, "配信を停止しました", japanese, english)
+
+
 def refused(place: Place, reason: RefusedReason) -> Text:
     """Why it had no effect, and what to do."""
     match reason:
