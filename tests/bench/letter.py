@@ -56,6 +56,7 @@ def sample() -> Letter:
         f"From: {Header(SCHOOL, 'utf-8').encode()} <{SENDER}>",
         f"Date: {format_datetime(datetime.now(UTC))}",
         f"List-Id: {Header(SCHOOL, 'utf-8').encode()} <{domain}>",
+        f"Feedback-ID: 1:{domain.partition(chr(46))[0]}:ordinary:renrakumo",
         "X-Renrakumo: 1",
         "MIME-Version: 1.0",
         "Content-Type: text/plain; charset=utf-8",

@@ -44,7 +44,9 @@ def parsed(raw: bytes) -> EmailMessage:
 
 def test_a_copy_carries_everything_that_a_mail_server_and_a_parent_look_for() -> None:
     raw = copy(
-        rendering(list_id="midori.example.jp", auto_submitted="auto-generated"),
+        rendering(
+            list_id="midori.example.jp", auto_submitted="auto-generated", feedback_id="7:midori:ordinary:renrakumo"
+        ),
         "taro@docomo.ne.jp",
         "r-x.1@midori.example.jp",
         "r-x@midori.example.jp",
@@ -61,6 +63,7 @@ def test_a_copy_carries_everything_that_a_mail_server_and_a_parent_look_for() ->
     assert message["List-Unsubscribe"] == "<mailto:r-u@midori.example.jp>, <https://e.jp/u>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Feedback-ID"] == "7:midori:ordinary:renrakumo"
     assert message["X-Renrakumo"] == "1"
     assert message["Date"].datetime == DATE
     assert message.get_content() == "本文です。\r\n"

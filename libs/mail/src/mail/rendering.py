@@ -39,6 +39,7 @@ class Rendering:
 
     `text` has LF line ends; `date` is aware; `from_address` is a normalised one; `list_id` is the bare identifier
     (RFC 2919), `list_name` what people call the list; `auto_submitted` is the RFC 3834 value where one is due.
+    `feedback_id` is by what a carrier's statistics of complaints are counted (Gmail's Postmaster Tools); nobody's own.
     """
 
     subject: str = field(repr=False)
@@ -49,6 +50,7 @@ class Rendering:
     list_id: str | None = None
     auto_submitted: str | None = None
     list_name: str | None = None
+    feedback_id: str | None = None
     _shared: bytes = field(init=False, repr=False, compare=False)
     _top: _Lines | None = field(init=False, repr=False, compare=False)
     _sheet: _Sheet | None = field(init=False, repr=False, compare=False)
@@ -62,6 +64,8 @@ class Rendering:
             lines.append(writing.mailbox("List-Id", self.list_name or "", self.list_id.strip("<>")))
         if self.auto_submitted:
             lines.append(b"Auto-Submitted: " + exact("Auto-Submitted", self.auto_submitted).encode("ascii"))
+        if self.feedback_id:
+            lines.append(b"Feedback-ID: " + exact("Feedback-ID", self.feedback_id).encode("ascii"))
         lines += (b"X-Renrakumo: 1", b"MIME-Version: 1.0", b"")  # the first is the mark by which we know our own loops
         object.__setattr__(self, "_shared", b"\r\n".join(lines))
         varies = PLACEHOLDER.search
