@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 STAMP := $(VENV)/.installed
 ARGS ?=
+SECONDS ?= 60
 
 PACKAGES := \
 	libs/contracts libs/mail libs/runtime \
@@ -17,7 +18,7 @@ PYPROJECTS := $(addsuffix /pyproject.toml,$(PACKAGES))
 OURS := $(addprefix renrakumo-,$(notdir $(PACKAGES)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint format bench soak docs lock clean
+.PHONY: help install demo up test fuzz lint format bench soak docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ up: $(STAMP) ## run everything on this machine in the foreground until Ctrl-C
 
 test: $(STAMP) ## run every test (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+fuzz: $(STAMP) ## throw hostile mail at all that reads mail (SECONDS=60 each; ARGS="reading bounces" for some)
+	@SECONDS=$(SECONDS) $(BIN)/python -m tests.fuzz $(ARGS)
 
 lint: $(STAMP) ## style, types, import rules
 	$(BIN)/ruff check .
