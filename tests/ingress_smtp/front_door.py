@@ -123,11 +123,13 @@ def opened(sealed: Sealed | None, model: type[M]) -> M:
 
 
 @asynccontextmanager
-async def open_door(publisher: Publisher, directory: Directory | None = None, **changes: object) -> AsyncIterator[Door]:
+async def open_door(
+    publisher: Publisher, directory: Directory | None = None, guesses: Guesses | None = None, **changes: object
+) -> AsyncIterator[Door]:
     """A door on a free port of 127.0.0.1."""
     chosen = settings(**changes)
-    guesses = Guesses(publisher, lambda: NOW)
-    door = build_door(chosen, directory or full_directory(), publisher, guesses, build_pressure(chosen))
+    counted = guesses or Guesses(publisher, lambda: NOW)
+    door = build_door(chosen, directory or full_directory(), publisher, counted, build_pressure(chosen))
     await door.open("127.0.0.1", 0)
     try:
         yield door

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ async def connected(server: NatsServer, user: str) -> Bus:
 
 
 @contextlib.asynccontextmanager
-async def front_door(server: NatsServer, **changes: object) -> AsyncIterator[tuple[int, Bus]]:
+async def front_door(server: NatsServer, **changes: Any) -> AsyncIterator[tuple[int, Bus]]:
     """The door's port, on the real bus with ingress-smtp's own rights; and a bus with all rights to look into it."""
     office, bus, stop = await connected(server, "admin-api"), await connected(server, "ingress-smtp"), asyncio.Event()
     eyes = await connected(server, "operator")

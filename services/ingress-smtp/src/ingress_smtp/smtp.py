@@ -26,7 +26,8 @@ from runtime import ports
 from runtime.logs import get_logger
 
 _STRAINED = 0.75
-_IDLE_ENOUGH = 5.0
+_IDLE_ENOUGH = 1 / 60
+"""Of the time that a command may take; who has been idle for less keeps his connection."""
 _BALANCER = "balancer"
 """Stands for the peer while a load balancer has not told who it is."""
 log = get_logger(__name__)
@@ -142,7 +143,7 @@ class Door:
         """End the session that has been idle for longest, when that is long enough."""
         idle = [(since, session) for session in self._sessions if (since := session.idle_since) is not None]
         since, session = min(idle, key=lambda each: each[0], default=(monotonic(), None))
-        if session is None or monotonic() - since < _IDLE_ENOUGH:
+        if session is None or monotonic() - since < _IDLE_ENOUGH * self.bounds.times.timeout:
             return False
         metrics.REASONS.labels("idle").inc()
         session.leave_now(model.TOO_SLOW)

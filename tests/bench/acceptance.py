@@ -1,0 +1,266 @@
+"""How fast mail is taken in, each accepted only when it is on the disk: our front door and Postfix's smtpd in turn.
+
+    senders -> ingress-smtp -> nats-server that syncs each message before it acknowledges (`sync_interval: always`)
+    senders -> smtpd -> cleanup, which syncs each mail's file before the 250; the mail is then held, so nothing else
+                   of Postfix has work with it
+
+Both stores lie on the same disk, both doors get the same mails over the same number of sessions, and what is
+measured and the senders have the machine for themselves. Nobody reads what was stored.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nacl.public import PrivateKey
+from pydantic import SecretStr
+
+from contracts import directory as contract
+from contracts.directory import GroupEntry, UnitEntry
+from contracts.streams import DIRECTORY
+from renrakumo_cli import bus
+from renrakumo_cli.bus.accounts import OPERATOR, USERS
+from renrakumo_cli.local import ports
+from renrakumo_cli.local.nats import NatsServer
+from renrakumo_cli.local.process import ChildProcess
+from runtime.bus import Bus
+from runtime.settings import ServiceSettings
+from tests.bench.peers import found
+from tests.bench.peers.peer import PeerFailed, answer, program
+from tests.bench.peers.postfix import MASTER, OWNER
+from tests.rush import mails
+from tests.support import servers, usage
+
+BASE = "mail.example"
+KINDS = ("reply", "info")
+WARM = 300
+_HELD = """
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+maillog_file = {folder}/log/postfix.log
+maillog_file_prefixes = {folder}/log
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = postfix.example
+mydestination = minami.mail.example
+local_recipient_maps =
+mynetworks = 127.0.0.0/8
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+alias_maps =
+alias_database =
+smtpd_client_restrictions = check_client_access static:HOLD
+smtpd_recipient_restrictions = permit_mynetworks, reject
+smtpd_tls_security_level = none
+in_flow_delay = 0
+"""
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """`cpu`: microseconds of processor time for each mail, by program."""
+
+    door: str
+    kind: str
+    mails: int
+    seconds: float
+    cpu: dict[str, float]
+
+    @property
+    def rate(self) -> float:
+        return self.mails / self.seconds
+
+
+@dataclass(frozen=True)
+class Load:
+    mails: int
+    sessions: int
+
+
+def written(kind: str, number: int, first: int) -> list[dict[str, str]]:
+    """So many mails of a kind, no two alike, the same for the same numbers."""
+    senders = [f"p{turn}@docomo.ne.jp" for turn in range(first, first + number)]
+    if kind == "info":
+        return [
+            {"from": sender, "to": f"info@minami.{BASE}", "data": mails._plain(sender, f"info@minami.{BASE}", "")}
+            for sender in senders
+        ]
+    people = [(f"r-{_token(turn)}@minami.{BASE}", sender) for turn, sender in enumerate(senders, first)]
+    return mails.replies(first, people)[0]
+
+
+def _token(number: int) -> str:
+    return base64.b32encode(number.to_bytes(30, "big")).decode().lower()
+
+
+async def deliver(load: Load, port: int, kind: str, number: int, first: int, within: float) -> float:
+    """Seconds until the last of so many was told 250. Raises PeerFailed when one was not."""
+    told = {"port": port, "sessions": load.sessions, "mails": written(kind, number, first)}
+    async with program([sys.executable, "-m", "tests.bench.knocking"], told=told) as process:
+        result = json.loads(await answer(process, "senders", within))
+    if result["refused"] or result["left"]:
+        raise PeerFailed(f"not all was taken: {result}")
+    return float(result["seconds"])
+
+
+@asynccontextmanager
+async def front_door(folder: Path, **variables: str) -> AsyncIterator[tuple[int, ChildProcess, NatsServer]]:
+    """ingress-smtp as a process of its own on a nats-server that syncs each message. Gives port and both."""
+    passwords = {user: servers.new_password() for user in USERS}
+    server = NatsServer(folder / "nats", passwords=passwords)
+    await asyncio.to_thread(server.start)
+    try:
+        await bus.apply(server.url, OPERATOR, passwords[OPERATOR])
+        await _tell_directory(server)
+        port = ports.free_port()
+        key = base64.b64encode(bytes(PrivateKey.generate().public_key)).decode()
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "RENRAKUMO_NATS_URL": server.url,
+            "RENRAKUMO_NATS_USER": "ingress-smtp",
+            "RENRAKUMO_NATS_PASSWORD": passwords["ingress-smtp"],
+            "RENRAKUMO_BASE_DOMAIN": BASE,
+            "RENRAKUMO_SMTP_PORT": str(port),
+            "RENRAKUMO_HEALTH_PORT": str(ports.free_port()),
+            "RENRAKUMO_SEAL_PUBLIC_KEYS": ",".join(f"{n}:k1:{key}" for n in ("registry", "receipts", "dispatcher")),
+            "RENRAKUMO_SENDER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+            "RENRAKUMO_POST_SECRET_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+            **variables,
+        }
+        door = ChildProcess(
+            "ingress-smtp",
+            [sys.executable, "-m", "ingress_smtp.main"],
+            environment=environment,
+            log_path=folder / "ingress.log",
+        )
+        door.start()
+        try:
+            await asyncio.to_thread(door.await_condition, lambda: ports.accepts(port), within=20)
+            await asyncio.sleep(1)  # the directory is read meanwhile
+            yield port, door, server
+        finally:
+            await asyncio.to_thread(door.stop, within=20)
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def _tell_directory(server: NatsServer) -> None:
+    settings = ServiceSettings.model_validate(
+        {
+            "nats_url": server.url,
+            "nats_user": "admin-api",
+            "nats_password": SecretStr(server.passwords["admin-api"]),
+            "base_domain": BASE,
+            "health_port": 0,
+        }
+    )
+    office = await Bus.connect(settings, name="admin-api", on_closed=lambda: None)
+    unit = UnitEntry(unit="minami", name="みなみ小学校", groups={"1nen": GroupEntry(name="1年")})
+    await office.kv_put(DIRECTORY.name, contract.key("minami"), unit.model_dump_json().encode())
+    await office.close()
+
+
+@asynccontextmanager
+async def postfix(folder: Path) -> AsyncIterator[tuple[int, ChildProcess]]:
+    """A private Postfix that holds what it accepted."""
+    folder.chmod(0o755)
+    port = ports.free_port()
+    for name in ("etc", "queue", "data", "log"):
+        (folder / name).mkdir(mode=0o755)
+    shutil.chown(folder / "data", OWNER)
+    (folder / "etc" / "main.cf").write_text(_HELD.format(folder=folder))
+    (folder / "etc" / "master.cf").write_text(MASTER.format(port=port, deliveries=1))
+    check = await found.postfix_program("postfix")
+    async with program([check, "-c", str(folder / "etc"), "check"]) as process:
+        await answer(process, "postfix check", 30)
+    async with program(
+        [await found.postfix_program("postconf"), "-c", str(folder / "etc"), "-h", "daemon_directory"]
+    ) as p:
+        daemons = (await answer(p, "postconf", 10)).strip()
+    master = ChildProcess(
+        "postfix",
+        [f"{daemons}/master", "-c", str(folder / "etc"), "-d"],
+        environment={"PATH": os.environ.get("PATH", os.defpath), "MAIL_CONFIG": str(folder / "etc")},
+        log_path=folder / "log" / "master.log",
+    )
+    master.start()
+    try:
+        await asyncio.to_thread(master.await_condition, lambda: ports.accepts(port), within=20)
+        yield port, master
+    finally:
+        await master.stop_soon(within=10)
+
+
+def _pid(process: ChildProcess) -> int:
+    return process.pid
+
+
+async def measure_door(folder: Path, load: Load, **variables: str) -> list[Acceptance]:
+    results = []
+    async with front_door(folder, **variables) as (port, door, server):
+        for turn, kind in enumerate(KINDS, 1):
+            await deliver(load, port, kind, WARM, turn * 1_000_000, 60)
+            before = usage.precise_cpu_seconds(door.pid), usage.precise_cpu_seconds(server.process.pid)
+            seconds = await deliver(load, port, kind, load.mails, turn * 1_000_000 + WARM, 300)
+            after = usage.precise_cpu_seconds(door.pid), usage.precise_cpu_seconds(server.process.pid)
+            used = [(late - early) / load.mails * 1e6 for early, late in zip(before, after, strict=True)]
+            cpu = {"ingress-smtp": used[0], "nats": used[1]}
+            results.append(Acceptance("renrakumo", kind, load.mails, seconds, cpu))
+    return results
+
+
+async def measure_postfix(folder: Path, load: Load) -> list[Acceptance]:
+    results = []
+    async with postfix(folder) as (port, master):
+        for turn, kind in enumerate(KINDS, 1):
+            await deliver(load, port, kind, WARM, turn * 1_000_000, 60)
+            before = usage.precise_cpu_seconds(master.pid)
+            seconds = await deliver(load, port, kind, load.mails, turn * 1_000_000 + WARM, 300)
+            cpu = {"postfix": (usage.precise_cpu_seconds(master.pid) - before) / load.mails * 1e6}
+            results.append(Acceptance("postfix", kind, load.mails, seconds, cpu))
+    return results
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mails", type=int, default=5000)
+    parser.add_argument("--sessions", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--no-postfix", action="store_true")
+    chosen = parser.parse_args()
+    load = Load(chosen.mails, chosen.sessions)
+    unlimited = {
+        "RENRAKUMO_SMTP_RATE_PER_PEER": "1000000",
+        "RENRAKUMO_SMTP_BURST_PER_PEER": "1000000",
+        "RENRAKUMO_SMTP_RATE_PER_SENDER": "1000000",
+        "RENRAKUMO_SMTP_BURST_PER_SENDER": "1000000",
+        "RENRAKUMO_SMTP_BACKLOG_SLOW": "10000000",
+        "RENRAKUMO_SMTP_BACKLOG_FULL": "10000001",
+    }
+    for _ in range(chosen.rounds):
+        for what in ("door", *(() if chosen.no_postfix else ("postfix",))):
+            folder = Path(tempfile.mkdtemp(prefix="renrakumo-acceptance-"))
+            try:
+                if what == "door":
+                    results = await measure_door(folder, load, **unlimited)
+                else:
+                    results = await measure_postfix(folder, load)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            for each in results:
+                print(f"{each.door:10} {each.kind:6} {each.rate:7.0f}/s ", {k: round(v) for k, v in each.cpu.items()})
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,155 @@
+"""When there is more to do than can be done, senders wait or come again, and memory stays bounded."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from contracts.events import InboundGuessed
+from contracts.streams import RECEIPTS_INBOUND, REGISTRY_INBOUND, RESPONDER_INBOUND, ConsumerSpec
+from ingress_smtp import backlog
+from ingress_smtp.guesses import Guesses
+from ingress_smtp.pressure import STORED_AS, Pressure
+from runtime.errors import BusFull, BusUnavailable
+from tests.ingress_smtp.front_door import BASE, NOW, SECRET, TOKEN, ListPublisher, away, mail, open_door
+from tests.ingress_smtp.wire import HOST, INFO, connected
+from tests.support import mailer
+
+ENTRY, POST, REPLY = (f"{local}@minami.{BASE}" for local in ("1nen-entry", f"1nen-{SECRET}", TOKEN))
+
+
+def pressure(*, in_hand: int = 1_000_000) -> Pressure:
+    return Pressure(in_hand=in_hand, slow=100, full=200)
+
+
+def test_pressure_grows_with_what_waits_and_with_memory_and_goes_again() -> None:
+    pressed = pressure()
+    assert pressed.level == 0
+    pressed.told({RECEIPTS_INBOUND.name: 100, REGISTRY_INBOUND.name: 5})
+    assert pressed.level == 0
+    pressed.told({RECEIPTS_INBOUND.name: 150})
+    assert pressed.level == 0.5
+    pressed.told({RECEIPTS_INBOUND.name: 1_000})
+    assert pressed.level == 1
+    pressed.told({RECEIPTS_INBOUND.name: 0})
+    share = pressed.share()
+    assert share.more(90_000)
+    assert 0 < pressed.level < 1
+    share.give_back()
+    assert (pressed.level, pressed.held) == (0, 0)
+
+
+def test_only_kinds_of_mail_whose_service_lags_behind_are_put_off() -> None:
+    pressed = pressure()
+    pressed.told({RECEIPTS_INBOUND.name: 200, REGISTRY_INBOUND.name: 199})
+    kinds = ("reply", "bounce", "feedback", "entry", "leave", "post", "info", "operator")
+    assert [kind for kind in kinds if pressed.full_for(f"inbound.{kind}")] == ["reply", "bounce", "feedback"]
+
+
+def test_a_mail_that_finds_no_room_holds_none() -> None:
+    pressed = pressure(in_hand=900_000)
+    one, other = pressed.share(), pressed.share()
+    assert one.more(60_000)
+    assert not other.more(60_000)
+    assert other.more(10_000)
+    one.give_back()
+    assert pressed.held == 10_000 * STORED_AS + 20_000
+    other.give_back()
+    assert pressed.held == 0
+
+
+async def test_without_room_the_sender_is_asked_to_come_again_and_small_mails_still_pass() -> None:
+    bus = ListPublisher()
+    large = b"x" * 70 + b"\r\n"
+    async with (
+        open_door(bus, smtp_in_hand=50_000_000) as door,
+        connected(door.port) as one,
+        connected(door.port) as two,
+    ):
+        for wire in (one, two):
+            assert await wire.envelope(REPLY) == 354
+            wire.say(mail("photo") + large * 50_000)  # 3.6 MB each: 29 MB of memory
+            await wire.writer.drain()
+        for wire in (one, two):
+            wire.say(b".\r\n")
+        assert sorted([await one.code(), await two.code()]) == [250, 452]
+        assert (await mailer.send(HOST, door.port, "a@b.example", [INFO], mail()))[INFO].code == 250
+        assert door.pressure.held == 0
+    assert bus.subjects == ["inbound.info", "inbound.reply"]
+
+
+async def test_a_deep_backlog_puts_off_what_would_join_it_and_nothing_else() -> None:
+    bus = ListPublisher()
+    async with open_door(bus, smtp_backlog_slow=10, smtp_backlog_full=20) as door:
+        door.pressure.told({RESPONDER_INBOUND.name: 20})
+        replies = await mailer.send(HOST, door.port, "a@b.example", [INFO, ENTRY, REPLY], mail())
+        assert [reply.code for reply in replies.values()] == [451, 250, 250]
+        door.pressure.told({RESPONDER_INBOUND.name: 19})
+        assert (await mailer.send(HOST, door.port, "a@b.example", [INFO], mail()))[INFO].code == 250
+
+
+class Counted:
+    """A bus that knows what waits; `problem` is raised instead."""
+
+    def __init__(self, waiting: Mapping[str, int]) -> None:
+        self.counts = dict(waiting)
+        self.problem: Exception | None = None
+        self.asked = asyncio.Event()
+
+    async def waiting(self, spec: ConsumerSpec) -> int:
+        self.asked.set()
+        if self.problem is not None:
+            raise self.problem
+        return self.counts.get(spec.name, 0)
+
+
+async def test_the_backlog_is_followed_and_the_last_word_counts_while_the_bus_is_away() -> None:
+    pressed, bus, stop = pressure(), Counted({RECEIPTS_INBOUND.name: 200}), asyncio.Event()
+    watching = asyncio.create_task(backlog.watch(bus, pressed, stop, every=0.01))
+    async with asyncio.timeout(10):
+        while not pressed.full_for("inbound.reply"):  # noqa: ASYNC110 (a number, without an event)
+            await asyncio.sleep(0.01)
+        bus.problem = BusUnavailable("bus_no_answer")
+        for _ in range(3):
+            bus.asked.clear()
+            await bus.asked.wait()
+        assert pressed.full_for("inbound.reply")
+        bus.problem, bus.counts = None, {}
+        while pressed.level:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    stop.set()
+    await watching
+
+
+async def test_a_full_stream_is_said_to_be_full_and_the_mail_is_taken_later() -> None:
+    bus = ListPublisher()
+    async with open_door(bus) as door:
+        bus.failures = [BusFull("bus_full")]
+        assert (await mailer.send(HOST, door.port, "a@b.example", [INFO], mail()))[INFO].code == 452
+        assert (await mailer.send(HOST, door.port, "a@b.example", [INFO], mail()))[INFO].code == 250
+
+
+async def test_guesses_at_a_post_address_are_slowed_and_told_once_a_minute() -> None:
+    bus = ListPublisher()
+    guesses = Guesses(bus, lambda: NOW)
+    tried = [f"1nen-{letter * 12}@minami.{BASE}" for letter in "abc"]
+    slips = [
+        f"{local}@minami.{BASE}" for local in ("1nen-entri", "1nen-registration", "2nen-aaaaaaaaaaaa", "1nen-abcdefg")
+    ]
+    changes: dict[str, Any] = {"smtp_unknown_burst_per_peer": 21, "smtp_unknown_rate_per_peer": 0.001}
+    async with open_door(bus, guesses=guesses, **changes) as door:
+        async with connected(door.port) as wire:
+            assert await wire.ask("MAIL FROM:<a@b.example>") == 250
+            for address in slips:
+                assert await wire.ask(f"RCPT TO:<{address}>") == 550
+        async with connected(door.port) as wire:
+            assert await wire.ask("MAIL FROM:<a@b.example>") == 250
+            codes = [await wire.ask(f"RCPT TO:<{address}>") for address in tried]
+            assert codes == [550, 550, 421]  # ten times as dear as any unknown recipient
+        bus.failures = [away()]
+        await guesses.tell()
+        assert not bus.stored
+        await guesses.tell()
+        await guesses.tell()
+    (event,) = bus.events(InboundGuessed)
+    assert (event.unit, event.group, event.tries) == ("minami", "1nen", 3)
+    assert event.id.startswith("guessed-minami-1nen-")
