@@ -124,14 +124,16 @@ def _from_fields(top: Part, told: Sequence[StatusFields], text: str, server: str
 def _judge_one(told: StatusFields, server: str, passage: str, whole: str = "") -> Judged:
     """`passage` is what the text says of this recipient, `whole` all of it, where it speaks of nobody else."""
     stage = report_text.stage_in(told.words) or report_text.stage_in(passage) or report_text.stage_in(whole)
-    inner = verdicts.status_in(told.words)
-    status = inner if inner and (not told.status or told.status.endswith(".0.0")) else told.status
+    status = verdicts.true_status(told.status, told.words)
     servers = f"{told.remote} {server}"
     verdict, why = verdicts.judge(Refusal(told.words, told.status, stage, told.recipient, servers))
-    for more in (passage, whole) if verdict is Verdict.UNKNOWN or not told.words else ():
+    dead_by_status_alone = verdict is Verdict.DEAD and not told.words
+    for more in (passage, whole) if verdict is Verdict.UNKNOWN or dead_by_status_alone else ():
         if more:
             said = f"{told.words}\n{report_text.refused_words(more)}"
-            verdict, why = verdicts.judge(Refusal(said, told.status, stage, told.recipient, servers))
+            milder = verdicts.judge(Refusal(said, told.status, stage, told.recipient, servers))
+            if not dead_by_status_alone or milder[0] in (Verdict.FULL, Verdict.SUSPENDED, Verdict.FILTERED):
+                verdict, why = milder
         if verdict is not Verdict.UNKNOWN:
             break
     return Judged(told.recipient, verdict, status, why)

@@ -61,7 +61,7 @@ INACTIVE: Final = _any(r"\b(?:inactive|not active|no longer active|not an active
 
 PREFERENCES: Final = _any(
     r"recipient preferences|(?:user|recipient|member|subscriber)s?'?s? (?:has |have )?(?:explicitly )?"
-    r"(?:reject(?:s|ed)?\b(?!:)|refus(?:ed|es)\b(?! to accept your mail)|blocked you|does not (?:want|accept))",
+    r"(?:reject(?:s|ed)?\b(?!:)|refus(?:ed|es)\b(?!:| to accept your mail)|blocked you|does not (?:want|accept))",
     r"blocked by the (?:recipient|user)|rejected by (?:a |the )?(?:remote mail server|user"
     r"|recipient(?! domain|'s)|filter|domain filter)",
     r"\b(?:white|allow|safe)[- ]?list(?!ed at)|approved senders?|only accept\w* (?:mail|messages?) from"
@@ -85,7 +85,7 @@ SENDER: Final = _any(
     r"your (?:e-?mail address|address|domain|ip|host|server|network|mail server)\b[^.]{0,40}?"
     r"(?:reject|denied|block|black|not |banned|refus|listed|does)",
     r"(?:bad|invalid|verify|resolve|your|unknown) (?:helo|ehlo)|\bhelo\b[^.]{0,40}(?:reject|invalid|must|not)",
-    r"no third-party dsns|batv|empty envelope|unsigned dsn|rule imposed|not a registered gateway",
+    r"no third-party dsns|backscatter|batv|empty envelope|unsigned dsn|rule imposed|not a registered gateway",
 )
 """It is about us: our address, domain, name."""
 
@@ -98,7 +98,7 @@ STRONG_POLICY: Final = _any(
     r"\bspf\b|\bdkim\b|\bdmarc\b|authenticat|reverse dns|\brdns\b|\bptr\b|unauthorized|not authorized|not authorised",
     r"\brelay(?:ing)?\b[^.]{0,40}(?:denied|not|prohibit|reject|access)|(?:unable|not allowed|refus\w*"
     r"|cannot) to relay"
-    r"|insecure mail relay|domain isn.?t in my list",
+    r"|insecure mail relay|domain isn.?t in my list|no valid recipients from",
     r"too many|\brate\b|throttl|too (?:fast|quickly)|limit\b[^.]{0,30}exceed|exceed\w*[^.]{0,40}limit|has sent to",
     r"message (?:is )?too (?:large|big|long)|(?:message|mail|mesg|size)[^.]{0,40}(?:exceeds?|exceeded"
     r"|too (?:large|big))",
@@ -129,6 +129,8 @@ NO_USER: Final = _any(
     r"|available )?(?:by|with|for|at|found)\b"
     r"|no mailbox found|no thank you rejected",
     r"addresses were unknown|not email addresses|can.?t accept user|is not a known user|not a local address"
+    r"|not an active address"
+    r"|userunknown|wrong or no longer valid"
     r"|recipnotfound|recipientnotfound"
     r"|resolver\.adr\.[\w. ]{0,40}not ?found|nosuchuser",
     r"badrcptto|badrecipientto|not in my validrcptto|domain or user isn.?t in my list"
@@ -180,9 +182,10 @@ NO_HOST: Final = _any(
     r"\bdomain (?:name )?(?:is )?(?:not found|does not exist|doesn.?t exist|doesnt exist|not exist|invalid"
     r"|unknown|is not reachable)"
     r"|non-? ?existent ?domain|domain (?:must exist|may not exist)|recipient domain must exist",
-    r"(?:mail )?domain mentioned in [^.]{0,30}unknown|name or service not known|unrouteable (?:mail domain"
-    r"|address)|unroutable address"
-    r"|invalid (?:domain|host)(?: name)?\b|bad destination system|illegal host",
+    r"(?:mail )?domain mentioned in [^.]{0,30}unknown|name or service not known|nodename nor servname"
+    r"|answer with no data"
+    r"|unrouteable address|unroutable address"
+    r"|invalid (?:domain|host)(?: name)?\b(?!, see)|bad destination system|illegal host",
     r"couldn.?t find (?:a mail exchanger|any host)|no host found for existing|dns[. ]nonexistentdomain"
     r"|domain couldn.?t be found",
     r"name service error[^.]{0,120}not found|host [\w.-]{1,200} not found|all host address lookups failed permanently"

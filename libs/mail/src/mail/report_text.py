@@ -79,8 +79,9 @@ _STAGES: tuple[tuple[Stage, re.Pattern[str]], ...] = (
         ),
     ),
 )
-_SENT = re.compile(r"^\s*(?:>>>|sent <<<) (\w{4})", re.IGNORECASE)
-_GOT = re.compile(r"^\s*(?:<<<|received >>>) (\d{3}.*)", re.IGNORECASE)
+_SENT = re.compile(r"^\s*(?:\S{1,20} ?)?(?:>>>|<<<) ?(RCPT|DATA|MAIL|EHLO|HELO|BDAT)\b", re.IGNORECASE)
+_GOT = re.compile(r"^\s*(?:\S{1,20} ?)?(?:<<<|>>>) ?(\d{3}[ -].*)")
+"""Arrows point either way."""
 _OF_COMMAND: dict[str, Stage] = {
     "rcpt": "rcpt", "data": "data", "mail": "mail", "ehlo": "connect", "helo": "connect", "bdat": "message",
 }  # fmt: skip

@@ -32,12 +32,13 @@ _DAEMON = re.compile(
 _SUBJECT = re.compile(
     r"fail|undeliver|un-?delivered|return(?:ed|ing)? (?:mail|to sender|message)|delivery (?:status|error"
     r"|problem|report|notif|delay)"
-    r"|delayed|mail(?: system)? error|could ?n.?t be (?:sent|delivered)|not (?:be )?delivered|bounce|error sending"
-    r"|warning: could not|nondeliver|non-?delivery|rejected|mail delivery|message status|unzustellbar"
+    r"|(?:mail|message|delivery) (?:is )?delayed|delayed (?:mail|message)|mail(?: system)? error"
+    r"|could ?n.?t be (?:sent|delivered)|not (?:be )?delivered|bounce|error sending"
+    r"|warning: (?:could not|message)|nondeliver|non-?delivery|rejected|mail delivery|message status|unzustellbar"
     r"|non remis|non recapitabile"
     r"|no se puede entregar|n[aã]o .{0,12}entregue|[eé]chec|fehlgeschlagen|不达|退信|エラー"
     r"|配信(?:不能|できません|失敗)|届きません|返送"
-    r"|送信できません|戻|blocked by our",
+    r"|送信できません|メール.{0,6}戻|戻りました|戻されました|blocked by our",
     re.IGNORECASE,
 )
 _SURE_SUBJECT = re.compile(
@@ -46,6 +47,12 @@ _SURE_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _REPLY = re.compile(r"re:", re.IGNORECASE)
+_ABSENT = re.compile(
+    r"out of (?:the )?office|vacation|\baway\b|auto(?:matic)?[- ]?(?:reply|response)|abwesen|absence|ausente"
+    r"|不在|休暇|自動返信|自動応答"
+    r"|応答|fuori sede",
+    re.IGNORECASE,
+)
 _ORIGINAL = re.compile(
     r"^(?:-{2,} ?(?:Below this line|This is a copy|Original [Mm]essage|The header|Copy of|Returned|Unsent"
     r"|Included|Message header|"
@@ -102,6 +109,8 @@ def looks_like_report(top: Part) -> bool:
     from_daemon = bool(_DAEMON.search(sender))
     if top.raw("auto-submitted").lower().startswith(b"auto-replied") and not from_daemon:
         return False  # a vacation note; some mail systems mark their reports so too
+    if not from_daemon and _ABSENT.search(subject):
+        return False
     if from_daemon and (not subject or return_path == "<>" or _REPLY.match(subject)):
         return True
     if return_path == "<>" and any(child.content_type == "message/rfc822" for child in top.children):

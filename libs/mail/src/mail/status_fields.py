@@ -24,6 +24,13 @@ _OURS = frozenset(
     (*_RECIPIENTS, "action", "status", "diagnostic-code", "remote-mta", "x-notes-item", "x-supplementary-info",
      "x-powermta-bouncecategory", "localized-final-recipient")
 )  # fmt: skip
+_CATEGORIES = {
+    "bad-mailbox": "no such user (in reply to RCPT TO)",
+    "bad-domain": "no such domain",
+    "inactive-mailbox": "mailbox inactive",
+    "quota-issues": "mailbox full",
+}
+"""What PowerMTA has read from the words, in words."""
 _ENDS = frozenset(("action", "status", "final-recipient", "original-recipient"))
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _REPORTING = re.compile(
@@ -139,9 +146,9 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
 def _status_fields(group: dict[str, str]) -> StatusFields:
     recipient = next((found for name in _RECIPIENTS if (found := address_in(group.get(name, "")))), "")
     words = " ".join(
-        _WORDS_TYPE.sub("", group.get(name, ""))
-        for name in ("diagnostic-code", "x-notes-item", "x-supplementary-info", "x-powermta-bouncecategory")
+        _WORDS_TYPE.sub("", group.get(name, "")) for name in ("diagnostic-code", "x-notes-item", "x-supplementary-info")
     )
+    words = f"{words} {_CATEGORIES.get(group.get('x-powermta-bouncecategory', '').lower(), '')}"
     status = _STATUS.search(group.get("status", ""))
     return StatusFields(
         recipient=recipient,
@@ -159,7 +166,9 @@ def address_in(value: str) -> str:
     text = (rest if semicolon else value).strip()
     if bracketed := _BRACKETED.search(text):
         text = bracketed[1]
-    text = _UNITEXT.sub(lambda found: _character(found[1]), text.partition(" ")[0].strip("<>\"' \t"))
+    text = _UNITEXT.sub(lambda found: _character(found[1]), text.partition(" ")[0].strip("<>' \t"))
+    if text.count('"') == 1 or text.endswith('"'):
+        text = text.strip('"')
     if "@" not in text and kind.strip().lower() in ("rfc822", "utf-8"):
         text = _XTEXT.sub(lambda found: chr(int(found[1], 16)), text)
     try:

@@ -52,14 +52,16 @@ class Refusal:
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _REPLY_CODE = re.compile(r"(?<![\w.\[(#@-])([245][0-5]\d)(?=[ \-:,;]|$)")
 _BLANKS = re.compile(r"\s+")
+_ADDRESS = re.compile(r"[^\s<>\[\]()\"',;:@]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,9}")
 _URL = re.compile(r"\bhttps?:? ?//\S{0,300}", re.IGNORECASE)
 _HINT = re.compile(r"[?&]p=(\w{3,30})")
 _AU_WITH_ADDRESS = re.compile(r"550[ -](?:\d\.\d\.\d )?<[^<>\s]{1,254}>: user unknown", re.IGNORECASE)
 _AU_FILTERS = re.compile(r"550[ -](?:\d\.\d\.\d )?: user unknown", re.IGNORECASE)
 _DOCOMO = re.compile(r"550[ -](?:\d\.\d\.\d )?unknown user \S{1,254}@docomo\.ne\.jp", re.IGNORECASE)
 _ACCESS_DENIED = re.compile(r"recipient address rejected: access denied", re.IGNORECASE)
+_NO_REASON = re.compile(r"recipient address rejected\.? ?(?:\(in reply to rcpt|$)", re.IGNORECASE)
 _UNAVAILABLE = re.compile(
-    r"requested action not taken:? mail ?box unavailable|mail ?box (?:is )?unavai?lable", re.IGNORECASE
+    r"requested action not taken:? mail ?box unavailable|mail ?box (?:is )?unavai?l?able", re.IGNORECASE
 )
 _ADDRESS_REJECTED = re.compile(
     r"(?<!sender )(?<!from )address rejected\b|recipient (?:was )?rejected"
@@ -85,8 +87,9 @@ _RULES_OF_THE_OWNER = re.compile(r"\binbound-smtp\.[\w-]{1,30}\.amazonaws\.com\b
 
 DEAD_STATUS = ("5.1.1", "5.1.6", "5.1.10")
 """No such mailbox, moved away, a domain that takes no mail (RFC 3463 3.2, RFC 7505)."""
-_ADDRESS_STATUS = (*DEAD_STATUS, "5.1.0", "5.1.2", "5.1.3")
-_HOST_STATUS = ("5.1.2", "5.4.4")
+_ADDRESS_STATUS = (*DEAD_STATUS, "5.1.0", "5.1.2", "5.1.3", "5.1.351")
+_OWNER_CHANGED = ("5.7.17", "5.7.18")
+"""The mailbox or the domain is somebody else's now (RFC 7293)."""
 
 
 def status_in(text: str) -> str | None:
@@ -95,34 +98,42 @@ def status_in(text: str) -> str | None:
     return found[1] if found else None
 
 
+def true_status(reported: str | None, text: str) -> str | None:
+    """The status that counts: a gateway often writes 5.0.0 above (or 5.0.350), and the true one into the words."""
+    if reported and not reported[1:].startswith(".0."):
+        return reported
+    found = _ENHANCED.findall(text)
+    return next((each for each in found if not each[1:].startswith(".0.")), found[0] if found else reported)
+
+
 def reply_code_in(text: str) -> str | None:
     """The first SMTP reply code in a text, of success, for now, or for good."""
     found = _REPLY_CODE.search(text)
     return found[1] if found else None
 
 
-def plain(text: str) -> str:
-    """A server's words on one line, without URLs but for the reason that Google writes into them."""
+def plain(text: str, recipient: str = "") -> str:
+    """A server's words on one line: the recipient's address is called so, others are nobody's, and of URLs is left the
+    reason that Google writes into them."""
     text = _BLANKS.sub(" ", text[: words.MOST])
-    if "://" not in text and "//" not in text:
+    if "@" in text:
+        text = _ADDRESS.sub(lambda found: "recipient" if found[0].lower() == recipient else "somebody", text)
+    if "//" not in text:
         return text
     return _URL.sub(lambda url: " ".join(["", *_HINT.findall(url[0])]), text)
 
 
 def judge(refusal: Refusal) -> tuple[Verdict, str]:
     """Return the verdict on a refusal and a static reason for it."""
-    said = plain(refusal.words)
-    inner = status_in(said)
-    status = refusal.status or ""
-    if inner and (not status or status.endswith(".0.0")):
-        status = inner  # a gateway often writes 5.0.0 above and the true code into the words
+    said = plain(refusal.words, refusal.recipient)
+    status = true_status(refusal.status, said) or ""
     code, core = _from_code(said)
     if status.startswith("2."):
         return Verdict.DELIVERED, "status of success"
     if status in ("5.2.2", "4.2.2") or words.FULL.search(said):
         return Verdict.FULL, "mailbox full"
     no_user = bool(words.NO_USER.search(said))
-    if no_user and _AU_FILTERS.search(said):
+    if no_user and _AU_FILTERS.search(_BLANKS.sub(" ", refusal.words[: words.MOST])):
         return Verdict.FILTERED, "au names no address: the recipient's own filter"
     if refusal.stage in ("connect", "mail"):
         return _of_us(status, code)
@@ -133,8 +144,12 @@ def judge(refusal: Refusal) -> tuple[Verdict, str]:
         return _for_now(refusal, said, status, no_user=no_user, strong=strong)
     if _RULES_OF_THE_OWNER.search(refusal.servers):
         return Verdict.FILTERED, "recipient's filter"
-    if (verdict := _moved_or_no_host(core, status, code, strong=strong)) is not None:
-        return verdict
+    found = None if refusal.stage == "message" else _moved_or_no_host(core, status, code, strong=strong)
+    if found is not None:
+        verdict, why = found
+        if verdict is Verdict.DEAD and "domain" in why and carrier_of_recipient(refusal) != "other":
+            return Verdict.DEFERRED, "a carrier's domain does not vanish"
+        return found
     if no_user or _says_unavailable(said, status, refusal.stage):
         return _no_user(refusal, said, core, status, code, strong=strong)
     return _other(refusal, core, status, strong=strong)
@@ -171,13 +186,19 @@ def _moved_or_no_host(said: str, status: str, code: str, *, strong: bool) -> tup
     if code in ("521", "556") or words.NO_MAIL_THERE.search(said) or (status == "5.1.10" and "null" in said.lower()):
         soft = words.NOT_NOW.search(said)
         return (Verdict.DEFERRED, "takes no mail now") if soft else (Verdict.DEAD, "domain takes no mail")
-    if status == "5.1.6" or words.MOVED.search(said) or (code == "551" and words.NO_USER.search(said)):
+    if (
+        status in _OWNER_CHANGED
+        or status == "5.1.6"
+        or words.MOVED.search(said)
+        or (code == "551" and words.NO_USER.search(said))
+    ):
         return Verdict.DEAD, "moved away"
-    named = words.NO_HOST.search(said)
-    if named and not words.SOFT_HOST.search(said):
+    if status.startswith("5.7"):
+        return None
+    if words.NO_HOST.search(said) and not words.SOFT_HOST.search(said):
         return Verdict.DEAD, "no such domain"
     contrary = (words.SOFT_HOST, words.PASSING, words.POLICY, words.PREFERENCES)
-    if status in _HOST_STATUS and not any(each.search(said) for each in contrary):
+    if status == "5.1.2" and not any(each.search(said) for each in contrary):
         return Verdict.DEAD, "status says no such domain"
     return None
 
@@ -185,6 +206,8 @@ def _moved_or_no_host(said: str, status: str, code: str, *, strong: bool) -> tup
 def _says_unavailable(said: str, status: str, stage: Stage | None) -> bool:
     if _ACCESS_DENIED.search(said):
         return status == "5.4.1" or status.startswith("5.1.")
+    if _NO_REASON.search(said):
+        return stage == "rcpt"
     if _UNAVAILABLE.search(said):
         return stage == "rcpt" or status == "5.5.0" or status in _ADDRESS_STATUS
     return bool(_ADDRESS_REJECTED.search(said)) and status in ("5.1.0", "5.1.1")
@@ -213,7 +236,7 @@ def _no_user(refusal: Refusal, said: str, core: str, status: str, code: str, *, 
         return Verdict.FILTERED, "recipient's filter"
     if not code.startswith("5") and not status.startswith("5."):
         return Verdict.FILTERED, "words of death without a code"
-    if carrier == "au" and _AU_WITH_ADDRESS.search(said):
+    if carrier == "au" and _AU_WITH_ADDRESS.search(_BLANKS.sub(" ", refusal.words[: words.MOST])):
         return Verdict.DEAD, "au names the address: no such user"
     if carrier == "au":
         return Verdict.FILTERED, "au names no address: the recipient's own filter"
@@ -241,6 +264,8 @@ def _other(refusal: Refusal, said: str, status: str, *, strong: bool) -> tuple[V
         return Verdict.DEFERRED, "trouble on the way"
     if refusal.stage != "message" and status in DEAD_STATUS:
         return Verdict.DEAD, "status says no such user"
+    if status == "5.1.0" and refusal.stage == "rcpt":
+        return Verdict.DEAD, "status says that the address is bad"
     if status == "5.1.3" and _DOT_ATOM.match(refusal.recipient):
         return Verdict.DEAD, "status says that there can be no such address"
     if status.startswith("5.2."):
