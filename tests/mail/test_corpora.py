@@ -67,7 +67,7 @@ def test_replies() -> None:
 
 
 def test_bounces() -> None:
-    found = hard = wrongly_hard = total = dead = 0
+    found = hard = wrongly_hard = total = dead = named = naming = 0
     for row in rows("bounces.jsonl"):
         bounce = bounces.judge((FOLDER / "bounces" / row["file"]).read_bytes())
         if row["kind"] == "bounce":
@@ -78,10 +78,22 @@ def test_bounces() -> None:
         dead += row["hard"]
         hard += row["hard"] and bounce.hard
         wrongly_hard += bounce.hard and not row["hard"]
-    print(f"\nbounces: found {found}/{total}, dead {hard}/{dead}, living called dead {wrongly_hard}")
+        recipients = {normalised(address) for address in row["recipients"] if address}
+        naming += bool(recipients)
+        named += bool(recipients & set(bounce.recipients))
+    print(f"\nbounces: found {found}/{total}, dead {hard}/{dead}, living called dead {wrongly_hard}", end="")
+    print(f", recipient found {named}/{naming}")
     assert wrongly_hard == 0
     assert found >= total * 0.95
-    assert hard >= dead * 0.9
+    assert hard >= dead * 0.95
+    assert named >= naming * 0.95
+
+
+def normalised(address: str) -> str:
+    try:
+        return addresses.normalise(address)
+    except addresses.AddressError:
+        return address
 
 
 def test_automatic_or_human() -> None:
