@@ -202,8 +202,9 @@ _REST = re.compile(
 class Words:
     """What the words of a mail say; each is looked for only when it is asked for."""
 
-    def __init__(self, subject: str, own: str) -> None:
+    def __init__(self, subject: str, own: str, whole: str) -> None:
         self._subject = subject
+        self._whole = whole
         self._spaced = " ".join(own.split())
         self._compact = _SPACE.sub("", own)
 
@@ -221,8 +222,9 @@ class Words:
         return bool(_RECEIPT_SUBJECT.match(self._subject))
 
     def receipt(self) -> bool:
-        """The text is that of a read receipt."""
-        return bool(_RECEIPT_TEXT.search(self._spaced) or _RECEIPT_TEXT_COMPACT.search(self._compact))
+        """The text is that of a read receipt, which looks like a quotation itself."""
+        spaced, compact = " ".join(self._whole.split()), _SPACE.sub("", self._whole)
+        return bool(_RECEIPT_TEXT.search(spaced) or _RECEIPT_TEXT_COMPACT.search(compact))
 
     def statement(self) -> bool:
         """The text says that no person wrote it."""
@@ -257,4 +259,5 @@ def read_words(subject: str, text: str) -> Words:
             length += len(line)
             if length > _OWN_LENGTH:
                 break
-    return Words(unicodedata.normalize("NFKC", subject[:_SUBJECT_LENGTH]).strip(), "\n".join(kept)[:_OWN_LENGTH])
+    subject = unicodedata.normalize("NFKC", subject[:_SUBJECT_LENGTH]).strip()
+    return Words(subject, "\n".join(kept)[:_OWN_LENGTH], text[:_OWN_LENGTH])
