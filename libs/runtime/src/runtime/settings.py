@@ -73,6 +73,30 @@ class ServiceSettings(BaseSettings):
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
 
 
+class ReadingSettings(ServiceSettings):
+    """What every service needs that reads mail: how much of one mail it looks at. The rest is passed over, and the mail
+    is neither refused nor lost.
+
+    Octets of the whole mail, parts, nesting of parts, header fields of a part, and characters of a line (a longer
+    header field is cut, a longer line of text broken)."""
+
+    reading_max_size: int = Field(default=10_000_000, ge=100_000)
+    reading_max_parts: int = Field(default=300, ge=10, le=10_000)
+    reading_max_depth: int = Field(default=150, ge=5, le=200)
+    reading_max_headers: int = Field(default=1000, ge=50)
+    reading_max_line: int = Field(default=20_000, ge=1000)
+
+    def reading_limits(self) -> dict[str, int]:
+        """The same, by the names that the library of mail has for them."""
+        return {
+            "size": self.reading_max_size,
+            "parts": self.reading_max_parts,
+            "depth": self.reading_max_depth,
+            "headers": self.reading_max_headers,
+            "line": self.reading_max_line,
+        }
+
+
 S = TypeVar("S", bound=BaseSettings)
 
 

@@ -16,6 +16,7 @@ from ingress_smtp.settings import Settings
 from ingress_smtp.smtp import Door
 from mail.authentication import Examiner
 from mail.dmarc import Organisations
+from mail.reading import Limits
 from runtime.ciphers import KeyedHash
 from runtime.directory import Directory
 from runtime.dns_client import SystemDns
@@ -57,7 +58,12 @@ def build_door(
 ) -> Door:
     """The door for these settings, storing through `publisher`."""
     intake = Intake(
-        Rules(settings.base_domain, settings.operator_address, settings.publish_timeout),
+        Rules(
+            settings.base_domain,
+            settings.operator_address,
+            settings.publish_timeout,
+            Limits(**settings.reading_limits()),
+        ),
         directory=directory,
         publisher=publisher,
         sealer=Sealer(settings.seal_public_keys),

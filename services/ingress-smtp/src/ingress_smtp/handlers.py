@@ -23,6 +23,7 @@ from ingress_smtp.model import Recipient, Reply, Sender
 from ingress_smtp.scribe import Scribe
 from mail.addresses import Kind
 from mail.authentication import Origin
+from mail.reading import DEFAULT_LIMITS, Limits
 from runtime import tracing
 from runtime.bus import Outgoing
 from runtime.ciphers import KeyedHash
@@ -46,11 +47,13 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is set from outside. `operator_address` is normalised; `publish_timeout` in seconds."""
+    """What is set from outside. `operator_address` is normalised; `publish_timeout` in seconds; `limits`: how much of a
+    mail is looked at."""
 
     base_domain: str
     operator_address: str | None = None
     publish_timeout: float = 5.0
+    limits: Limits = DEFAULT_LIMITS
 
 
 class Intake:
@@ -140,6 +143,7 @@ class Intake:
             sender_hash=self._sender_hash,
             base_domain=self._rules.base_domain,
             operator_address=self._rules.operator_address,
+            limits=self._rules.limits,
         )
         # Said at the door, while the sender's own server can still tell him; further in nobody could.
         if scribe.text_length > model.LONGEST_POST and any(one.kind is Kind.POST for one in recipients):

@@ -25,7 +25,7 @@ from ingress_smtp import model
 from ingress_smtp.model import Recipient, Sender
 from mail import automatic, bounces, feedback, reading, tokens
 from mail.addresses import Kind, carrier_of
-from mail.reading import Letter
+from mail.reading import DEFAULT_LIMITS, Letter, Limits
 from runtime.ciphers import KeyedHash
 from runtime.sealing import Sealer
 
@@ -53,6 +53,7 @@ class Scribe:
         authentication: Authentication | None,
         base_domain: str,
         operator_address: str | None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._sender = sender
         self._raw = raw
@@ -62,7 +63,7 @@ class Scribe:
         self._base_domain = base_domain
         self._operator_address = operator_address
         self._sender_key = sender_hash.hexdigest(sender.address or sender.given.lower())
-        self._letter = reading.read(raw)
+        self._letter = reading.read(raw, limits)
         self._boxes: dict[str, Sealed] = {}
         verdict = automatic.judge(self._letter, sender.given, base_domain)
         self._report = _report(self._letter, raw, sender.given, verdict)

@@ -12,7 +12,7 @@ from ingress_smtp.bounds import UNIT_LIMITS, Network
 from ingress_smtp.limits import Allowance, parse_allowances
 from mail.addresses import Kind, normalise, normalise_domain
 from runtime.dns_client import parse_servers
-from runtime.settings import PublicKeysSetting, SecretKeySetting, ServiceSettings
+from runtime.settings import PublicKeysSetting, ReadingSettings, SecretKeySetting
 
 SERVICE = "ingress-smtp"
 LARGEST_MAIL = 4_500_000
@@ -47,7 +47,7 @@ DomainsSetting = Annotated[frozenset[str], NoDecode, PlainValidator(_domains)]
 NetworksSetting = Annotated[tuple[Network, ...], NoDecode, PlainValidator(_networks)]
 
 
-class Settings(ServiceSettings):
+class Settings(ReadingSettings):
     """Sizes in octets, times in seconds. `helo_name` is how we greet (default: the base domain)."""
 
     health_port: int = 9101

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.streams import RECEIPTS_INBOUND, RECEIPTS_OUTCOMES
+from mail.reading import Limits
 from receipts import tables
 from receipts.consumers import InboundConsumer, OutcomesConsumer
 from receipts.handlers import Receipts
@@ -69,4 +70,5 @@ def build(settings: Settings, engine: AsyncEngine) -> Receipts:
         opener=Opener(SERVICE, settings.seal_private_keys),
         sealer=Sealer(settings.seal_public_keys),
         clock=lambda: datetime.now(UTC),
+        limits=Limits(**settings.reading_limits()),
     )

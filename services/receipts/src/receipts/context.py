@@ -16,7 +16,9 @@ from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.events import ConfirmationGiven, ConfirmationKind, InboundBounce, InboundReply, InboundUnsubscribe
+from contracts.events.inbound import Authentication
 from contracts.sealed import RawLetter, Sealed
+from mail.reading import DEFAULT_LIMITS, Limits
 from mail.tokens import Token, TokenError, check
 from receipts import model
 from runtime.ciphers import FieldCipher
@@ -36,7 +38,7 @@ KEPT = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is wired in. `clock` gives the present as an aware UTC time."""
+    """What is wired in. `clock` gives the present as an aware UTC time; `limits`: how much of a mail is looked at."""
 
     engine: AsyncEngine
     inbox: Inbox
@@ -47,6 +49,7 @@ class Context:
     opener: Opener
     sealer: Sealer
     clock: Callable[[], datetime]
+    limits: Limits = DEFAULT_LIMITS
 
     async def check(self, event: InboundReply | InboundBounce | InboundUnsubscribe, token: str) -> Token:
         """What the token says; PermanentError when it isn't ours."""
@@ -65,7 +68,13 @@ class Context:
             raise PermanentError("letter_is_not_base64") from None
 
     async def confirm(
-        self, event_id: str, unit: str, token: Token, kind: ConfirmationKind, reply: Sealed | None = None
+        self,
+        event_id: str,
+        unit: str,
+        token: Token,
+        kind: ConfirmationKind,
+        reply: Sealed | None = None,
+        authentication: Authentication | None = None,
     ) -> bool:
         """Say what somebody did; False when that was said before."""
         now = self.clock()
@@ -79,6 +88,7 @@ class Context:
             issued_at=model.issued_at(token),
             expired=model.is_expired(token, self.lives, now),
             reply=reply,
+            authentication=authentication,
         )
         async with self.engine.begin() as connection:
             if not await self.inbox.first_time(connection, ConfirmationGiven.name, event_id):

@@ -67,7 +67,7 @@ class Receipts(Context):
             _ignored(event)
             return
         _, raw = await asyncio.to_thread(self.unseal, event.letter)
-        letter = await asyncio.to_thread(read, raw)
+        letter = await asyncio.to_thread(read, raw, self.limits)
         if token.kind is TokenKind.ANSWER:
             await self._answer(event, token, letter, doubt=doubt)
         elif token.kind not in model.CONFIRMATIONS:
@@ -83,7 +83,7 @@ class Receipts(Context):
         if token.kind is TokenKind.REGISTRATION:
             written = await asyncio.to_thread(answers.answer_text, letter, None)
             reply = self.sealer.seal(ReplyText(text=written[:MAX_ANSWER]), "registry")
-        await self.confirm(event.id, event.unit, token, model.CONFIRMATIONS[token.kind], reply)
+        await self.confirm(event.id, event.unit, token, model.CONFIRMATIONS[token.kind], reply, event.authentication)
 
     async def _answer(self, event: InboundReply, token: Token, letter: Letter, *, doubt: str) -> None:
         if model.is_expired(token, self.lives, self.clock()):
@@ -109,6 +109,7 @@ class Receipts(Context):
                 at=event.occurred_at,
                 reading=reading,
                 encrypted=encrypted,
+                authentication=event.authentication,
             )
             member, child = await store.copy_owner(connection, message, copy_ref)
             recorded = AnswerRecorded(

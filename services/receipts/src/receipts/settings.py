@@ -8,13 +8,13 @@ from runtime.settings import (
     CipherKeysSetting,
     KeyRingSetting,
     PublicKeysSetting,
-    ServiceSettings,
+    ReadingSettings,
 )
 
 SERVICE = "receipts"
 
 
-class Settings(ServiceSettings):
+class Settings(ReadingSettings):
     """`general_database_url`: the role `renrakumo_receipts`. Token and content keys: rings, current first."""
 
     health_port: int = 9105
