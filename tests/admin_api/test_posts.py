@@ -8,6 +8,7 @@ from admin_api.handlers import posts
 from contracts import requests
 from contracts.events import (
     Addressee,
+    Authentication,
     ConfirmationGiven,
     InboundGuessed,
     MessageApproved,
@@ -154,7 +155,43 @@ async def test_refused_posts_are_seen_by_administrators_without_who_it_was(desk:
     headers = await desk.as_("administrator")
     (seen,) = (await desk.client.get("/v1/units/sakura/post-attempts", headers=headers)).json()["items"]
     assert (seen["group"], seen["reason"]) == ("xx1", "not_enrolled")
-    assert set(seen) == {"id", "group", "reason", "at", "tries"}
+    assert set(seen) == {"id", "group", "reason", "at", "tries", "explanation", "authentication"}
+    assert "登録されていない" in seen["explanation"]["ja"]
+    assert seen["authentication"] is None
+
+
+async def test_administrators_read_why_a_forged_post_was_refused(desk: Desk) -> None:
+    forged = Authentication(spf="fail", dkim="none", dmarc="fail", policy="reject")
+    event = PostRefused(
+        id="e/2", occurred_at=START, unit="sakura", group="xx1", reason="not_authentic", authentication=forged
+    )
+    await posts.refused(desk.office, event)
+    headers = await desk.as_("administrator")
+    (seen,) = (await desk.client.get("/v1/units/sakura/post-attempts", headers=headers)).json()["items"]
+    assert seen["reason"] == "not_authentic"
+    assert "差出人を名のる偽のメールでした（DMARC: fail、ポリシー: reject）" in seen["explanation"]["ja"]
+    assert "forged" in seen["explanation"]["en"]
+    assert seen["authentication"]["explanation"]["ja"].startswith("差出人の証明：SPF 不合格、DKIM なし、DMARC 不合格。")
+    assert {**forged.model_dump()}.items() <= seen["authentication"].items()
+
+
+async def test_a_held_post_shows_where_it_came_from_and_the_confirmation_is_on_record(desk: Desk) -> None:
+    genuine = Authentication(spf="pass", dkim="pass", dmarc="pass", policy="none", sender_proven=True)
+    held = await _hold(desk, authentication=genuine)
+    headers = await desk.as_("administrator")
+    path = f"/v1/units/sakura/messages/{held.message}"
+    shown = (await desk.client.get(path, headers=headers)).json()["authentication"]
+    assert shown["sender_proven"] is True
+    assert shown["explanation"]["ja"] == (
+        "差出人の証明：SPF 合格、DKIM 合格、DMARC 合格。差出人のドメインから送られたことが確かめられました。"
+    )
+    # The reply came through a carrier that signs nothing, in a way that his domain would want refused: the token counts.
+    forwarded = Authentication(spf="fail", dmarc="fail", policy="reject")
+    await posts.confirmed(desk.office, _confirmed(held.message, authentication=forwarded))
+    assert [closed.outcome for closed in await _closed(desk)] == ["sent"]
+    log = (await desk.client.get("/v1/units/sakura/audit", headers=headers)).json()["items"]
+    (entry,) = [row for row in log if row["action"] == "message.confirmed"]
+    assert entry["detail"] == {"outcome": "sent", "spf": "fail", "dkim": "none", "dmarc": "fail"}
 
 
 async def test_administrators_see_that_somebody_tries_out_a_post_address(desk: Desk) -> None:

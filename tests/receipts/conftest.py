@@ -19,7 +19,7 @@ from nacl.public import PrivateKey
 from sqlalchemy import text
 
 from contracts.base import Event
-from contracts.events import Automatic, InboundBounce, InboundFeedback, InboundReply
+from contracts.events import Authentication, Automatic, InboundBounce, InboundFeedback, InboundReply
 from contracts.sealed import RawLetter, ReplyText, ReportedRecipients, Sealed
 from mail import automatic, reading, tokens
 from mail.tokens import Token, TokenKind
@@ -126,7 +126,14 @@ class House:
         return self.sealer.seal(RawLetter(sender=sender, raw=base64.b64encode(raw).decode()), "receipts")
 
     def reply(
-        self, token: str, raw: bytes, *, sender: str = PARENT, at: datetime = NOW, event_id: str = ""
+        self,
+        token: str,
+        raw: bytes,
+        *,
+        sender: str = PARENT,
+        at: datetime = NOW,
+        event_id: str = "",
+        authentication: Authentication | None = None,
     ) -> InboundReply:
         """The event of a reply, judged as the front door judges it."""
         judged = automatic.judge(reading.read(raw), sender)
@@ -136,6 +143,7 @@ class House:
             unit=self.unit,
             size=len(raw),
             token=token,
+            authentication=authentication,
             sender_key="0" * 64,
             automatic=Automatic(
                 reply_allowed=judged.reply_allowed,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from contracts.events import AnswerRecorded
+from contracts.events import AnswerRecorded, Authentication
 from mail.tokens import TokenKind
 from receipts.model import CONFIRMATIONS, Lives, Reading, outcome_of_bounce, reading_of
 from runtime.errors import PermanentError
@@ -42,6 +42,18 @@ async def answer(
     mail = reply(style, received(house, token), words, sender=PARENT, date=at)
     await house.receipts.reply(house.reply(token, mail.raw, at=at))
     return copy
+
+
+async def test_an_answer_counts_whatever_its_carrier_proves_and_what_it_proved_is_kept(house: House) -> None:
+    message, copy = await house.sent(), new_id()
+    await house.receipts.plan(planned(house, message, [copy]))
+    token = house.token(TokenKind.ANSWER, message, copy)
+    mail = reply(Style.IPHONE, received(house, token), "2", sender=PARENT, date=NOW)
+    shown = Authentication(spf="fail", dmarc="fail", policy="reject")
+    await house.receipts.reply(house.reply(token, mail.raw, authentication=shown))
+    (row,) = await house.answers(message)
+    assert row["choice"] == 2
+    assert Authentication.model_validate(row["authentication"]) == shown
 
 
 @pytest.mark.parametrize("style", list(STYLES))

@@ -264,6 +264,7 @@ class House:
             size=100,
             sender_key="0" * 64,
             automatic=parts.pop("automatic", Automatic()),
+            authentication=parts.pop("authentication", None),
             letter=self.sealer.seal(PostLetter(sender=sender, subject=subject, text=words), "registry"),
         )
         await handlers.posts.post(self.context, event)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.events import PostRecognised, PostRefused
+from contracts.events import Authentication, PostRecognised, PostRefused
 from contracts.requests import PostAsk, PosterChange, PostersAsk, RemoveAsk
 from registry import handlers
 from runtime.errors import PermanentError
@@ -46,6 +46,36 @@ async def test_a_machine_and_an_empty_mail_post_nothing(house: House) -> None:
     await enrol(house, member)
     assert single(await house.post(TEACHER, "件名", "本文", automatic=NO_REPLY), PostRefused).reason == "automatic"
     assert single(await house.post(TEACHER, " ", "\n"), PostRefused).reason == "empty"
+
+
+async def test_who_forges_a_posters_mail_is_refused_before_the_poster_is_asked(house: House) -> None:
+    await enrol(house, await house.register(TEACHER))
+    forged = Authentication(spf="fail", dmarc="fail", policy="reject")
+    refused = single(await house.post(TEACHER, "件名", "本文", authentication=forged), PostRefused)
+    assert (refused.reason, refused.authentication) == ("not_authentic", forged)
+    # What it says of a stranger's mail is the same: nobody learns who is enrolled.
+    stranger = single(await house.post("x@example.jp", "件名", "本文", authentication=forged), PostRefused)
+    assert stranger.reason == "not_authentic"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        Authentication(),
+        Authentication(spf="pass", dkim="pass", dmarc="pass", policy="reject", sender_proven=True),
+        Authentication(spf="softfail", dmarc="fail", policy="none"),
+        Authentication(spf="fail", dmarc="fail", policy="quarantine"),
+        Authentication(spf="fail", dkim="temperror", dmarc="temperror", policy="reject"),
+        Authentication(spf="fail", dkim="fail", dmarc="policy", arc="pass", policy="reject"),
+    ],
+    ids=["nothing shown", "genuine", "p=none", "p=quarantine", "DNS in trouble", "a trusted forwarder vouches"],
+)
+async def test_the_poster_is_asked_unless_his_domain_says_that_it_cannot_be_him(
+    house: House, shown: Authentication
+) -> None:
+    await enrol(house, await house.register(TEACHER))
+    recognised = single(await house.post(TEACHER, "件名", "本文", authentication=shown), PostRecognised)
+    assert recognised.authentication == shown
 
 
 async def test_the_right_ends_with_the_enrolment_and_with_the_membership(house: House) -> None:

@@ -130,10 +130,12 @@ messages = Table(
     Column("supersedes", BigInteger, ForeignKey("office.messages.id")),
     Column("superseded_by", BigInteger, ForeignKey("office.messages.id")),
     Column("stopped_at", DateTime(timezone=True)),
+    Column("authentication", JSONB(none_as_null=True)),
 )
 """Messages. `groups` null: everybody; `members` set: these only. `sent_text` is the text exactly as it goes out, which
 is needed to take quotations out of answers. `addressee`: a sealed box with the phone poster's address. `last_sent_at`:
-when its newest wave went out. `supersedes`: the message that it corrects; `superseded_by`: the one that corrects it."""
+when its newest wave went out. `supersedes`: the message that it corrects; `superseded_by`: the one that corrects it.
+`authentication`: what a phone post showed of its origin."""
 
 requests_seen = Table(
     "requests_seen",
@@ -190,6 +192,7 @@ post_attempts = Table(
     Column("reason", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("tries", Integer, nullable=False, server_default="1"),
+    Column("authentication", JSONB(none_as_null=True)),
 )
 """Mails to a group's secret post address that were refused, and wrong guesses at it (`tries` of them). Who wrote is not
 known here."""

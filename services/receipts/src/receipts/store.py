@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import CopyBounced, CopyOutcome, DeliveryPlanned, DeliverySettled, PlannedCopy
+from contracts.events.inbound import Authentication
 from mail.answers import redact
 from receipts.model import Asks, Reading, SentMessage
 from receipts.tables import bounces, recorded_answers
@@ -168,6 +169,7 @@ async def add_answer(
     at: datetime,
     reading: Reading,
     encrypted: tuple[str, bytes],
+    authentication: Authentication | None,
 ) -> None:
     """Keep an answer. Earlier ones stay; the views show which is the last."""
     key_id, blob = encrypted
@@ -183,6 +185,7 @@ async def add_answer(
             why=reading.why,
             text_key_id=key_id,
             text_blob=blob,
+            authentication=None if authentication is None else authentication.model_dump(),
         )
     )
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from runtime.outbox import inbox_table, outbox_table
 
@@ -108,5 +109,7 @@ recorded_answers = Table(
     Column("why", String, nullable=False),
     Column("text_key_id", String, nullable=False),
     Column("text_blob", LargeBinary, nullable=False),
+    Column("authentication", JSONB(none_as_null=True)),
 )
-"""Every answer ever given; the last one of a copy counts. The text is encrypted (context `ledger.answers.text`)."""
+"""Every answer ever given; the last one of a copy counts. The text is encrypted (context `ledger.answers.text`).
+`authentication`: what the mail showed of its origin."""

@@ -14,7 +14,7 @@ EntryDecision = Literal["open", "already_member", "closed"]
 RegistrationDecision = Literal["complete", "expired", "already_done", "closed"]
 RegistrationRefusal = Literal["already_member", "expired", "already_done", "closed"]
 LeaveDecision = Literal["complete", "expired", "already_done"]
-PostDecision = Literal["recognised", "automatic", "not_enrolled", "empty"]
+PostDecision = Literal["recognised", "automatic", "not_enrolled", "not_authentic", "empty"]
 GUIDE_PAUSE: Final = timedelta(hours=1)
 NEXT_GUIDES: Final = 3
 Finding = Literal["alive", "certainly_dead", "dead", "soft", "nothing"]
@@ -71,8 +71,11 @@ def decide_leave(
     return "expired" if expired or now - opened_at > life else "complete"
 
 
-def decide_post(*, reply_allowed: bool, enrolled: bool, subject: str, text: str) -> PostDecision:
-    """Somebody wrote to a group's secret post address."""
+def decide_post(*, reply_allowed: bool, enrolled: bool, authentic: bool, subject: str, text: str) -> PostDecision:
+    """Somebody wrote to a group's secret post address. Not `authentic`: the domain that the mail names as its own says
+    that it can't be, so not even the poster is asked. Who it would be is not told then: anybody can forge anything."""
+    if not authentic:
+        return "not_authentic"
     if not reply_allowed:
         return "automatic"
     if not enrolled:

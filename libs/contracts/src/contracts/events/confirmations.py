@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AwareDatetime, Field
 
 from contracts.base import Event, Ref, UnitCode
+from contracts.events.inbound import Authentication
 from contracts.sealed import Sealed
 
 ConfirmationKind = Literal["registration", "leave", "post", "unsubscribe", "complaint"]
@@ -16,7 +17,8 @@ class ConfirmationGiven(Event):
     `message_ref` and `recipient_ref` are what the token held: registration: (registration, member or registration);
     leave: (request, member); post: (message, poster); unsubscribe: (message, copy); complaint: (message, copy), the
     recipient told his carrier that the mail was unwanted (RFC 5965). `expired`: the token was genuine
-    but older than its life. `reply` is `ReplyText` for registry (registration only)."""
+    but older than its life. `reply` is `ReplyText` for registry (registration only). `authentication` is
+    the reply's: for the record, as the token alone decides."""
 
     name: ClassVar[str] = "confirmation.given"
 
@@ -27,6 +29,7 @@ class ConfirmationGiven(Event):
     issued_at: AwareDatetime
     expired: bool = False
     reply: Sealed | None = None
+    authentication: Authentication | None = None
 
 
 class AnswerRecorded(Event):

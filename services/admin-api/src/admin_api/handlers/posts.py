@@ -52,6 +52,7 @@ async def recognised(office: Office, event: PostRecognised) -> None:
         posted_by=event.poster,
         addressee=event.to,
         post=event.post,
+        authentication=event.authentication,
     )
     shown = CardFields(fields={"subject": subject, "excerpt": excerpt(text)})
     held = PostHeld(
@@ -114,7 +115,7 @@ async def confirmed(office: Office, event: ConfirmationGiven) -> None:
             "message.confirmed",
             f"message/{locked.id}",
             unit=event.unit,
-            detail={"outcome": outcome},
+            detail={"outcome": outcome, **_origin_of(event)},
         )
 
 
@@ -124,7 +125,9 @@ async def refused(office: Office, event: PostRefused) -> None:
     async with books.engine.begin() as connection:
         await _require(connection, event.unit, None)
         if await books.inbox.first_time(connection, PostRefused.name, event.id):
-            attempt = news.PostAttempt(new_id(), event.unit, event.group, event.reason, event.occurred_at)
+            attempt = news.PostAttempt(
+                new_id(), event.unit, event.group, event.reason, event.occurred_at, 1, event.authentication
+            )
             await news.add_post_attempt(connection, attempt)
 
 
@@ -136,6 +139,13 @@ async def guessed(office: Office, event: InboundGuessed) -> None:
         if await books.inbox.first_time(connection, InboundGuessed.name, event.id):
             attempt = news.PostAttempt(new_id(), event.unit, event.group, GUESSED, event.occurred_at, event.tries)
             await news.add_post_attempt(connection, attempt)
+
+
+def _origin_of(event: ConfirmationGiven) -> dict[str, str]:
+    """For the audit log: the token proves that the reply came from who reads the poster's mail, whatever else it shows;
+    but should a broadcast be disputed one day, it is known."""
+    shown = event.authentication
+    return {} if shown is None else {"spf": shown.spf, "dkim": shown.dkim, "dmarc": shown.dmarc}
 
 
 def _outcome(

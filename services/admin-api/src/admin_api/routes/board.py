@@ -8,11 +8,14 @@ from pydantic import Field, model_validator
 
 from admin_api.handlers import board
 from admin_api.model import plain_line, plain_text
+from admin_api.origin import explain_attempt
 from admin_api.routes.access import AuditReader, NewsChanger, NewsReader, OfficeHere, UnitManager
 from admin_api.routes.problems import documented
 from admin_api.routes.types import (
     AfterQuery,
+    AuthenticationView,
     Body,
+    ExplanationView,
     GroupText,
     LimitQuery,
     Line,
@@ -87,13 +90,16 @@ class EventView(View):
 
 class PostAttemptView(View):
     """A mail to a group's secret post address that was refused, or with the reason `guessed` so many `tries` at an
-    address that isn't it. Who wrote is not kept."""
+    address that isn't it. `explanation` says the reason in words. Who wrote is not kept; `authentication` is what his
+    mail showed of its origin, where that was looked at."""
 
     id: Number
     group: str
     reason: Annotated[str, Field(examples=["not_enrolled"])]
     at: Moment
     tries: int
+    explanation: ExplanationView | None
+    authentication: AuthenticationView | None
 
 
 class AuditView(View):
@@ -219,7 +225,16 @@ async def list_post_attempts(
     found = await board.post_attempts(office.books, unit, before=after, limit=limit + 1)
     shown = found[:limit]
     items = [
-        PostAttemptView(id=row.id, group=row.group, reason=row.reason, at=row.at, tries=row.tries) for row in shown
+        PostAttemptView(
+            id=row.id,
+            group=row.group,
+            reason=row.reason,
+            at=row.at,
+            tries=row.tries,
+            explanation=ExplanationView.of(explain_attempt(row.reason)),
+            authentication=AuthenticationView.of(row.authentication),
+        )
+        for row in shown
     ]
     return Page[PostAttemptView](items=items, next=shown[-1].id if len(found) > limit else None)
 

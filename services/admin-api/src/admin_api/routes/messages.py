@@ -15,6 +15,7 @@ from admin_api.routes.access import MessageReader, OfficeHere, Sender
 from admin_api.routes.problems import documented
 from admin_api.routes.types import (
     AfterQuery,
+    AuthenticationView,
     Body,
     GroupText,
     KeyHeader,
@@ -118,7 +119,7 @@ class TallyView(View):
 class MessageView(View):
     """A message. `created_by` is an account, `posted_by` the member who wrote it on a phone. `sent_until`: copies of
     its newest wave are tried until then. `supersedes`: the message that it corrects; `superseded_by`: the one that
-    corrects it."""
+    corrects it. `authentication`: of the mail that it was written in; null for the others."""
 
     id: Number
     subject: str
@@ -143,6 +144,7 @@ class MessageView(View):
     stopped_at: Moment | None
     supersedes: Number | None
     superseded_by: Number | None
+    authentication: AuthenticationView | None
     counts: CountsView
 
 
@@ -318,6 +320,7 @@ def _counts(counts: Counts | None) -> dict[str, int] | None:
 def _fields(seen: Seen) -> dict[str, Any]:
     message = seen.message
     shown = {name: getattr(message, name) for name in MessageView.model_fields if name != "counts"}
+    shown["authentication"] = AuthenticationView.of(message.authentication)
     return {**shown, "counts": _counts(seen.counts)}
 
 

@@ -9,7 +9,17 @@ from admin_api.explanations import explain
 from admin_api.handlers import reading
 from admin_api.routes.access import MessageReader, OfficeHere
 from admin_api.routes.problems import documented
-from admin_api.routes.types import AfterQuery, ExplanationView, Moment, Number, NumberPath, Page, UnitPath, View
+from admin_api.routes.types import (
+    AfterQuery,
+    AuthenticationView,
+    ExplanationView,
+    Moment,
+    Number,
+    NumberPath,
+    Page,
+    UnitPath,
+    View,
+)
 
 router = APIRouter(prefix="/v1/units/{unit}/messages/{message}", tags=["results"])
 
@@ -42,7 +52,8 @@ class CopyView(View):
 
 class AnswerView(View):
     """One answer. `latest` is the one that counts for its copy; earlier ones stay. `needs_look`: no choice was
-    recognised beyond doubt, so a person should read `text`."""
+    recognised beyond doubt, so a person should read `text`. `authentication`: what the mail showed of its origin;
+    an answer counts by the address that it came to, whatever that says."""
 
     id: Number
     copy_ref: Number
@@ -56,6 +67,7 @@ class AnswerView(View):
     needs_look: bool
     text: str
     latest: bool
+    authentication: AuthenticationView | None
 
 
 @router.get("/copies", summary="Copies of a message", responses=documented(401, 403, 404, 409))
@@ -126,6 +138,7 @@ async def list_answers(
             needs_look=answer.needs_look,
             text=answer.text,
             latest=answer.latest,
+            authentication=AuthenticationView.of(answer.authentication),
         )
         for answer in shown
     ]

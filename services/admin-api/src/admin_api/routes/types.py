@@ -1,6 +1,6 @@
 """Building blocks of requests and answers: numbers as decimal strings, codes, plain texts, pages."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Header, Path, Query
 from pydantic import (
@@ -16,7 +16,9 @@ from pydantic import (
 
 from admin_api.explanations import Explanation
 from admin_api.model import plain_line, plain_text
+from admin_api.origin import explain_origin
 from contracts.base import GROUP_PATTERN, UNIT_PATTERN
+from contracts.events.inbound import Authentication, AuthenticationResult
 
 T = TypeVar("T")
 
@@ -106,6 +108,26 @@ class ExplanationView(View):
     @classmethod
     def of(cls, explanation: Explanation | None) -> "ExplanationView | None":
         return None if explanation is None else cls(ja=explanation.ja, en=explanation.en)
+
+
+class AuthenticationView(View):
+    """What a mail's origin could be shown to be (RFC 8601), and the same in words. `policy` is what the sender's domain
+    asks to be done with mail that fails DMARC; `sender_proven`: the sender's domain did send it."""
+
+    spf: AuthenticationResult
+    dkim: AuthenticationResult
+    dmarc: AuthenticationResult
+    arc: AuthenticationResult
+    policy: Literal["", "none", "quarantine", "reject"]
+    sender_proven: bool
+    explanation: ExplanationView
+
+    @classmethod
+    def of(cls, shown: Authentication | None) -> "AuthenticationView | None":
+        if shown is None:
+            return None
+        words = explain_origin(shown)
+        return cls(**shown.model_dump(), explanation=ExplanationView(ja=words.ja, en=words.en))
 
 
 class Page(View, Generic[T]):

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.events.inbound import Authentication
 from runtime.ciphers import FieldCipher
 
 ANSWER_TEXT = "ledger.answers.text"
@@ -71,6 +72,7 @@ class Answer:
     needs_look: bool
     text: str
     latest: bool
+    authentication: Authentication | None = None
 
 
 _COUNTS = text("""
@@ -120,7 +122,7 @@ _OPEN_COPIES = text("""
 """)
 
 _ANSWERS = text("""
-    SELECT id, copy_ref, member, child, received_at, choice, needs_look, text_key_id, text_blob, latest
+    SELECT id, copy_ref, member, child, received_at, choice, needs_look, text_key_id, text_blob, latest, authentication
     FROM ledger.answers
     WHERE message = :message AND id > :after AND (CAST(:latest AS boolean) IS NULL OR latest = :latest)
     ORDER BY id LIMIT :limit
@@ -184,6 +186,7 @@ async def answers(
             needs_look=row.needs_look,
             text="" if row.text_blob is None else cipher.decrypt(row.text_key_id, row.text_blob, context=ANSWER_TEXT),
             latest=row.latest,
+            authentication=None if row.authentication is None else Authentication.model_validate(row.authentication),
         )
         for row in await connection.execute(_ANSWERS, parameters)
     ]

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from admin_api.model import Asks, MessageKind, MessageState, OfficeLane, useful_until
 from admin_api.tables import messages
 from contracts.events import Addressee
+from contracts.events.inbound import Authentication
 from runtime.ciphers import FieldCipher
 
 SUBJECT = "office.messages.subject"
@@ -23,7 +24,8 @@ SENT = "office.messages.sent_text"
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message. `sent_text` is what every copy says; `addressee` the phone poster to write to, sealed.
-    `supersedes`: the message that this one corrects; `superseded_by`: the one that corrects this one."""
+    `supersedes`: the message that this one corrects; `superseded_by`: the one that corrects this one. `authentication`:
+    what a phone post showed of its origin."""
 
     id: int
     unit: str
@@ -51,6 +53,7 @@ class Message:
     supersedes: int | None = None
     superseded_by: int | None = None
     stopped_at: datetime | None = None
+    authentication: Authentication | None = None
 
     @property
     def sent_until(self) -> datetime | None:
@@ -97,6 +100,7 @@ async def add(connection: AsyncConnection, cipher: FieldCipher, message: Message
             waves=message.waves,
             last_sent_at=message.last_sent_at,
             supersedes=message.supersedes,
+            authentication=None if message.authentication is None else message.authentication.model_dump(),
         )
     )
 
@@ -186,4 +190,5 @@ def _message(row: Any, cipher: FieldCipher) -> Message:
         supersedes=row.supersedes,
         superseded_by=row.superseded_by,
         stopped_at=row.stopped_at,
+        authentication=None if row.authentication is None else Authentication.model_validate(row.authentication),
     )

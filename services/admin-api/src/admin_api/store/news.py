@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admin_api.tables import events, notices, post_attempts
+from contracts.events.inbound import Authentication
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class PostAttempt:
     reason: str
     at: datetime
     tries: int = 1
+    authentication: Authentication | None = None
 
 
 async def add_notice(connection: AsyncConnection, notice: Notice) -> None:
@@ -134,6 +136,7 @@ async def add_post_attempt(connection: AsyncConnection, attempt: PostAttempt) ->
             reason=attempt.reason,
             at=attempt.at,
             tries=attempt.tries,
+            authentication=None if attempt.authentication is None else attempt.authentication.model_dump(),
         )
     )
 
@@ -146,7 +149,15 @@ async def post_attempts_page(
     if before is not None:
         query = query.where(post_attempts.c.id < before)
     return [
-        PostAttempt(row.id, row.unit, row.group_code, row.reason, row.at, row.tries)
+        PostAttempt(
+            row.id,
+            row.unit,
+            row.group_code,
+            row.reason,
+            row.at,
+            row.tries,
+            None if row.authentication is None else Authentication.model_validate(row.authentication),
+        )
         for row in await connection.execute(query)
     ]
 

@@ -22,6 +22,7 @@ async def post(context: Context, event: InboundPost) -> None:
         decision = model.decide_post(
             reply_allowed=event.automatic.reply_allowed,
             enrolled=poster is not None,
+            authentic=event.authentication is None or not event.authentication.refused,
             subject=letter.subject,
             text=letter.text,
         )
@@ -43,6 +44,7 @@ async def post(context: Context, event: InboundPost) -> None:
                 post=number,
                 poster=poster,
                 to=context.addressee(held.address, poster),
+                authentication=event.authentication,
             )
             await context.outbox.add(connection, recognised)
         elif decision != "recognised":
@@ -52,6 +54,7 @@ async def post(context: Context, event: InboundPost) -> None:
                 unit=event.unit,
                 group=event.group,
                 reason=decision,
+                authentication=event.authentication,
             )
             await context.outbox.add(connection, refused)
     MAILS.labels("post", decision).inc()
