@@ -11,14 +11,16 @@ import pytest
 from contracts import directory as contract
 from contracts.events import InboundEntry, InboundReply
 from contracts.sealed import EntryLetter, RawLetter
-from contracts.streams import DIRECTORY, INBOUND
+from contracts.streams import DIRECTORY, INBOUND, REGISTRY_EVENTS
 from ingress_smtp.app import set_up
+from ingress_smtp.pressure import READERS
 from ingress_smtp.settings import LARGEST_MAIL, SERVICE
 from mail import reading
 from renrakumo_cli.local import ports
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus import Bus, StoredMessage
 from runtime.directory import Directory
+from runtime.errors import BusUnavailable
 from runtime.lifecycle import Service
 from runtime.settings import ServiceSettings
 from tests.ingress_smtp.front_door import BASE, SCHOOL, TOKEN, mail, open_door, opened, settings
@@ -194,3 +196,26 @@ async def test_the_whole_service_comes_up_serves_and_goes_down_in_order(nats_ser
             await connection.command("NOOP")
         connection.refused = mailer.Reply(421, "")
     await office.close()
+
+
+async def test_the_door_knows_how_much_waits_for_each_service_and_nothing_else_of_them(fresh_nats: NatsServer) -> None:
+    bus = await connected(fresh_nats, "ingress-smtp")
+    async with front_door(fresh_nats) as (port, _):
+        await mailer.send(HOST, port, PARENT, [ENTRY, REPLY], mail("waits"))
+        assert [await bus.waiting(spec) for spec in READERS] == [1, 0, 1]
+        with pytest.raises(BusUnavailable):
+            await bus.waiting(REGISTRY_EVENTS)
+    await bus.close()
+
+
+async def test_when_the_stream_is_full_the_sender_keeps_his_mail_and_comes_again(fresh_nats: NatsServer) -> None:
+    async with front_door(fresh_nats) as (port, eyes):
+        config = (await eyes.jetstream.stream_info(INBOUND.name)).config
+        await eyes.jetstream.update_stream(config, max_bytes=20_000)
+        codes = []
+        while len(codes) < 20 and codes[-1:] != [452]:
+            codes.append((await mailer.send(HOST, port, PARENT, [REPLY], mail(f"{len(codes)}")))[REPLY].code)
+        assert codes[-1] == 452
+        assert await count(eyes) == codes.count(250) == len(codes) - 1
+        await eyes.jetstream.update_stream(config, max_bytes=2_000_000)
+        assert (await mailer.send(HOST, port, PARENT, [REPLY], mail(f"{len(codes) - 1}")))[REPLY].code == 250

@@ -28,6 +28,7 @@ from runtime import tracing
 from runtime.bus_errors import AWAY, translated
 from runtime.changeover import CHANGEOVER_SECONDS, changing_over, patiently
 from runtime.errors import BusUnavailable
+from runtime.jetstream import JetStream
 from runtime.keyvalue import KV_READY, KeyValueVerbs, KvChange, KvEntry
 from runtime.logs import get_logger
 from runtime.metrics import BUS_CONNECTED
@@ -71,7 +72,7 @@ class Bus:
 
     def __init__(self, client: Client, name: str) -> None:
         self._client = client
-        self._js: JetStreamContext = client.jetstream(timeout=READ_SECONDS)
+        self._js: JetStreamContext = JetStream(client, timeout=READ_SECONDS)
         self._closing = False
         self._questions = Questions(client)
         self._listeners: set[Callable[[], None]] = set()
