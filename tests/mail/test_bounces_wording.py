@@ -221,6 +221,23 @@ def test_what_is_said_before_the_recipient_was_named_is_not_about_him(words: str
     assert verdict(words, stage) is not Verdict.DEAD
 
 
+@pytest.mark.parametrize(
+    ("words", "sure"),
+    [
+        ("550 5.1.1 <taro@example.jp>: User unknown", True),
+        ("550 5.1.6 has moved, no forwarding address", True),
+        ("550 Requested action not taken: mailbox unavailable", False),
+        ("550 #5.1.0 Address rejected.", False),
+        ("450 4.1.1 <taro@example.jp>: User unknown in virtual alias table", False),
+        ("550 5.1.2 Host unknown", False),
+        ("556 5.1.10 Domain example.jp does not accept mail (nullMX)", False),
+    ],
+)
+def test_one_report_is_enough_only_where_nothing_else_can_be_meant(words: str, sure: bool) -> None:
+    opinion = judge(Refusal(words, status_in(words), "rcpt", TO))
+    assert (opinion.verdict, opinion.sure) == (Verdict.DEAD, sure)
+
+
 def test_docomo_and_au_mean_two_things_by_the_same_words() -> None:
     docomo, au = "550 Unknown user taro@docomo.ne.jp", "550 <taro@ezweb.ne.jp>: User unknown"
     assert verdict(docomo, "rcpt", to="taro@docomo.ne.jp") is Verdict.DEAD

@@ -12,7 +12,7 @@ from __future__ import annotations
 import email
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flufl.bounce import scan_message
 
@@ -31,20 +31,22 @@ _NOTIFICATION = '"notificationType"', '"eventType"'
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The verdict on one recipient (normalised, "" where the report names none)."""
+    """The verdict on one recipient (normalised, "" where the report names none). `sure`: dead beyond doubt."""
 
     recipient: str = field(repr=False)
     verdict: Verdict
     status: str | None
     why: str
+    sure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
     """What a report says.
 
-    `hard` only where an address is certainly dead; where a report speaks of several, `dead` says which. `verdict` is
-    dead if any of them is. `recipients` are normalised addresses, for comparing only. `why` is static text.
+    `hard` only where an address is dead; where a report speaks of several, `dead` says which, and `sure` whether that
+    is beyond doubt. `verdict` is dead if any of them is. `recipients` are normalised addresses, for comparing only.
+    `why` is static text.
     """
 
     is_bounce: bool
@@ -57,8 +59,14 @@ class Bounce:
 
     @property
     def dead(self) -> tuple[str, ...]:
-        """The addresses that are certainly dead, as far as they are named."""
-        return tuple(each.recipient for each in self.judged if each.verdict is Verdict.DEAD and each.recipient)
+        """The addresses that are dead, as far as they are named; where any is so beyond doubt, those only."""
+        dead = [each for each in self.judged if each.verdict is Verdict.DEAD and each.recipient]
+        return tuple(each.recipient for each in dead if each.sure or not self.sure)
+
+    @property
+    def sure(self) -> bool:
+        """Whether an address is dead beyond doubt, so that one report is enough."""
+        return any(each.sure for each in self.judged)
 
     @property
     def kindest(self) -> Verdict:
@@ -117,7 +125,7 @@ def _from_fields(top: Part, told: Sequence[StatusFields], text: str, server: str
     alone = len({each.recipient for each in told}) == 1
     judged = [_judge_one(each, server, passages.get(each.recipient, ""), text if alone else "") for each in failed]
     if not any(each.recipient for each in judged) and (named := _recipients(b"", top, text, list(passages))):
-        judged = [Judged(named[0], each.verdict, each.status, each.why) for each in judged[:1]]
+        judged = [replace(each, recipient=named[0]) for each in judged[:1]]
     return _sum_up(judged)
 
 
@@ -126,17 +134,17 @@ def _judge_one(told: StatusFields, server: str, passage: str, whole: str = "") -
     stage = report_text.stage_in(told.words) or report_text.stage_in(passage) or report_text.stage_in(whole)
     status = verdicts.true_status(told.status, told.words)
     servers = f"{told.remote} {server}"
-    verdict, why = verdicts.judge(Refusal(told.words, told.status, stage, told.recipient, servers))
-    dead_by_status_alone = verdict is Verdict.DEAD and not told.words
-    for more in (passage, whole) if verdict is Verdict.UNKNOWN or dead_by_status_alone else ():
+    opinion = verdicts.judge(Refusal(told.words, told.status, stage, told.recipient, servers))
+    dead_by_status_alone = opinion.verdict is Verdict.DEAD and not told.words
+    for more in (passage, whole) if opinion.verdict is Verdict.UNKNOWN or dead_by_status_alone else ():
         if more:
             said = f"{told.words}\n{report_text.refused_words(more)}"
             milder = verdicts.judge(Refusal(said, told.status, stage, told.recipient, servers))
-            if not dead_by_status_alone or milder[0] in (Verdict.FULL, Verdict.SUSPENDED, Verdict.FILTERED):
-                verdict, why = milder
-        if verdict is not Verdict.UNKNOWN:
+            if not dead_by_status_alone or milder.verdict in (Verdict.FULL, Verdict.SUSPENDED, Verdict.FILTERED):
+                opinion = milder
+        if opinion.verdict is not Verdict.UNKNOWN:
             break
-    return Judged(told.recipient, verdict, status, why)
+    return Judged(told.recipient, opinion.verdict, status, opinion.why, opinion.sure)
 
 
 def _from_text(raw: bytes, top: Part, text: str) -> Bounce:
@@ -151,7 +159,7 @@ def _from_text(raw: bytes, top: Part, text: str) -> Bounce:
     one = _judge_words(recipients[0] if recipients else "", passage, text)
     if one.verdict is Verdict.DELIVERED or (one.verdict is Verdict.UNKNOWN and not recipients):
         return Bounce(False, False, one.verdict, recipients, one.status, one.why)
-    rest = [Judged(recipient, one.verdict, one.status, one.why) for recipient in recipients[1:]]
+    rest = [replace(one, recipient=recipient) for recipient in recipients[1:]]
     return _sum_up([one, *rest])
 
 
@@ -161,8 +169,9 @@ def _judge_words(recipient: str, passage: str, whole: str) -> Judged:
         if text and result.verdict is Verdict.UNKNOWN:
             said = report_text.refused_words(text)
             stage = report_text.stage_in(passage) or report_text.stage_in(whole)
-            verdict, why = verdicts.judge(Refusal(said, None, stage, recipient))
-            result = Judged(recipient, verdict, verdicts.status_in(said) or result.status, why)
+            found = verdicts.judge(Refusal(said, None, stage, recipient))
+            status = verdicts.status_in(said) or result.status
+            result = Judged(recipient, found.verdict, status, found.why, found.sure)
     return result
 
 

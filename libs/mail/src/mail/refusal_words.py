@@ -111,7 +111,7 @@ STRONG_POLICY: Final = _any(
 POLICY: Final = _any(
     r"\bpolic(?:y|ies)\b|\bsecurity\b|\btls\b|starttls|encrypt|certificate|permission|prohibit|forbidden|\bbanned\b"
     r"|suspicious|access denied|administrative|administrator|not accepted from|not permitted|not allowed",
-    r"syntax error|\bheader|malformed|command (?:rejected|not)|\bcname\b|content|attachment|not (?:a )?member"
+    r"mismatches client|violation|mail rejet|mail rejected|improper sequence|syntax error|\bheader|malformed|command (?:rejected|not)|\bcname\b|content|attachment|not (?:a )?member"
     r"|blocked",
     r"should log ?in|smtp auth|rejected due to|rejected for|rejected as|rejected because|message reject",
 )
@@ -225,7 +225,8 @@ PASSING: Final = _any(
     r"|internal (?:system )?error|system (?:error|problem|not|config)|resources?\b|can.?t create|i/o error"
     r"|cannot open|configuration",
     r"command died|out of memory|unexpected|not reached for any host|pipe to \||procmail|lock failure"
-    r"|service currently|unable to connect"
+    r"|service currently|unable to connect|could not deliver for|requests to connect|socket error"
+    r"|delivery failed \d+ attempts|could not find a gateway"
     r"|しばらくしてから|混み合|タイムアウト",
 )
 """Weather on the way, or trouble in their house."""

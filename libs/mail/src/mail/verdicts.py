@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mail import refusal_words as words
 from mail.addresses import carrier_of
@@ -47,6 +47,14 @@ class Refusal:
     stage: Stage | None = None
     recipient: str = field(default="", repr=False)
     servers: str = field(default="", repr=False)
+
+
+class Opinion(NamedTuple):
+    """The verdict on a refusal, and a static reason for it. `sure`: dead beyond doubt; else only by what is likely."""
+
+    verdict: Verdict
+    why: str
+    sure: bool = False
 
 
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
@@ -123,35 +131,37 @@ def plain(text: str, recipient: str = "") -> str:
     return _URL.sub(lambda url: " ".join(["", *_HINT.findall(url[0])]), text)
 
 
-def judge(refusal: Refusal) -> tuple[Verdict, str]:
-    """Return the verdict on a refusal and a static reason for it."""
+def judge(refusal: Refusal) -> Opinion:
+    """Return what a refusal says of the address."""
     said = plain(refusal.words, refusal.recipient)
     status = true_status(refusal.status, said) or ""
     code, core = _from_code(said)
     if status.startswith("2."):
-        return Verdict.DELIVERED, "status of success"
+        return Opinion(Verdict.DELIVERED, "status of success")
     if status in ("5.2.2", "4.2.2") or words.FULL.search(said):
-        return Verdict.FULL, "mailbox full"
+        return Opinion(Verdict.FULL, "mailbox full")
     no_user = bool(words.NO_USER.search(said))
     if no_user and _AU_FILTERS.search(_BLANKS.sub(" ", refusal.words[: words.MOST])):
-        return Verdict.FILTERED, "au names no address: the recipient's own filter"
+        return Opinion(Verdict.FILTERED, "au names no address: the recipient's own filter")
     if refusal.stage in ("connect", "mail"):
         return _of_us(status, code)
     strong = bool(words.STRONG_POLICY.search(core) or words.SENDER.search(core))
     if words.SUSPENDED.search(core) and not (words.OWN_NO_USER.search(said) and no_user):
-        return Verdict.SUSPENDED, "account suspended"
+        return Opinion(Verdict.SUSPENDED, "account suspended")
     if _temporary(status, code):
         return _for_now(refusal, said, status, no_user=no_user, strong=strong)
     if _RULES_OF_THE_OWNER.search(refusal.servers):
-        return Verdict.FILTERED, "recipient's filter"
+        return Opinion(Verdict.FILTERED, "recipient's filter")
     found = None if refusal.stage == "message" else _moved_or_no_host(core, status, code, strong=strong)
     if found is not None:
-        verdict, why = found
-        if verdict is Verdict.DEAD and "domain" in why and carrier_of_recipient(refusal) != "other":
-            return Verdict.DEFERRED, "a carrier's domain does not vanish"
+        if found.verdict is Verdict.DEAD and "domain" in found.why and carrier_of_recipient(refusal) != "other":
+            return Opinion(Verdict.DEFERRED, "a carrier's domain does not vanish")
         return found
-    if no_user or _says_unavailable(said, status, refusal.stage):
+    if no_user:
         return _no_user(refusal, said, core, status, code, strong=strong)
+    if _says_unavailable(said, status, refusal.stage):
+        # Some servers were seen to say so of the living, too.
+        return _no_user(refusal, said, core, status, code, strong=strong)._replace(sure=False)
     return _other(refusal, core, status, strong=strong)
 
 
@@ -165,41 +175,41 @@ def _temporary(status: str, code: str) -> bool:
     return status.startswith("4.") or (code.startswith("4") and not status.startswith("5.1."))
 
 
-def _of_us(status: str, code: str) -> tuple[Verdict, str]:
+def _of_us(status: str, code: str) -> Opinion:
     """Refused before the recipient was named."""
     if _temporary(status, code):
-        return Verdict.DEFERRED, "temporary refusal"
-    return Verdict.POLICY, "refused before the recipient was named"
+        return Opinion(Verdict.DEFERRED, "temporary refusal")
+    return Opinion(Verdict.POLICY, "refused before the recipient was named")
 
 
-def _for_now(refusal: Refusal, said: str, status: str, *, no_user: bool, strong: bool) -> tuple[Verdict, str]:
+def _for_now(refusal: Refusal, said: str, status: str, *, no_user: bool, strong: bool) -> Opinion:
     given_up = no_user and status == "4.1.1" and refusal.stage == "rcpt"
     if given_up and not strong and not words.GAVE_UP.search(said) and carrier_of_recipient(refusal) == "other":
         # All attempts of the carrier in between met the same words about the address.
-        return Verdict.DEAD, "no such user, until the carrier gave up"
-    return Verdict.DEFERRED, "temporary refusal"
+        return Opinion(Verdict.DEAD, "no such user, until the carrier gave up")
+    return Opinion(Verdict.DEFERRED, "temporary refusal")
 
 
-def _moved_or_no_host(said: str, status: str, code: str, *, strong: bool) -> tuple[Verdict, str] | None:
+def _moved_or_no_host(said: str, status: str, code: str, *, strong: bool) -> Opinion | None:
     if strong and not words.NO_MAIL_THERE.search(said):
         return None
     if code in ("521", "556") or words.NO_MAIL_THERE.search(said) or (status == "5.1.10" and "null" in said.lower()):
         soft = words.NOT_NOW.search(said)
-        return (Verdict.DEFERRED, "takes no mail now") if soft else (Verdict.DEAD, "domain takes no mail")
+        return Opinion(Verdict.DEFERRED, "takes no mail now") if soft else Opinion(Verdict.DEAD, "domain takes no mail")
     if (
         status in _OWNER_CHANGED
         or status == "5.1.6"
         or words.MOVED.search(said)
         or (code == "551" and words.NO_USER.search(said))
     ):
-        return Verdict.DEAD, "moved away"
+        return Opinion(Verdict.DEAD, "moved away", sure=True)
     if status.startswith("5.7"):
         return None
     if words.NO_HOST.search(said) and not words.SOFT_HOST.search(said):
-        return Verdict.DEAD, "no such domain"
+        return Opinion(Verdict.DEAD, "no such domain")
     contrary = (words.SOFT_HOST, words.PASSING, words.POLICY, words.PREFERENCES)
     if status == "5.1.2" and not any(each.search(said) for each in contrary):
-        return Verdict.DEAD, "status says no such domain"
+        return Opinion(Verdict.DEAD, "status says no such domain")
     return None
 
 
@@ -213,64 +223,65 @@ def _says_unavailable(said: str, status: str, stage: Stage | None) -> bool:
     return bool(_ADDRESS_REJECTED.search(said)) and status in ("5.1.0", "5.1.1")
 
 
-def _no_user(refusal: Refusal, said: str, core: str, status: str, code: str, *, strong: bool) -> tuple[Verdict, str]:
+def _no_user(refusal: Refusal, said: str, core: str, status: str, code: str, *, strong: bool) -> Opinion:
     carrier = carrier_of_recipient(refusal)
     at_rcpt = refusal.stage == "rcpt"
     address_status = status in _ADDRESS_STATUS
     if refusal.stage == "message":
         if words.SURE_NO_USER.search(said) and code.startswith("5"):
-            return Verdict.DEAD, "no such account"
+            return Opinion(Verdict.DEAD, "no such account", sure=True)
         if status not in DEAD_STATUS or carrier in ("docomo", "au"):
-            return Verdict.FILTERED, "refused only after the content was sent"
+            return Opinion(Verdict.FILTERED, "refused only after the content was sent")
     if words.PREFERENCES.search(core):
-        return Verdict.FILTERED, "recipient's filter"
+        return Opinion(Verdict.FILTERED, "recipient's filter")
     if strong:
-        return Verdict.POLICY, "policy"
+        return Opinion(Verdict.POLICY, "policy")
     if words.OWN_NO_USER.search(said):
-        return Verdict.DEAD, "no such user, says the system of the user"
+        return Opinion(Verdict.DEAD, "no such user, says the system of the user", sure=True)
     if words.SURE_NO_USER.search(said) and code.startswith("5"):
-        return Verdict.DEAD, "no such account"
+        return Opinion(Verdict.DEAD, "no such account", sure=True)
     if status.startswith("5.2.") and not at_rcpt:
-        return Verdict.FILTERED, "the words say unknown, the status says that the mailbox exists"
+        return Opinion(Verdict.FILTERED, "the words say unknown, the status says that the mailbox exists")
     if status.startswith("5.7") and not at_rcpt:
-        return Verdict.FILTERED, "recipient's filter"
+        return Opinion(Verdict.FILTERED, "recipient's filter")
     if not code.startswith("5") and not status.startswith("5."):
-        return Verdict.FILTERED, "words of death without a code"
+        return Opinion(Verdict.FILTERED, "words of death without a code")
     if carrier == "au" and _AU_WITH_ADDRESS.search(_BLANKS.sub(" ", refusal.words[: words.MOST])):
-        return Verdict.DEAD, "au names the address: no such user"
+        return Opinion(Verdict.DEAD, "au names the address: no such user", sure=True)
     if carrier == "au":
-        return Verdict.FILTERED, "au names no address: the recipient's own filter"
+        return Opinion(Verdict.FILTERED, "au names no address: the recipient's own filter")
     where = f"{refusal.recipient} {refusal.servers}"
     if code.startswith("5") and any(server.search(where) and own.search(said) for server, own in _AT_RCPT_ONLY):
-        return Verdict.DEAD, "no such user, in words that this server says of nothing else"
+        return Opinion(Verdict.DEAD, "no such user, in words that this server says of nothing else", sure=True)
     if at_rcpt or address_status or (status == "5.4.1" and code) or _of_hotmail(said, status):
-        return Verdict.DEAD, "no such user"
-    return Verdict.FILTERED, "not certain that it was said before the content"
+        return Opinion(Verdict.DEAD, "no such user", sure=True)
+    return Opinion(Verdict.FILTERED, "not certain that it was said before the content")
 
 
 def _of_hotmail(said: str, status: str) -> bool:
     return status == "5.5.0" and bool(_UNAVAILABLE.search(said) or words.OWN_NO_USER.search(said))
 
 
-def _other(refusal: Refusal, said: str, status: str, *, strong: bool) -> tuple[Verdict, str]:
+def _other(refusal: Refusal, said: str, status: str, *, strong: bool) -> Opinion:
     """Neither the user nor the domain is said to be missing."""
     if words.PREFERENCES.search(said):
-        return Verdict.FILTERED, "recipient's filter"
+        return Opinion(Verdict.FILTERED, "recipient's filter")
     if status.startswith("5.7") or strong or words.POLICY.search(said):
-        return Verdict.POLICY, "policy"
+        return Opinion(Verdict.POLICY, "policy")
     if words.INACTIVE.search(said):
-        return (Verdict.DEAD, "no longer in use") if status == "5.1.1" else (Verdict.SUSPENDED, "account suspended")
+        gone = status == "5.1.1"
+        return Opinion(Verdict.DEAD, "no longer in use") if gone else Opinion(Verdict.SUSPENDED, "account suspended")
     if words.PASSING.search(said):
-        return Verdict.DEFERRED, "trouble on the way"
+        return Opinion(Verdict.DEFERRED, "trouble on the way")
     if refusal.stage != "message" and status in DEAD_STATUS:
-        return Verdict.DEAD, "status says no such user"
+        return Opinion(Verdict.DEAD, "status says no such user", sure=True)
     if status == "5.1.0" and refusal.stage == "rcpt":
-        return Verdict.DEAD, "status says that the address is bad"
+        return Opinion(Verdict.DEAD, "status says that the address is bad")
     if status == "5.1.3" and _DOT_ATOM.match(refusal.recipient):
-        return Verdict.DEAD, "status says that there can be no such address"
+        return Opinion(Verdict.DEAD, "status says that there can be no such address")
     if status.startswith("5.2."):
-        return Verdict.FILTERED, "status of the mailbox"
-    return Verdict.UNKNOWN, "no rule fits"
+        return Opinion(Verdict.FILTERED, "status of the mailbox")
+    return Opinion(Verdict.UNKNOWN, "no rule fits")
 
 
 def carrier_of_recipient(refusal: Refusal) -> str:

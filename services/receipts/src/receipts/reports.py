@@ -56,9 +56,9 @@ async def bounce(context: Context, event: InboundBounce) -> None:
         message=token.message_ref,
         copy_ref=token.recipient_ref,
         verdict=verdict,
-        hard=report.hard,
+        hard=report.sure,
         status=report.status,
-        recipients=_named(context, report) if report.hard else None,
+        recipients=_named(context, report),
     )
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, InboundBounce.name, event.id):
@@ -67,7 +67,8 @@ async def bounce(context: Context, event: InboundBounce) -> None:
             connection,
             event_id=event.id,
             bounced=bounced,
-            state=model.outcome_of_bounce(verdict),
+            # A report may speak of several addresses; which of them is the copy's, registry alone can tell.
+            state=model.outcome_of_bounce(str(report.kindest)),
             issued_at=model.issued_at(token),
             at=event.occurred_at,
         )
@@ -127,7 +128,7 @@ def _genuine(context: Context, event: InboundFeedback, report: Feedback) -> tupl
 
 
 def _named(context: Context, report: bounces.Bounce) -> Sealed | None:
-    """The addresses that a report speaks of: registry compares them with the copy's, which we don't know."""
-    if not report.recipients:
+    """The addresses that a report calls dead: registry compares them with the copy's, which we don't know."""
+    if not report.dead:
         return None
-    return context.sealer.seal(ReportedRecipients(addresses=report.recipients), "registry")
+    return context.sealer.seal(ReportedRecipients(addresses=report.dead), "registry")
