@@ -59,7 +59,7 @@ def classify(raw: bytes, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
     look". Never raises."""
     letter = read(raw)
     marks = automatic.judge(letter, _envelope_from(letter, known))
-    report = bounces.judge(raw)
+    report = bounces.judge(raw, letter.tree)
     answer = answers.answer_text(letter, known.sent, sent_subject=known.sent_subject)
     counts = marks.count_answer and not report.is_bounce and not known.to_bounces
     return {
