@@ -43,6 +43,13 @@ async def messages(stack: LocalStack, streams: Iterable[str] | None = None) -> l
         return [message for name in names for message in await _stream(client, name)]
 
 
+async def stored_so_far(stack: LocalStack, stream: str) -> int:
+    """How many messages a stream has taken, also where it doesn't keep what was handled."""
+    password = stack.secrets.nats_passwords()[OPERATOR]
+    async with bus.connected(stack.configuration.nats_url, OPERATOR, password) as client:
+        return (await client.jetstream(timeout=15).stream_info(stream)).state.last_seq
+
+
 @asynccontextmanager
 async def listening(stack: LocalStack, subject: str) -> AsyncIterator[list[OnTheBus]]:
     """All that is said under a subject meanwhile, for streams that don't keep what was handled."""
