@@ -101,7 +101,7 @@ class _Reader:
     def left(self) -> Iterator[Part]:
         """Text of an unusual kind, for a mail with no other."""
         for part in self._top.walk():
-            if part.content_type.startswith("message/") and part is not self._top:
+            if part.content_type.startswith("message/"):
                 return
             is_text = part.content_type.startswith("text/") and not part.children
             if is_text and (part is self._top or not part.is_attachment):
