@@ -102,7 +102,7 @@ def test_the_answer_beside_our_text_without_any_sign(form: Form, posting: Postin
         check(form, posting, known=True)
 
 
-@pytest.mark.parametrize("form", (*MARKED, *UNMARKED), ids=lambda form: form.name)
+@pytest.mark.parametrize("form", [*MARKED, *UNMARKED], ids=lambda form: form.name)
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 def test_a_reply_without_an_answer_is_empty(form: Form, question: Question) -> None:
     text = compose(form, Posting.TOP, "", question)

@@ -26,6 +26,7 @@ __all__ = ["Choice", "answer_text", "recognise", "redact"]
 
 _MAX_LINES = 5000
 _MAX_COPIED = 60  # so many characters somebody may copy to answer; more is a quotation
+_MAX_ADDRESSED = 2
 _NEAR = 12  # lines between an introduction and the quotation
 _BLANK_LINES = re.compile(r"\n{3,}")
 _ARROW = re.compile(r"(?:←|⇐|⬅|◀|<[-=]{1,3})")
@@ -62,7 +63,7 @@ class _Sorted:
     blocks: list[list[str]] = field(default_factory=lambda: [[]])
     copied: list[str] = field(default_factory=list)
     marked: list[str] = field(default_factory=list)
-    foreign: list[tuple[int, str]] = field(default_factory=list)  # marked, but not ours: block, line
+    foreign: bool = False  # something behind a mark isn't ours
 
     def quoted(self) -> None:
         """What follows is another stretch of own lines."""
@@ -76,6 +77,8 @@ class _Sorted:
 
 def _sort(lines: Sequence[str], original: Comparison) -> _Sorted:
     found = _Sorted()
+    addressed = _addressed(lines, original) if original.known else frozenset()
+    rare = quotation.rare_marks(lines, original.ours if original.known else None)
     introduced = False
     unmarked = False  # the introduction was to a quotation without marks: what is ours after it is quoted
     fresh = False  # nothing but blank lines since that introduction
@@ -91,8 +94,10 @@ def _sort(lines: Sequence[str], original: Comparison) -> _Sorted:
             if not waiting:
                 found.blocks[-1].append("")
             at += 1
-        elif (content := _behind_marks(lines, at, original, introduced=begun)) is not None:
-            _add_marked(found, content, line, original)
+        elif (
+            at not in addressed and (content := _behind_marks(lines, at, original, rare, introduced=begun)) is not None
+        ):
+            _add_marked(found, content, original)
             before, at = content, at + 1
         elif marked and original.wraps(marked, at):
             before, at = marked + line, at + 1
@@ -102,11 +107,11 @@ def _sort(lines: Sequence[str], original: Comparison) -> _Sorted:
             introduced, finished, waiting = True, run.last, False
             found.quoted()
             at += run.lines
-        elif introduction := _introduction(lines, at, original):
+        elif introduction := _introduction(lines, at, original, rare):
             if introduction.before:
                 found.blocks[-1].append(introduction.before)
             at += introduction.lines
-            is_marked = _marked(lines, at, original)
+            is_marked = _marked(lines, at, original, rare)
             if found.any_own and not is_marked:
                 if not original.known or waiting:
                     break
@@ -124,20 +129,35 @@ def _sort(lines: Sequence[str], original: Comparison) -> _Sorted:
     return found
 
 
-def _behind_marks(lines: Sequence[str], at: int, original: Comparison, *, introduced: bool) -> str | None:
+def _addressed(lines: Sequence[str], original: Comparison) -> frozenset[int]:
+    """The lines with a mark that is the person's own, as in "＞山田先生": none of those that bear it is ours."""
+    places: dict[str, list[int]] = {}
+    quoting: set[str] = set()
+    for number, line in enumerate(lines):
+        if quotation.is_quoted(line):
+            content = quotation.without_marks(line)
+            mark = line[: len(line) - len(content)].strip()
+            places.setdefault(mark, []).append(number)
+            if original.ours(content) or original.written_on(content) or introductions.find([content], 0):
+                quoting.add(mark)
+    own = (numbers for mark, numbers in places.items() if mark not in quoting and len(numbers) <= _MAX_ADDRESSED)
+    return frozenset(number for numbers in own for number in numbers)
+
+
+def _behind_marks(
+    lines: Sequence[str], at: int, original: Comparison, rare: frozenset[str], *, introduced: bool
+) -> str | None:
     """What stands behind the marks of a quoted line; None for a line that isn't quoted."""
     line = lines[at]
     if quotation.is_quoted(line):
         return quotation.without_marks(line)
-    content = quotation.rarely_marked(line)
-    if content is None:
+    if not (found := quotation.rare_mark(line)):
         return None
-    if introduced or quotation.marked_like_its_neighbour(lines, at) or (content and original.ours(content)):
-        return content
-    return None
+    mark, content = found
+    return content if introduced or mark in rare or (content and original.ours(content)) else None
 
 
-def _add_marked(found: _Sorted, content: str, line: str, original: Comparison) -> None:
+def _add_marked(found: _Sorted, content: str, original: Comparison) -> None:
     if original.written_on(content):
         found.blocks[-1].append(content)
         return
@@ -146,39 +166,37 @@ def _add_marked(found: _Sorted, content: str, line: str, original: Comparison) -
         return
     found.marked.append(content)
     if original.known and not original.ours(content):
-        found.foreign.append((len(found.blocks) - 1, line))
+        found.foreign = True
 
 
-def _introduction(lines: Sequence[str], at: int, original: Comparison) -> introductions.Introduction | None:
+def _introduction(
+    lines: Sequence[str], at: int, original: Comparison, rare: frozenset[str]
+) -> introductions.Introduction | None:
     found = introductions.find(lines, at)
-    if found and (found.certain or _quotation_follows(lines, at + found.lines, original)):
+    if found and (found.certain or _quotation_follows(lines, at + found.lines, original, rare)):
         return found
     return None
 
 
-def _quotation_follows(lines: Sequence[str], at: int, original: Comparison) -> bool:
+def _quotation_follows(lines: Sequence[str], at: int, original: Comparison, rare: frozenset[str]) -> bool:
     for number in range(at, min(at + _NEAR, len(lines))):
         if lines[number].strip():
-            return _behind_marks(lines, number, original, introduced=True) is not None or bool(
+            return _behind_marks(lines, number, original, rare, introduced=True) is not None or bool(
                 original.run(number, introduced=True)
             )
     return False
 
 
-def _marked(lines: Sequence[str], at: int, original: Comparison) -> bool:
+def _marked(lines: Sequence[str], at: int, original: Comparison, rare: frozenset[str]) -> bool:
     """Whether a quotation that starts at `at` bears marks, so that what is unmarked after it is the person's own."""
     for number in range(at, min(at + _NEAR, len(lines))):
         if lines[number].strip():
-            return _behind_marks(lines, number, original, introduced=True) is not None
+            return _behind_marks(lines, number, original, rare, introduced=True) is not None
     return False
 
 
 def _written(found: _Sorted) -> list[str]:
     """The person's own lines without signatures, all blocks one after the other."""
-    if found.foreign and len(found.foreign) == len(found.marked) <= 2:
-        # Nothing that bears a mark is ours: the person uses the sign, as in "＞山田先生".
-        for number, line in found.foreign:
-            found.blocks[number].append(line)
     filled = [block for block in found.blocks if any(line.strip() for line in block)]
     own = [signatures.strip_block(block, alone=len(filled) == 1) for block in filled]
     own = [block for block in own if block]

@@ -89,7 +89,7 @@ _FIELDS = {
     ),
     "to": _any(
         """
-        to | 宛先 | 送信先 | à | an | a | para | aan | til | till | do | komu | кому | kime | címzett
+        to | 宛先 | 送信先 | à | an | para | aan | til | till | do | komu | кому | kime | címzett
         vastaanottaja | đến | tới | 收件人 | 받는 사람 | 받는사람 | destinataire | destinatario | destinatário
         kepada | ถึง
         """

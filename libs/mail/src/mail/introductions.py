@@ -37,19 +37,21 @@ _STARTS = re.compile(rf"(?:{words.BEGINNINGS})\b|[在于於]", re.IGNORECASE)
 _PROSE = re.compile(r"\d(?:日|分|時半?)?(?:\(.\))?(?:から|まで|頃|ごろ|より|以|は|も|を|の(?! )|へ)")
 _WROTE = re.compile(rf"(?:{words.WROTE})\s?:?$", re.IGNORECASE)
 _WROTE_SOMEBODY = re.compile(rf"\b(?:{words.WROTE_SOMEBODY})\b.{{1,160}}:$", re.IGNORECASE)
-_SENTENCE = re.compile(r"(?:です|ます|ました|ません|ください|下さい|でした|。|！|？|!|\?)\s*$")
+_SENTENCE = re.compile(r"(?:です|ます|ました|ません|ください|下さい|でした|。|！|？|!|\?|[a-z]{4}\.)\s*$")
+_SAID = re.compile(r"です|ます|ました|ません|ください|下さい")
 _GLUED = re.compile(
     r"[。！？!?]\s{0,3}(?=(?:On|Le|Am|El) \S{1,20}[ ,]|\d{4}年\d{1,2}月\d{1,2}日|\d{4}/\d{1,2}/\d{1,2})"
 )
 _RULE_CHARACTERS = "-ー―─—–＿_=*~〜～━═#+・･…☆★◆◇■□♪｡┏┓┗┛┌┐└┘"
 _SEPARATOR = re.compile(
     r"[\s*>]{0,4}[-―─—–_=*・~#+▼▽■◆<\[【]{1,80}\s{0,4}"
-    rf"(?:{words.ORIGINAL})\s{{0,4}}[^-―─—–_=*<>\]】▲]{{0,40}}[-―─—–_=*・~#+▼▽▲△■◆>\]】]{{0,80}}\s*:?\s*",
+    rf"(?:{words.ORIGINAL})\s{{0,4}}(?:[^-―─—–_=*<>\]】▲]{{0,40}}(?:[-―─—–_=*・~#+]{{2,80}}|[▼▽▲△■◆>\]】*]{{1,4}}))?\s*:?\s*",
     re.IGNORECASE,
 )
 _OPENED = re.compile(r"[\s*>]{0,4}(?:[-―─—–_=*・~#+]{2,}|[▼▽■◆<\[【])")
 _BEGIN = re.compile(rf"\s*(?:{words.BEGIN})\s*:?\s*", re.IGNORECASE)
 _FIELD = re.compile(r"[\s*_>|]{0,6}([^\s:*_>|][^:*]{0,24}?)\s{0,3}\*{0,2}\s{0,3}:\s?\*{0,2}")
+_ONCE = frozenset({"origin", "date", "subject"})
 _RULE = re.compile(rf"\s*[{re.escape(_RULE_CHARACTERS)}][\s{re.escape(_RULE_CHARACTERS)}]{{3,}}")
 
 
@@ -70,11 +72,12 @@ def find(lines: Sequence[str], at: int) -> Introduction | None:
     line = lines[at]
     if not line or line.isspace() or len(line) > _MAX:
         return None
-    if is_rule(line) or separator(line):
+    announced = separator(line)
+    if announced or is_rule(line):
         blank = 1 if at + 1 < len(lines) and not lines[at + 1].strip() else 0
-        if block := header_block(lines, at + 1 + blank, announced=True):
+        if block := header_block(lines, at + 1 + blank, announced=announced):
             return Introduction(1 + blank + block)
-        return Introduction(1) if separator(line) else None
+        return Introduction(1) if announced else None
     if block := header_block(lines, at):
         return Introduction(block)
     return _attribution(lines, at)
@@ -86,7 +89,9 @@ def _attribution(lines: Sequence[str], at: int) -> Introduction | None:
         if at + count > len(lines):
             break
         line = lines[at + count - 1]
-        if len(line) > _MAX or not line.strip() or (count > 1 and is_quoted(line) != is_quoted(lines[at])):
+        if len(line) > _MAX or not line.strip():
+            break
+        if count > 1 and (is_quoted(line) != is_quoted(lines[at]) or separator(line) or _field(line)[0]):
             break
         joined = f"{joined} {without_marks(line)}".strip(" *_\t\u3000")
         text = unicodedata.normalize("NFKC", joined)[: 2 * _MAX].strip(" -*_")
@@ -96,14 +101,14 @@ def _attribution(lines: Sequence[str], at: int) -> Introduction | None:
                 break
             before = "" if count > 1 else _own_words_before(line)
             return Introduction(count + _goes_on_with_a_word(lines, at + count, text), found, before)
-        if not _goes_on(text) if count == 1 else _SENTENCE.search(text):
+        if (not _goes_on(text) or _field(line)[0]) if count == 1 else _SENTENCE.search(text):
             break
     return None
 
 
 def _goes_on(text: str) -> bool:
     """Whether a line may be the first of a wrapped attribution."""
-    if _SENTENCE.search(text) or _PROSE.search(text):
+    if text.endswith(":") or _SENTENCE.search(text) or _is_prose(text):
         return False
     return bool(_STARTS.match(text) or _DAY.search(text[:24]) or "@" in text)
 
@@ -126,16 +131,22 @@ def _judge(text: str) -> bool | None:
     addressed = "@" in text and bool(_ADDRESS.search(text))
     dated = bool(day and (year or time))
     if addressed and (dated or wrote or (colon and (day or year))):
-        return colon or wrote or bool(year and time)
+        if _is_prose(_WROTE.sub("", text)):
+            return None
+        return colon or bool(year and time)
     if wrote:
         if dated and colon:
             return True
-        return False if colon or dated or addressed else None
+        return False if colon or addressed else None
     if colon and _WROTE_SOMEBODY.search(text[-200:]):
         return bool(day or addressed)
     if colon and (dated or (year and time)):
         return False
     return None
+
+
+def _is_prose(text: str) -> bool:
+    return bool(_SAID.search(text) or _PROSE.search(text))
 
 
 def _stands_without_its_first_line(lines: Sequence[str], at: int, count: int) -> bool:
@@ -178,7 +189,9 @@ def header_block(lines: Sequence[str], at: int, *, announced: bool = False) -> i
     for count, line in enumerate(lines[at : at + _MAX_FIELDS], 1):
         kind, value = _field(line)
         gap = count - length - 1
-        if kind and (gap == 0 or kind not in kinds):
+        if kind in _ONCE and kind in kinds:
+            return 0  # the first one is a line that a person wrote above
+        if kind:
             kinds.setdefault(kind, value)
             blanks += gap and not lines[at + count - 2].strip()
             length, last = count, kind
@@ -202,7 +215,9 @@ def header_block(lines: Sequence[str], at: int, *, announced: bool = False) -> i
     dated = bool(_YEAR.search(date) or (_DAY.search(date) and _TIME.search(date)))
     if origin is None:
         return length if announced or (len(kinds) > 2 and dated) else 0
-    return length if announced or "@" in origin or "＠" in origin or "subject" in kinds or dated else 0
+    if announced or "@" in origin or "＠" in origin or dated:
+        return length
+    return length if len(kinds) > 2 and not origin.lstrip()[:1].isdigit() else 0
 
 
 def _field(line: str) -> tuple[str, str]:
@@ -217,4 +232,4 @@ def _field(line: str) -> tuple[str, str]:
 
 def is_rule(line: str) -> bool:
     """Whether a line is nothing but a drawn rule."""
-    return len(line) <= _MAX and bool(_RULE.fullmatch(line))
+    return 4 <= len(line) <= _MAX and bool(_RULE.fullmatch(line)) and len("".join(line.split())) > 3

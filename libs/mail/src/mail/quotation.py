@@ -7,11 +7,11 @@ mark alone: a face (``>_<``) begins like one, and a person may write on behind i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _MAX = 500
 
-_FACE = r"(?!\s?[_.。ωдД∀□人oOε▽△;；^´`xX×]{0,3}\s?[<＜](?![^\s<>＜＞]{1,300}[>＞])|[_.。][>＞])"
+_FACE = r"(?!\s?[_.。ωдД∀□人oOε▽△;；^´`xX×]{0,3}\s?[<＜](?!https?:|mailto:|[\w.+\"-]{1,64}@)|[_.。][>＞])"
 _MARK = rf"(?:>|＞|&gt;|≫|》|»|›){_FACE}"
 _QUOTED = re.compile(rf"[ \t\u3000\xa0]{{0,3}}{_MARK}")
 _MARKS = re.compile(r"(?:[ \t\u3000\xa0]{0,3}(?:>|＞|&gt;|≫|》|»|›))+[ \t\u3000\xa0]?")
@@ -31,27 +31,26 @@ def without_marks(line: str) -> str:
     return line[found.end() :] if found else line
 
 
-def rarely_marked(line: str) -> str | None:
-    """What stands behind a mark that is one only in company (``|``, ``taro>``, a tab); None where there is none."""
-    found = _BARRED.match(line) or _NAMED.match(line) or _INDENTED.match(line)
-    return line[found.end() :] if found else None
+def rare_mark(line: str) -> tuple[str, str] | None:
+    """A mark that is one only in company (``|``, ``taro>``, an indent) and what stands behind it; None without."""
+    if (found := _BARRED.match(line)) and not line.rstrip().endswith(("|", "｜"), found.end()):
+        return "|", line[found.end() :]
+    if found := _NAMED.match(line):
+        return found[1], line[found.end() :]
+    if found := _INDENTED.match(line):
+        return "", line[found.end() :]
+    return None
 
 
-def marked_like_its_neighbour(lines: Sequence[str], at: int) -> bool:
-    """Whether a line and one beside it bear the same mark of those that are marks only in company; no indent is."""
-    mark = _mark(lines[at])
-    if mark is None:
-        return False
-    return any(_mark(line) == mark for line in (*lines[max(at - 1, 0) : at], *lines[at + 1 : at + 2]))
-
-
-def is_indented(line: str) -> bool:
-    """Whether a line is indented as some programs quote."""
-    return bool(_INDENTED.match(line))
-
-
-def _mark(line: str) -> str | None:
-    if _BARRED.match(line):
-        return "|"
-    found = _NAMED.match(line)
-    return found[1] if found else None
+def rare_marks(lines: Sequence[str], is_ours: Callable[[str], bool] | None) -> frozenset[str]:
+    """The rare marks that quote in a reply: those in front of what `is_ours`, or, that unknown, of lines in a row."""
+    marks: set[str] = set()
+    before = ""
+    for line in lines:
+        found = rare_mark(line)
+        mark, content = found or ("", "")
+        if mark and content and mark not in marks:
+            if is_ours(content) if is_ours else mark == before:
+                marks.add(mark)
+        before = mark
+    return frozenset(marks)

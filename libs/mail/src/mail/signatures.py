@@ -22,6 +22,7 @@ _AROUND = " \t\u3000\xa0<>()（）「」【】[]*_·・-–—―.。"
 _DEVICE = re.compile(words.DEVICES, re.IGNORECASE)
 _SENT_FROM = re.compile(words.SENT_FROM, re.IGNORECASE)
 _SENT_FROM_MY = re.compile(r"sent from my ", re.IGNORECASE)
+_SENT_BY = re.compile(r"sent (?:by|on) ", re.IGNORECASE)
 _GET_APP = re.compile(words.GET_APP, re.IGNORECASE)
 _FOOTER = re.compile(words.FOOTERS, re.IGNORECASE)
 _DISCLAIMER = re.compile(words.DISCLAIMERS, re.IGNORECASE)
@@ -37,7 +38,7 @@ _PLACEHOLDER = re.compile(
     r"|<[^<>\s]{1,80}\.(?:png|jpe?g|gif|heic)>|\ufffc+",
     re.IGNORECASE,
 )
-_DELIMITER = re.compile(r"(?:--|－－|—)[ \xa0\u3000]?")
+_DELIMITER = re.compile(r"(?:--|－－)[ \xa0\u3000]?")
 _CONTACT = re.compile(
     r"tel\b|fax\b|〒|電話|携帯|https?://|www\.|e-?mail|[@＠]"
     r"|(?<![\d-])0\d{1,4}[-(（ ]\d{1,4}[-)） ]\d{3,4}(?!\d)|\b0[789]0\d{8}\b",
@@ -46,6 +47,10 @@ _CONTACT = re.compile(
 _SENTENCE = re.compile(
     r"(?:です|ます|ました|ません|ましょう|でした|ください|下さい|願い(?:し|いた)|ない|った|[？?！!]|\w\.)"
     r"[。．.！!\s♪☆^)）]*$|。|(?:[A-Za-z']+ ){4}"
+)
+_TOLD = re.compile(
+    r"です|ます|ました|ません|ください|下さい|お願い|\d(?:番|時|度|日)|(?<![\d:])\d{1,2}:\d{2}(?![\d:])|\d{1,2}/\d{1,2}(?![/\d])|\ufe0f?\u20e3"
+    r"|[①-⑳❶-❿?？←→⇒]"
 )
 _NUMBER = re.compile(
     r"[\s(（【\[]*(?:\d{1,2}|[①-⑳❶-❿㊀-㊉])(?:\ufe0f?\u20e3)?(?:番|です|で|、|\.|:)?[\s)）】\]]*.{0,4}"
@@ -76,7 +81,7 @@ def strip_block(lines: Sequence[str], *, alone: bool) -> list[str]:
     bottom = len(own)
     while bottom and _says_sent_from(own[bottom - 1]):
         bottom -= 1
-    if bottom < len(own) and (not bottom or not own[bottom - 1].strip() or len(own) - bottom > 1):
+    if 0 < bottom < len(own) and (not own[bottom - 1].strip() or len(own) - bottom > 1):
         del own[bottom:]
         _trim(own)
     return own
@@ -92,11 +97,17 @@ def is_signature(lines: Sequence[str]) -> bool:
 
 
 def _is_said(text: str) -> bool:
-    return bool(_NUMBER.fullmatch(text)) or bool(_SENTENCE.search(text) and not _CONTACT.search(text))
+    if _NUMBER.fullmatch(text) or _TOLD.search(text):
+        return True
+    return bool(_SENTENCE.search(text)) and not _CONTACT.search(text)
 
 
 def _says_sent_from(line: str) -> bool:
-    return len(line) <= _MAX and bool(_SENT_FROM.fullmatch(_bare(line)))
+    """Whether a line below all others says whence or how the mail was sent, as in "Sent with Pigeon"."""
+    if len(line) > _MAX or line.rstrip().endswith((".", "!", "。")):
+        return False
+    text = _bare(line)
+    return bool(_SENT_FROM.fullmatch(text)) and not _SENT_BY.match(text)
 
 
 def _bare(line: str) -> str:
