@@ -11,11 +11,12 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
 
-from mail import addresses, answers, automatic, bounces, names
+from mail import addresses, answers, automatic, bounces, feedback, names
 from mail.reading import read
 
 FOLDER = Path(os.environ.get("RENRAKUMO_CORPORA") or Path(__file__).parents[2].parent / "shared" / "corpora")
@@ -35,17 +36,28 @@ def words(text: str) -> str:
 
 
 def test_no_mail_at_all_makes_anything_raise() -> None:
-    seen = 0
+    took: dict[Path, float] = {}
+    empty = []
     for path in sorted(FOLDER.glob("*/*.eml")):
         raw = path.read_bytes()
+        started = perf_counter()
         letter = read(raw)
         automatic.judge(letter, letter.sender)
         text = answers.redact(answers.answer_text(letter, None))
         answers.recognise(text, CHOICES)
         names.parse_all(letter.text)
-        bounces.judge(raw)
-        seen += 1
-    print(f"\nread {seen} mails")
+        bounces.judge(raw, letter.tree)
+        feedback.read(raw)
+        took[path] = perf_counter() - started
+        for said in (letter.text, letter.subject, text):
+            said.encode()
+            assert not {"\r", "\0"} & set(said)
+        if path.parent.name == "torture" and not letter.text:
+            empty.append(path.stem)
+    slowest = max(took, key=lambda path: took[path])
+    hostile = sum(path.parent.name == "torture" for path in took)
+    print(f"\nread {len(took)} mails, {hostile} of them malformed, none raised; {len(took) / sum(took.values()):.0f}/s")
+    print(f"slowest {slowest.name} {took[slowest] * 1000:.0f} ms; malformed without a text: {', '.join(empty)}")
 
 
 def test_replies() -> None:
