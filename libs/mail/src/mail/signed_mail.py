@@ -60,20 +60,27 @@ class SignedMail:
 
     @cached_property
     def body(self) -> bytes:
-        return _crlf(self._body)
+        return _without_empty_end(_crlf(self._body))
 
     @cached_property
     def relaxed_body(self) -> bytes:
         """The body without what relaxing takes away from its lines."""
         body = self.body
         if b"\t" in body or b"  " in body or b" \r\n" in body:
-            body = _BLANKS.sub(b" ", body).replace(b" \r\n", b"\r\n")
+            body = _without_empty_end(_BLANKS.sub(b" ", body).replace(b" \r\n", b"\r\n"))
         return body
 
 
 def is_sound(value: bytes) -> bool:
     """May dkimpy's expressions be let loose on this signature?"""
     return len(value) <= LONGEST_SIGNATURE and value.isascii() and _LONG_BLANK.search(value) is None
+
+
+def _without_empty_end(body: bytes) -> bytes:
+    """Empty lines at the end are not signed (3.4.3), and dkimpy would take them away one by one."""
+    text = body.rstrip(b"\r\n")
+    pairs, odd = divmod(len(body) - len(text), 2)
+    return text + b"\r\n" if not odd and body.endswith(b"\r\n" * pairs) else body
 
 
 def _crlf(octets: bytes) -> bytes:
