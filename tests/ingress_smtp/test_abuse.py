@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from typing import Any
 
-from ingress_smtp.session import held_back
+from ingress_smtp.talk import held_back
 from tests.ingress_smtp.front_door import BASE, BOUNCE_TOKEN, SECRET, TOKEN, ListPublisher, mail, open_door
 from tests.ingress_smtp.wire import HOST, INFO, connected
 from tests.support import mailer

@@ -22,6 +22,7 @@ from ingress_smtp.limits import Allowance, ConnectionLimit, RateLimit, UnitLimit
 from ingress_smtp.model import Reply
 from ingress_smtp.pressure import Pressure
 from ingress_smtp.session import Session
+from ingress_smtp.talk import Talk
 from runtime import ports
 from runtime.logs import get_logger
 
@@ -61,7 +62,7 @@ class Door:
         self._hooks = Hooks(self, intake)
         self._name = name
         self._tls = tls
-        self._sessions: dict[Session, str] = {}
+        self._sessions: dict[Talk, str] = {}
         self._emptied = asyncio.Event()
         self._server: asyncio.Server | None = None
         self.port = 0
@@ -115,14 +116,14 @@ class Door:
             return model.TOO_MANY_CONNECTIONS
         return Session(self, self._hooks, self._name, self._tls)
 
-    def arrived(self, session: Session) -> None:
+    def arrived(self, session: Talk) -> None:
         """An admitted connection has begun."""
         peer = _BALANCER if self.bounds.proxy_from else session.peer
         self._sessions[session] = peer
         self.connections.enter(peer)
         metrics.CONNECTIONS.set(len(self._sessions))
 
-    def known_as(self, session: Session, peer: str) -> bool:
+    def known_as(self, session: Talk, peer: str) -> bool:
         """A load balancer told whom a connection is from: may it stay?"""
         session.peer = peer
         if not self.limits.connecting.allow(peer, monotonic()) or not self.connections.room_for(peer):
@@ -133,7 +134,7 @@ class Door:
         self.connections.enter(peer)
         return True
 
-    def left(self, session: Session) -> None:
+    def left(self, session: Talk) -> None:
         self.connections.leave(self._sessions.pop(session))
         metrics.CONNECTIONS.set(len(self._sessions))
         if not self._sessions:
