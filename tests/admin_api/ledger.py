@@ -45,13 +45,14 @@ class Ledger:
             role="receipts",
         )
 
-    async def bounce(self, message: int, copy_ref: int, state: str) -> None:
+    async def bounce(self, message: int, copy_ref: int, state: str, verdict: str | None = None) -> None:
         await self.desk.sql(
             "INSERT INTO ledger.bounces (copy_ref, event_id, message, verdict, state, hard, at) "
-            "VALUES ($1, $2, $3, $4, $4, false, $5)",
+            "VALUES ($1, $2, $3, $4, $5, false, $6)",
             copy_ref,
             f"bounce-{copy_ref}",
             message,
+            verdict or state,
             state,
             START + timedelta(hours=1),
             role="receipts",

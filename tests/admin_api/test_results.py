@@ -86,6 +86,12 @@ async def test_administrators_read_why_a_copy_did_not_arrive_and_what_helps(
     await ledger.copy(survey, 106, member=16)
     await ledger.attempt(106, "delivered", "")
     await ledger.bounce(survey, 106, "full")
+    await ledger.copy(survey, 107, member=17)
+    await ledger.attempt(107, "delivered", "")
+    await ledger.bounce(survey, 107, "filtered", "suspended")
+    await ledger.copy(survey, 108, member=18)
+    await ledger.attempt(108, "delivered", "")
+    await ledger.bounce(survey, 108, "full", "dead")
     copies = (await desk.client.get(f"{U}/messages/{survey}/copies", headers=headers)).json()["items"]
     shown = {copy["copy_ref"]: (copy["state"], copy["reason"], copy["explanation"]) for copy in copies}
     assert shown["101"] == ("delivered", None, None)
@@ -96,7 +102,10 @@ async def test_administrators_read_why_a_copy_did_not_arrive_and_what_helps(
     assert "sakura." in shown["104"][2]["ja"]
     assert "sakura." in shown["104"][2]["en"]
     assert shown["105"][2]["en"].startswith("It could not be delivered in time. The mailbox is full.")
-    assert shown["106"][:2] == ("full", None)
+    assert shown["107"][:2] == ("filtered", "mailbox suspended")
+    assert shown["107"][2]["ja"].startswith("このアドレスは利用が停止されています。")
+    assert shown["108"][:2] == ("full", None)
+    assert shown["106"][:2] == ("full", "mailbox full")
     assert shown["106"][2]["ja"].startswith("メールボックスがいっぱいです。")
 
 

@@ -194,8 +194,9 @@ def _moved_or_no_host(said: str, status: str, code: str, *, strong: bool) -> Opi
     if strong and not words.NO_MAIL_THERE.search(said):
         return None
     if code in ("521", "556") or words.NO_MAIL_THERE.search(said) or (status == "5.1.10" and "null" in said.lower()):
-        soft = words.NOT_NOW.search(said)
-        return Opinion(Verdict.DEFERRED, "takes no mail now") if soft else Opinion(Verdict.DEAD, "domain takes no mail")
+        if words.NOT_NOW.search(said):
+            return Opinion(Verdict.DEFERRED, "takes no mail now")
+        return Opinion(Verdict.DEAD, "domain takes no mail", sure=True)
     if (
         status in _OWNER_CHANGED
         or status == "5.1.6"
@@ -206,10 +207,10 @@ def _moved_or_no_host(said: str, status: str, code: str, *, strong: bool) -> Opi
     if status.startswith("5.7"):
         return None
     if words.NO_HOST.search(said) and not words.SOFT_HOST.search(said):
-        return Opinion(Verdict.DEAD, "no such domain")
+        return Opinion(Verdict.DEAD, "no such domain", sure=True)
     contrary = (words.SOFT_HOST, words.PASSING, words.POLICY, words.PREFERENCES)
     if status == "5.1.2" and not any(each.search(said) for each in contrary):
-        return Opinion(Verdict.DEAD, "status says no such domain")
+        return Opinion(Verdict.DEAD, "status says no such domain", sure=True)
     return None
 
 

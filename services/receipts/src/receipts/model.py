@@ -23,6 +23,7 @@ _VERDICT_OUTCOMES: Final[dict[str, Outcome]] = {
     Verdict.DEAD: "dead",
     Verdict.FULL: "full",
     Verdict.FILTERED: "filtered",
+    Verdict.SUSPENDED: "filtered",  # as at the door (deploy/carriers.yaml); the reason tells them apart
     Verdict.POLICY: "policy",
     Verdict.DEFERRED: "expired",  # a passing trouble that outlasted the carrier's own attempts
 }

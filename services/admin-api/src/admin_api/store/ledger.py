@@ -42,7 +42,7 @@ class Tally:
 @dataclass(frozen=True, slots=True)
 class Copy:
     """One copy. `settled`: answered, or another guardian answered for the same child. `reason`: why its last attempt
-    ended as it did (contracts.reasons); empty for what came back later."""
+    ended as it did, or why it came back later (contracts.reasons)."""
 
     copy_ref: int
     member: int | None
@@ -98,7 +98,10 @@ _SETTLED = """
 """
 
 # A report of non-delivery ('dsn') overrules what was said when the copy was handed over.
-_REASON = "CASE WHEN state IN ('planned', 'delivered') OR stage = 'dsn' THEN '' ELSE last_reason END"
+_REASON = """
+    CASE WHEN state IN ('planned', 'delivered') THEN ''
+         WHEN stage = 'dsn' THEN coalesce(returned_reason, '') ELSE last_reason END
+"""
 
 _COPIES = text(f"""
     SELECT * FROM (

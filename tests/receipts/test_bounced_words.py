@@ -1,0 +1,36 @@
+"""Every verdict on a report has an outcome in the ledger, and words that administrators understand."""
+
+import re
+from importlib import resources
+
+import pytest
+
+from admin_api.explanations import explain
+from contracts import reasons
+from mail.bounces import Verdict
+from receipts import model
+
+MIGRATION = resources.files("receipts") / "migrations" / "versions" / "0005_why_copies_came_back.py"
+REASONS = {
+    verdict: reason.replace("''", "'")
+    for verdict, reason in re.findall(
+        r"WHEN back\.verdict = '(\w+)' (?:AND [^\n]+ )?THEN '((?:[^']|'')*)'", MIGRATION.read_text(encoding="utf-8")
+    )
+}
+
+
+@pytest.mark.parametrize("verdict", [each for each in Verdict if each not in (Verdict.DELAYED, Verdict.DELIVERED)])
+def test_a_copy_that_came_back_is_explained(verdict: Verdict) -> None:
+    outcome = model.outcome_of_bounce(verdict)
+    reason = REASONS.get(verdict, "")
+    assert reason == "" or reason in reasons.REASONS
+    explanation = explain(outcome, reason, domain="midori.example.org")
+    assert explanation is not None
+    assert explanation.ja
+    assert explanation.en
+
+
+def test_only_a_dead_address_is_said_to_be_dead() -> None:
+    assert [each for each in Verdict if model.outcome_of_bounce(each) == "dead"] == [Verdict.DEAD]
+    assert REASONS["dead"] == "no such user"
+    assert REASONS["suspended"] == "mailbox suspended"
