@@ -212,7 +212,7 @@ async def test_when_the_stream_is_full_the_sender_keeps_his_mail_and_comes_again
     async with front_door(fresh_nats) as (port, eyes):
         config = (await eyes.jetstream.stream_info(INBOUND.name)).config
         await eyes.jetstream.update_stream(config, max_bytes=20_000)
-        codes = []
+        codes: list[int] = []
         while len(codes) < 20 and codes[-1:] != [452]:
             codes.append((await mailer.send(HOST, port, PARENT, [REPLY], mail(f"{len(codes)}")))[REPLY].code)
         assert codes[-1] == 452

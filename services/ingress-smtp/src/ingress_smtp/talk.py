@@ -1,9 +1,9 @@
 """One SMTP connection: aiosmtpd knows the commands (see session), here is what the world makes necessary around them.
 
-introduced   behind a load balancer: who is it really? (PROXY protocol)
-greeted      nobody may talk before
-talk         line by line: a command, its reply; replies leave together when nothing more is there to read
-farewell     421 and the end: too slow, too many mistakes, going down
+    introduced   behind a load balancer: who is it really? (PROXY protocol)
+    greeted      nobody may talk before
+    talk         line by line: a command, its reply; replies leave together when nothing more is there to read
+    farewell     421 and the end: too slow, too many mistakes, going down
 """
 
 import asyncio
@@ -36,7 +36,7 @@ log = get_logger(__name__)
 
 
 class Talk(SMTP):
-    """One connection but for its commands. `address` is the peer's own, `peer` what the limits count (limits.peer_of)."""
+    """One connection but for its commands. `address` is the peer's own, `peer` what limits count (limits.peer_of)."""
 
     line_length_limit = inbox.READ
 
