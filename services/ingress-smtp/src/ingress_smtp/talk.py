@@ -4,6 +4,8 @@
     greeted      nobody may talk before
     talk         line by line: a command, its reply; replies leave together when nothing more is there to read
     farewell     421 and the end: too slow, too many mistakes, going down
+
+What no mail server does ends the session at once; a mistake makes the next reply come later.
 """
 
 import asyncio
