@@ -1,4 +1,4 @@
-"""Answers: the words that a parent wrote, and the choice only where it is certain."""
+"""Answers: the words that a parent wrote."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail.answers import answer_text, recognise, redact
+from mail.answers import answer_text, redact
 from mail.reading import Letter, read
 
 SENT = """緑小学校です。
@@ -19,7 +19,6 @@ SENT = """緑小学校です。
 ※番号を1つ書いて返信してください。
 """
 QUOTED = "".join(f"> {line}\n" for line in SENT.splitlines())
-CHOICES = ("良好", "せきあり", "発熱あり")
 SUBJECT = "【緑小学校】健康調査"
 
 
@@ -209,71 +208,6 @@ def test_one_of_our_words_stays_an_answer_wherever_it_stands() -> None:
     assert answer_text(letter(f"{SHORT}\n\n良好"), SHORT) == "良好"
 
 
-@pytest.mark.parametrize(
-    ("answer", "number"),
-    [
-        ("３", 3), ("③", 3), ("❸", 3), ("3️⃣", 3), ("3です", 3), ("3番", 3), ("３、よろしくお願いします", 3), ("さんばん", 3), ("サンバンです", 3),
-        ("三番でお願いします", 3), ("【3】", 3), ("No.3", 3), ("回答：3", 3), ("午前中でしたら 3 で お願いします。", 3), ("やっぱり3に変更してください。", 3),
-        ("良好です", 1), ("1 良好", 1), ("せきありです。熱は37.5度", 2), ("3年2組 山田太郎 良好です", 1), ("2\n\n山田太郎 090-1234-5678", 2),
-        ("1です。3日から休みます", 1), ("ｾｷあり", 2), ("2人とも良好", 1), ("\ue6e3でお願いします", 2),
-    ],
-)  # fmt: skip
-def test_a_certain_choice_is_recognised(answer: str, number: int) -> None:
-    choice = recognise(answer, CHOICES)
-    assert (choice.number, choice.needs_look) == (number, False)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    ["", "了解しました", "🙆", "12", "4", "0", "1 2", "2 > 3 > 1", "1,2", "3か2", "2から3に変更", "たぶん1です", "1かも", "38.5", "38.5度あります",
-     "3.5です", "4月8日から", "9:00に行きます", "2時に行きます", "2,3日休みます", "2〜3日休みます", "1年2組の山田です", "2名で参加します", "良好ではありません",
-     "せきも発熱もありません", "発熱なし", "せきあり、発熱あり", "3 良好", "わかりません"],
-)  # fmt: skip
-def test_what_is_in_doubt_is_for_a_human(answer: str) -> None:
-    choice = recognise(answer, CHOICES)
-    assert choice.number is None
-    assert choice.needs_look
-    assert choice.why
-
-
-@pytest.mark.parametrize(
-    ("answer", "choices", "number"),
-    [
-        ("出席します", ("出席", "欠席"), 1),
-        ("出席しません", ("出席", "欠席"), None),
-        ("出席できません", ("出席", "欠席"), None),
-        ("不参加です", ("参加", "欠席"), None),
-        ("不参加です", ("参加", "不参加"), 2),
-        ("参加しない", ("参加する", "参加しない"), 2),
-        ("けっせき", ("せき", "ねつ"), None),
-        ("ﾘｮｳｺｳです", ("リョウコウ", "せき"), 1),
-        ("12月4日でお願いします", ("12月3日（火）", "12月4日（水）"), 2),
-        ("はい、いきます", ("はい", "いいえ"), 1),
-        ("はいりょありがとう", ("はい", "いいえ"), None),
-        ("1 欠席", ("出席", "欠席"), None),
-        ("出席", ("1 出席", "2 欠席"), 1),
-        ("保護者同判", ("保護者同伴", "児童のみ"), 1),
-        ("3", ("2", "3"), None),
-        ("Yes", ("yes", "no"), 1),
-    ],
-)
-def test_words_of_a_choice(answer: str, choices: tuple[str, ...], number: int | None) -> None:
-    choice = recognise(answer, choices)
-    assert choice.number == number
-    assert choice.needs_look == (number is None)
-
-
-def test_without_choices_there_is_nothing_to_look_at() -> None:
-    assert not recognise("ありがとうございます", ()).needs_look
-
-
-@given(st.text(max_size=300), st.lists(st.text(min_size=1, max_size=10), max_size=5))
-def test_any_text_may_be_an_answer(text: str, choices: list[str]) -> None:
-    choice = recognise(text, choices)
-    assert choice.number is None or 1 <= choice.number <= len(choices)
-    assert choice.number is None or not choice.needs_look
-
-
 PIECES = ["\n", "a", "あ", "0", ":", " ", "{{child}}", "{{a}}"]
 
 
@@ -313,6 +247,5 @@ def test_hostile_replies_are_read_all_the_same(hostile: str) -> None:
     text = answer_text(reply, SENT * 20)
     answer_text(letter("", hostile[:900]), COPY * 500, sent_subject="{{a}}a{{b}}1{{c}}" * 100)
     answer_text(letter(hostile), COPY * 500)
-    recognise(hostile, CHOICES)
     redact(hostile)
     assert len(text) <= len(reply.text)

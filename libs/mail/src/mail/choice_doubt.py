@@ -1,0 +1,156 @@
+"""What makes a mention of a choice doubtful: denials, conditions, questions, hedges, yesterday.
+
+All of it is about the sentence in which the mention stands; what a parent adds in other sentences (thanks, questions
+about lunch boxes) leaves it certain.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from mail.choice_text import BLANK, blank
+from mail.choice_words import refuses
+from mail.mentions import Mention
+
+_SENTENCE = re.compile(r"[^。!?\n.]*(?:\.(?=\S)[^。!?\n.]*)*[。!?\n.]*")
+_HARMLESS: Final = re.compile(
+    r"(?:構い|かまい|問題(?:は|が)?(?:あり|ござい)?|差し支え(?:あり)?|さしつかえ(?:あり)?|異存(?:あり)?"
+    r"|間違い(?:は|が)?(?:あり)?|まちがい(?:あり)?|支障(?:あり)?"
+    r"|変わり(?:は|が)?(?:あり|ござい)?|申し訳(?:あり|ござい)?|すみま|すいま)(?:ません|ない|なし|なく|せん)|間違いなく"
+)
+_DENIAL = re.compile(
+    r"\s?(?:希望|予定|つもり|意思|する|すること|こと)?(?:では|じゃ|に[はも]?|は|が|も|を|とは|でも"
+    r"|など)?(?:、)?(?:する|すること)?(?:は|が|も)?"
+    r"(?:あり|ござい|言え|いえ|思え|し|でき|出来|行き|行け|いけ|いき|い|され|なり|いたし|致し|させ)?"
+    r"(?:ません|ませぬ|ない|なく|無い|無く|無し|なし(?!ょ)|なかっ|ぬ(?!き)|せず)"
+)
+_WORD_AGAINST = (
+    r"無理|難し|むずかし|困難|見送|見合わせ|控え|ひかえ|辞退|遠慮|断り|断念|不可|きゃんせる|取り?消|とりけし"
+    r"|やめ|止め|中止|だめ|駄目|\bng\b|厳し|きびし"
+    r"|行けな|行けませ|いけませ|いけな|できな|できませ|出来な|出来ませ|都合(?:が|は)?(?:悪|わる|つか|付か|あわ"
+    r"|合わ)|間違|まちが|誤り|以外|避け|嫌です|反対|違い|ちがい|ちがう|違う"
+    r"|\b(?:no|not|can't|cannot|won't|don't|unable|wrong|mistake)\b"
+)
+_AGAINST = re.compile(_WORD_AGAINST)
+_DENIED_BEFORE = re.compile(
+    r"(?:[不非未否]|\b(?:not|no|never|cannot|without|unable to|[a-z]+n['’]?t)\s(?:[a-z']+\s){0,2})$"
+)
+_CORRECTS = re.compile(r"では|じゃ|とは|でも|に[はも]")
+_TWICE = re.compile(r"\s?(?:は|も)?(?:ない|わけ|こと|とは|とも)")  # 参加しなくはない
+_NOES = ("いいえ", "いえ", "いや", "no")
+_AND_YET = re.compile(r"[、,。.!\s]+(?:参加|出席|行き|いき|希望|利用|食べ)(?!しま?せ)[^。\n]{0,10}(?:ます|です|たい)")
+_YESES = ("はい", "ええ", "うん", "yes", "はーい")
+_BUT_NOT = re.compile(
+    r"[、,。.!\s]+[^。\n]{0,12}(?:[しきけ]ません|できません|出来ません|[しかけ]ない|ないです|欠席|不参加"
+    r"|\bnot\b|無理)"
+)
+_SCOPE_END = re.compile(
+    r"[。!?\n(「【]|\.(?![0-9])|(?<=ます)[、,]|(?<=です)[、,]|(?<=した)[、,]|(?<=ため)[、,]|(?<=ので)[、,]"
+)
+_QUESTION = re.compile(
+    r"\?|(?:です|ます|せん|でしょう|だろう|った|る|い|の|番|[0-9]|" + BLANK + r")(?:の)?か(?:ね|な[あぁ]?"
+    r"|しら)?[ー〜…。.!♪\s]*$"
+)
+_REQUEST = re.compile(
+    r"(?:お願い|おねがい|御願い)(?:でき|出来|は?可能|し(?:ても|て)?(?:よろしい|宜しい|いい)|いたしたく"
+    r"|致したく).{0,12}か[?。.!\s]*$"
+    r"|(?:いただけ|頂け|もらえ|くださ(?:い|れ)).{0,8}か[?。.!\s]*$"
+)
+_CONDITION: Final = re.compile(
+    r"(?:れば|けば|せば|てば|ねば|べば|めば|げば|えば(?!さ))(?!なら|ばか)|たら(?!し)|だら(?=、|\s"
+    r"|[0-9" + BLANK + r"])|なら(?!な|ば?あり|び|ず|べ)|(?:の|た|る|い|な)場合|[^\s]場合(?:は|には|、)"
+    r"|もし(?!く|も)|ようなら|次第で(?:は|す|、)|\bif\b|\bunless\b|\bdepends?\b"
+)
+_POLITE_CONDITION = re.compile(
+    r"(?:でき|出来|よろし|宜し|よ|良|可能で|差し支えな|お手数で)(?:け|あ)?(?:れば|でしたら|ましたら)|できたら"
+    r"|可能なら(?:ば)?"
+    r"|(?:午前中?|午後|朝|昼|夕方|夜|平日|土日|週末|曜日?|日|時|時間|時以降|以降|この中|その中|選択肢|どちらか"
+    r"|選ぶ|選べる|言う|いう|番号|今日|現在|今)(?:でし|だっ)?(?:た)?(?:なら|たら|れば)"
+    r"|と言えば|といえば|何かあ(?:れば|りましたら)|何かございましたら|(?:あれば|ありましたら"
+    r"|ございましたら)(?:ご?連絡|お知らせ|教え)"
+)
+_HEDGE = re.compile(
+    r"かも|たぶん|多分|おそらく|恐らく|(?<!い)かな[ぁあー〜。\s…!]|かな$|かと(?!いう)|かしら|もしかし|だろう"
+    r"|でしょう|はず(?!れ|か)|みたい|っぽい|気味|らしい|微妙|びみょう"
+    r"|(?:分か|わか|判)(?:りません|らない|らず|りかね)|か(?:どうか|否か)|(?:る|す|い|た)か、?(?:確認|相談|聞"
+    r"|検討|まだ|わか|分か|決|迷|家族|未)|どちら|どっち|(?<!ご)検討(?!よろ|のほど|くださ|いただ)|または|又は"
+    r"|もしくは|若しくは|あるいは|或いは|それとも|可能性|場合によ"
+    r"|たい(?:の|ん)?(?:です)?(?:が|けど|けれど)|つもりでした(?:が|けど)|(?:ました|でした|だった|った)(?:が"
+    r"|けど|けれど)"
+    r"|\b(?:or|maybe|perhaps|probably|might|not sure|unsure|possibly|either)\b"
+)
+_FIRM_AFTER_PAST = re.compile(r"(?:ました|でした|だった|った)(?:が|けど|けれど)")
+_OPEN: Final = re.compile(
+    r"未定|迷って|迷い中|保留|(?:まだ|現時点で?は?|今は)、?(?:わか|分か|判|決|はっきり)|決ま(?:って(?:い)?ない"
+    r"|りません|らない)|考え中|検討(?:中|します|させて)|決めかね"
+    r"|(?:後日|あとで|改めて|後ほど|のちほど)(?:ご?回答|お?返事|お返事)|\b(?:undecided|not sure|don't know)\b"
+)
+_CONTRAST = re.compile(r"\s?(?:でも|ただし?|しかし|けど|だけど|ですが|とはいえ|\bbut\b)")
+_PAST = re.compile(
+    r"(?:昨日|きのう|一昨日|おととい|昨夜|昨晩|前回|先週|先月|去年|昨年|以前|(?<![午以手直事])前)(?:までは|まで"
+    r"|は|の|には|、)?.{0,6}$"
+)
+_SIBLING = re.compile(r"兄|姉|弟|妹|長男|次男|三男|長女|次女|三女|上の子|下の子|双子の")
+
+
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Where the sentences of a normal text begin and end."""
+    for found in _SENTENCE.finditer(text):
+        if found.end() > found.start():
+            yield found.span()
+
+
+def denies(text: str, mention: Mention, following: int) -> str:
+    """How a mention is denied: "plainly" (参加しません), "in words" (参加は無理です), or "" when it isn't.
+
+    `following`: where the next mention starts."""
+    rest = _HARMLESS.sub("", text[mention.end : following][:60])
+    if refuses(rest) or _DENIED_BEFORE.search(text[max(0, mention.start - 30) : mention.start]):
+        return "in words"
+    if text[mention.start : mention.end] in _NOES and rest[:1] in "、,。.! ":
+        return "in words" if _AND_YET.match(rest) else ""
+    if text[mention.start : mention.end] in _YESES and rest[:1] in "、,。.! ":
+        return "in words" if _BUT_NOT.match(rest) else ""
+    if denial := _DENIAL.match(rest):
+        return "in words" if _CORRECTS.search(denial[0]) or _TWICE.match(rest, denial.end()) else "plainly"
+    end = _SCOPE_END.search(rest)
+    return "in words" if _AGAINST.search(rest[: end.start()] if end else rest) else ""
+
+
+def doubt(text: str, mentions: Sequence[Mention]) -> str:
+    """Why the mentions are doubtful, as static text; "" when they are not."""
+    hidden = text
+    for mention in mentions:
+        hidden = blank(hidden, mention.start, mention.end)
+    if _OPEN.search(hidden):
+        return "undecided"
+    if len({found[0] for found in _SIBLING.finditer(hidden)}) > 1 and len(mentions) < 2:
+        return "more than one person"
+    for start, end in sentences(hidden):
+        sentence = hidden[start:end]
+        inside = [mention for mention in mentions if start <= mention.start < end]
+        if inside:
+            if why := _doubt_in(sentence, inside[0].start - start, inside[-1].end - start):
+                return why
+        elif _CONTRAST.match(sentence) and (_HEDGE.search(sentence) or _AGAINST.search(sentence)):
+            return "in doubt"
+    return ""
+
+
+def _doubt_in(sentence: str, start: int, end: int) -> str:
+    if _QUESTION.search(sentence) and not _REQUEST.search(sentence):
+        return "a question"
+    open_text = _POLITE_CONDITION.sub(lambda found: "〃" * len(found[0]), sentence)
+    if any(condition.start() < end for condition in _CONDITION.finditer(open_text)):
+        return "on a condition"
+    if any(not re.search(r"\w", sentence[condition.end() :]) for condition in _CONDITION.finditer(sentence)):
+        return "on a condition"  # "2で、都合がつけば"
+    for hedge in _HEDGE.finditer(sentence):
+        if _FIRM_AFTER_PAST.match(hedge[0]) and hedge.start() < start:
+            continue  # "昨日お送りしましたが、2です"
+        return "in doubt"
+    if _PAST.search(sentence[:start]):
+        return "about another day"
+    return ""
