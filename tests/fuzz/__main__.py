@@ -21,7 +21,7 @@ from pathlib import Path
 SLOWEST = 10  # seconds for one input
 MEMORY = 1500  # MB
 LONGEST = 20_000  # octets of an input
-NAMES = ("reading", "answers", "choices", "bounces", "feedback", "automatic", "addresses", "paths")
+NAMES = ("reading", "answers", "choices", "bounces", "feedback", "automatic", "authentication", "addresses", "paths")
 STATE = Path("var/fuzz")
 
 

@@ -31,6 +31,8 @@ PIECES: tuple[bytes, ...] = (
     b"Final-Recipient: rfc822; taro@docomo.ne.jp", b"Action: failed", b"Status: 5.1.1", b"Action: delayed",
     b"Diagnostic-Code: smtp; 550 5.1.1 User unknown", b"Feedback-Type: abuse", b"MAILER-DAEMON@example.net",
     b"Undelivered Mail Returned to Sender", b"X-Failed-Recipients: ", b"begin 644 x\nM", b"\nend\n",
+    b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/simple; d=docomo.ne.jp; s=s; h=from:to; bh=MIIB; b=MIIB",
+    b"ARC-Seal: i=1; a=rsa-sha256; cv=none; d=docomo.ne.jp; s=s; b=MIIB",
     b"(This file must be converted with BinHex 4.0)\n:", b"r-", b"taro@docomo.ne.jp",
 )  # fmt: skip
 

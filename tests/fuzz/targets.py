@@ -11,6 +11,9 @@ from collections.abc import Callable
 from contracts.directory import GroupEntry, UnitEntry
 from ingress_smtp import model
 from mail import addresses, answers, automatic, bounces, charsets, feedback, headers, names
+from mail.authentication import Examiner, Origin, conclude
+from mail.dmarc import Organisations
+from mail.dns_notes import Answer, Question
 from mail.parts import Limits
 from mail.reading import Letter, read
 from tests.fuzz.pieces import assembled
@@ -20,6 +23,18 @@ CHOICES = ("良好", "せきあり", "発熱あり", "12月3日（火）")
 SENT = "{{child}}さんの体調はいかがですか。\n1 良好\n2 せきあり\n3 発熱あり\n返信してください。"
 _ADDRESS = re.compile(r"[a-z0-9]@[a-z0-9-]+\.[a-z]{2,24}", re.IGNORECASE)
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_EXAMINER = Examiner(Organisations())
+_RECORDS: dict[str, Answer] = {
+    "TXT": (
+        "v=spf1 mx a/8 ptr include:a.example exists:%{ir}.x -all",
+        "v=DMARC1; p=reject; sp=none",
+        "v=DKIM1; p=MIIB",
+    ),
+    "A": ("192.0.2.1",),
+    "AAAA": None,
+    "MX": ("10 mx.example",),
+    "PTR": ("mx.example",),
+}
 _UNIT = UnitEntry(unit="sakura", name="さくら", groups={"xx1": GroupEntry(name="1年", post_secrets=("0" * 64,))})
 
 
@@ -100,6 +115,18 @@ def robot(data: bytes) -> None:
     automatic.is_our_automatic(letter)
 
 
+def origin(data: bytes) -> None:
+    raw = assembled(data)
+    for peer in ("192.0.2.1", ""):
+        examination = _EXAMINER.examine(raw, Origin(peer, "mx.example", "taro@docomo.ne.jp"))
+        found = conclude(examination, _answer)
+        assert peer or found.spf == "none"
+
+
+def _answer(question: Question) -> Answer:
+    return _RECORDS[question.kind]
+
+
 def address(data: bytes) -> None:
     text = assembled(data)[:3000].decode("utf-8", "surrogateescape")
     for given in (text, addresses.tidy(text)):
@@ -139,6 +166,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "bounces": bounce,
     "feedback": complaint,
     "automatic": robot,
+    "authentication": origin,
     "addresses": address,
     "paths": path,
 }
