@@ -98,7 +98,7 @@ def judge(raw: bytes, top: Part | None = None) -> Bounce:
     told = status_fields.read(fields) or status_fields.read(text)
     if told:
         return _from_fields(top, told, text, status_fields.reporting_server(fields or text))
-    return _from_text(raw, top, text) if reports.looks_like_report(top) else _NONE
+    return _from_text(raw, top, text) if reports.looks_like_report(top) or reports.says_it_is_one(top) else _NONE
 
 
 def _notified(text: str) -> Bounce | None:

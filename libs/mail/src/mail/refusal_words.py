@@ -20,7 +20,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 _WHO: Final = (
     r"(?:users?|recipients?|accounts?|mail ?box(?:es)?|address(?:es)?|addressee|member|alias|local[- ]?part"
-    r"|subscriber|customer|person|userid|e-?mail(?: name)?)"
+    r"|subscriber|customer|person|rcpt|mail drop|userid|e-?mail(?: name)?)"
 )
 
 FULL: Final = _any(
@@ -111,7 +111,8 @@ STRONG_POLICY: Final = _any(
 POLICY: Final = _any(
     r"\bpolic(?:y|ies)\b|\bsecurity\b|\btls\b|starttls|encrypt|certificate|permission|prohibit|forbidden|\bbanned\b"
     r"|suspicious|access denied|administrative|administrator|not accepted from|not permitted|not allowed",
-    r"mismatches client|violation|mail rejet|mail rejected|improper sequence|syntax error|\bheader|malformed|command (?:rejected|not)|\bcname\b|content|attachment|not (?:a )?member"
+    r"mismatches client|violation|mail rejet|mail rejected|improper sequence|syntax error|\bheader|malformed"
+    r"|command (?:rejected|not)|\bcname\b|content|attachment|not (?:a )?member"
     r"|blocked",
     r"should log ?in|smtp auth|rejected due to|rejected for|rejected as|rejected because|message reject",
 )
@@ -181,7 +182,8 @@ NO_HOST: Final = _any(
     r"|no such (?:host|domain)\b",
     r"\bdomain (?:name )?(?:is )?(?:not found|does not exist|doesn.?t exist|doesnt exist|not exist|invalid"
     r"|unknown|is not reachable)"
-    r"|non-? ?existent ?domain|domain (?:must exist|may not exist)|recipient domain must exist",
+    r"|non-? ?existent ?domain|domain (?:must exist|may not exist|no longer in use|retired|(?:is )?obsolete)"
+    r"|recipient domain must exist",
     r"(?:mail )?domain mentioned in [^.]{0,30}unknown|name or service not known|nodename nor servname"
     r"|answer with no data"
     r"|unrouteable address|unroutable address"

@@ -29,16 +29,18 @@ _DAEMON = re.compile(
     r"|no-?reply@sns\.amazonaws",
     re.IGNORECASE,
 )
+_SURE_SENDER = re.compile(r"mailer[-_.]?daemon|mail deliver(?:y)? (?:sub-?)?system", re.IGNORECASE)
 _SUBJECT = re.compile(
     r"fail|undeliver|un-?delivered|return(?:ed|ing)? (?:mail|to sender|message)|delivery (?:status|error"
     r"|problem|report|notif|delay)"
     r"|(?:mail|message|delivery) (?:is )?delayed|delayed (?:mail|message)|mail(?: system)? error"
     r"|could ?n.?t be (?:sent|delivered)|not (?:be )?delivered|bounce|error sending"
-    r"|warning: (?:could not|message)|nondeliver|non-?delivery|rejected|mail delivery|message status|unzustellbar"
+    r"|warning: (?:could not|message)|nondeliver|non-?delivery|rejected|mail delivery|unable to deliver"
+    r"|message frozen|\bndn:|postmaster notify|message status|unzustellbar"
     r"|non remis|non recapitabile"
     r"|no se puede entregar|n[aã]o .{0,12}entregue|[eé]chec|fehlgeschlagen|不达|退信|エラー"
     r"|配信(?:不能|できません|失敗)|届きません|返送"
-    r"|送信できません|メール.{0,6}戻|戻りました|戻されました|blocked by our",
+    r"|配信に失敗|配送でき|送達でき|送信できません|メール.{0,6}戻|戻りました|戻されました|blocked by our",
     re.IGNORECASE,
 )
 _SURE_SUBJECT = re.compile(
@@ -111,12 +113,19 @@ def looks_like_report(top: Part) -> bool:
         return False  # a vacation note; some mail systems mark their reports so too
     if not from_daemon and _ABSENT.search(subject):
         return False
-    if from_daemon and (not subject or return_path == "<>" or _REPLY.match(subject)):
+    sure = _SURE_SENDER.search(sender) or return_path == "<>" or _REPLY.match(subject)
+    if from_daemon and (sure or not subject):
         return True
     if return_path == "<>" and any(child.content_type == "message/rfc822" for child in top.children):
         return True
     daemon = from_daemon or return_path == "<>" or bool(_DAEMON.search(return_path))
     return bool(_SUBJECT.search(subject) if daemon else _SURE_SUBJECT.match(subject))
+
+
+def says_it_is_one(top: Part) -> bool:
+    """Whether a mail calls itself a delivery report (RFC 3462), though the part that makes it one may be lost."""
+    kind = top.parameters.get("report-type", "").strip().lower()
+    return top.content_type == "multipart/report" and kind == "delivery-status"
 
 
 def only_a_warning(text: str) -> bool:
