@@ -46,6 +46,17 @@ HOSTILE = {
     "10,000 multiparts in one another": lambda: nested(10_000) + b"\r\n\r\n2",
     "10,000 alternatives in one another": lambda: nested(10_000, "alternative") + b"\r\n\r\n2",
     "10,000 mails in one another": lambda: FRIENDLY + b"Content-Type: message/rfc822\r\n\r\n" * 10_000,
+    "mails in one another, each to be unpacked": lambda: (
+        b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" * 200 + filled(b"2")
+    ),
+    "multiparts in one another, each to be unpacked": lambda: (
+        b"".join(
+            b"Content-Type: multipart/mixed; boundary=b%d\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n--b%d\r\n"
+            % (number, number)
+            for number in range(200)
+        ).replace(b"\r\n--b", b"\r\n=2D-b")
+        + filled(b"2")
+    ),
     "50,000 parts": lambda: (
         FRIENDLY + b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + b"--x\r\n\r\ny\r\n" * 50_000
     ),

@@ -157,3 +157,33 @@ def test_files_typed_into_the_text_are_left_out() -> None:
 
 def test_a_forwarded_mail_alone_is_nobodys_answer() -> None:
     assert letter(part("message/rfc822", "Subject: x\r\n\r\n1です")).text == ""
+
+
+def der(tag: int, content: bytes, *, until_mark: bool = False) -> bytes:
+    if until_mark:
+        return bytes((tag, 0x80)) + content + b"\0\0"
+    length = len(content).to_bytes(4, "big")
+    return bytes((tag, 0x84)) + length + content
+
+
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_a_mail_that_was_signed_as_a_whole_is_read(in_pieces: bool) -> None:
+    inner = together("mixed", plain("2です"), PHOTO)
+    content = der(0x04, inner)
+    if in_pieces:
+        content = der(0x24, der(0x04, inner[:40]) + der(0x04, inner[40:]), until_mark=True)
+    data = bytes.fromhex("06092a864886f70d010701") + der(0xA0, content, until_mark=in_pieces)
+    structure = der(
+        0x30, bytes.fromhex("06092a864886f70d010702") + der(0xA0, der(0x30, b"\x02\x01\x01" + der(0x30, data)))
+    )
+    tree = part(
+        "application/pkcs7-mime; smime-type=signed-data; name=smime.p7m",
+        base64.encodebytes(structure),
+        "Content-Transfer-Encoding: base64",
+    )
+    assert letter(tree).text == "2です\n"
+    for cut in range(len(structure)):
+        broken = part(
+            "application/pkcs7-mime", base64.encodebytes(structure[:cut]), "Content-Transfer-Encoding: base64"
+        )
+        letter(broken)

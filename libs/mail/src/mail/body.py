@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mail import charsets, headers, plaintext, transfer
-from mail.parts import Limits, Part, clean
+from mail.parts import SIGNED_WHOLE, Limits, Part, clean
 
 _HTML = frozenset({"text/html", "text/xhtml", "application/xhtml+xml", "text/enriched", "text/richtext"})
 _PLAIN = frozenset({"text/plain", "text/"})
@@ -115,7 +115,7 @@ class _Reader:
 
     def _of(self, part: Part) -> list[Part]:
         kind = part.content_type
-        if kind.startswith("multipart/") and part.children:
+        if (kind.startswith("multipart/") or kind in SIGNED_WHOLE) and part.children:
             below = [self._chosen[id(child)] for child in part.children]
             if kind == "multipart/alternative":
                 return self._best(below)

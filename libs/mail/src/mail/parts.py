@@ -16,11 +16,13 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mail import charsets, headers, transfer
+from mail import charsets, cms, headers, transfer
 
 _DASHES = re.compile(rb"[\r\n]--([^\r\n]{0,4000}+)(?=[\r\n]|\Z)")
 _CONTENT = re.compile(rb"\r?\n?content-[a-z-]{2,30}+[ \t]*+:", re.IGNORECASE)
-_MULTIPART_ENCODED = (b"base64", b"quoted-printable")
+SIGNED_WHOLE = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+"""Types of a part that may hold the mail that was signed, as its one child."""
+_PACKED = (b"base64", b"quoted-printable")
 _MAX_DASHES = 100_000  # lines that may be boundaries; what comes after so many of them is not taken apart
 _MAX_BOUNDARY = 3990
 _SNIFFED = 20
@@ -172,6 +174,7 @@ class _Parser:
         self.limits = limits
         self.nodes: list[_Node] = []
         self.waiting: list[_Node] = []
+        self.unpacked = limits.size  # so many octets may still be copied out of encodings and structures
 
     def tree(self, raw: bytes) -> Part:
         self.waiting.append(_Node(raw, _Dashes(raw, _MAX_DASHES), 0, len(raw), 0, "text/plain", -1))
@@ -204,9 +207,8 @@ class _Parser:
         if node.depth < limits.depth:
             if main.startswith("multipart/"):
                 self._open_multipart(node, number, fields, main, parameters, start)
-            elif main in ("message/rfc822", "message/global"):
-                whole = Part(fields, main, parameters, (), node.source, start, node.end)
-                self._add_unpacked(node, number, whole)
+            elif main in ("message/rfc822", "message/global") or main in SIGNED_WHOLE:
+                self._open_mail(node, number, Part(fields, main, parameters, (), node.source, start, node.end))
         return fields, main, parameters, start
 
     def _open_multipart(
@@ -221,22 +223,37 @@ class _Parser:
         if not pieces:
             # Against RFC 2045 6.4, but seen: the encoding is that of the multipart itself.
             whole = Part(fields, main, parameters, (), source, start, end)
-            if whole.raw("content-transfer-encoding").lower() in _MULTIPART_ENCODED:
-                source = whole.payload()
-                dashes = _Dashes(source, _MAX_DASHES)
+            if _is_encoded(whole) and (unpacked := self._unpack(whole)):
+                source, dashes = unpacked
                 pieces = _pieces(source, dashes, boundary, 0, len(source))
         room = max(self.limits.parts - len(self.nodes), 0)
         nodes = [_Node(source, dashes, at, until, node.depth + 1, default, number) for at, until in pieces[:room]]
         self.waiting.extend(reversed(nodes))
 
-    def _add_unpacked(self, node: _Node, number: int, whole: Part) -> None:
-        if whole.raw("content-transfer-encoding").lower() in _MULTIPART_ENCODED:
-            source = whole.payload()
-            dashes = _Dashes(source, _MAX_DASHES)
-            inner = _Node(source, dashes, 0, len(source), node.depth + 1, "text/plain", number)
-        else:
-            inner = _Node(node.source, node.dashes, whole.start, node.end, node.depth + 1, "text/plain", number)
-        self.waiting.append(inner)
+    def _open_mail(self, node: _Node, number: int, whole: Part) -> None:
+        """A mail within a mail, as it lies there or packed."""
+        source, dashes, start = whole.source, node.dashes, whole.start
+        if whole.content_type in SIGNED_WHOLE or _is_encoded(whole):
+            if not (unpacked := self._unpack(whole)):
+                return
+            (source, dashes), start = unpacked, 0
+        end = len(source) if source is not whole.source else whole.end
+        self.waiting.append(_Node(source, dashes, start, end, node.depth + 1, "text/plain", number))
+
+    def _unpack(self, whole: Part) -> tuple[bytes, _Dashes] | None:
+        """A part's content in octets of its own; nothing when there is none, or enough was unpacked already."""
+        size = whole.end - whole.start
+        if size > self.unpacked:
+            return None
+        self.unpacked -= size
+        content = whole.payload()
+        if whole.content_type in SIGNED_WHOLE:
+            content = cms.signed_content(content)
+        return (content, _Dashes(content, _MAX_DASHES)) if content else None
+
+
+def _is_encoded(part: Part) -> bool:
+    return part.raw("content-transfer-encoding").lower() in _PACKED
 
 
 def _pieces(source: bytes, dashes: _Dashes, boundary: bytes, start: int, end: int) -> list[tuple[int, int]]:
