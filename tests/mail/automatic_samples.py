@@ -81,6 +81,14 @@ MACHINES: tuple[Sample, ...] = (
     ("ours as sender", f"{TOKEN}@sakura.renraku.example", ("Subject: Re: x",), "1"),
     ("another unit of ours", "info@midori.renraku.example", ("Subject: お知らせ",), "明日は遠足です。"),
     ("another unit's envelope", "g1-entry@midori.renraku.example", ("Subject: お知らせ",), "明日は遠足です。"),
+    ("loops, says its mark", ME, ("X-Loop: info@sakura.example", "To: <info@sakura.example>"), "2"),
+    ("its own recipient", "r-7f3k2m9q@reply.school.example", ("To: <r-7f3k2m9q@reply.school.example>",), "2"),
+    ("a digest", ME, ("Content-Type: multipart/digest; boundary=x", "Subject: list digest"), "2"),
+    ("a list's program", "pta-bounces@ml.example.jp", ("X-List-Administrivia: yes", "Precedence: bulk"), "Your message awaits approval."),
+    ("nobody, answering nothing", "noreply@shop.example.jp", ("Subject: 春のセール",), "1 2 3"),
+    ("vacation of an old unix", ME, ("Precedence: bulk", "Subject: away from my mail"), "I will not be reading my mail for a while."),
+    ("out of office, the long way", ME, ("Subject: Out of Office: survey",), "I am out of the office until Monday. I will reply upon my return."),
+    ("away, the polite way", ME, ("Subject: 不在のお知らせ",), "ただいま休暇をいただいております。1月5日以降に返信いたします。"),
     ("goes round", ME, ("Received: from a by b",) * 30, "2"),
     # bulk and challenges
     ("a newsletter", "news@shop.example.jp", ("List-Unsubscribe: <mailto:u@shop.example.jp>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click", "Subject: 春のセール"), "1 2 3"),
@@ -99,13 +107,17 @@ MAYBE: tuple[Sample, ...] = (
     ("vacation without any mark, english", ME, ("Subject: Re: survey",), "I am currently out of the office and will respond when I return."),
     ("a challenge", ME, ("Subject: Re: survey",), "To fight spam I only accept known senders. Please click here to confirm that you sent this message."),
     ("a challenge, japanese", ME, ("Subject: Re: 健康調査",), "迷惑メール対策のため、下のリンクをクリックして送信者の認証をお願いします。"),
+    ("a list's mail that answers nothing", ME, ("List-Id: <pta.ml.example.jp>", "Precedence: list", "Subject: [pta:45] 総会"), "1 2 3"),
+    ("tells of an absence", ME, ("Subject: 不在のお知らせ",), "来週は出張のため不在です。急ぎの場合は母に連絡してください。"),
+    ("out of office, says a person", ME, ("Subject: Out of office: dinner",), "I am out of the office until Monday, so 3 please."),
+    ("closed, says a shop", "info@juku.example.jp", ("Subject: 夏季休業のお知らせ",), "8月11日から15日まで休業です。"),
     ("an address out of use", ME, ("Subject: Re: 健康調査",), "このメールアドレスは現在使用されておりません。"),
 )  # fmt: skip
 
 PEOPLE: tuple[Sample, ...] = (
     # not answered by ourselves, but nobody is lost
     ("a family's list", ME, ("List-Id: kazoku <kazoku.ml.example.jp>", "Precedence: list", "Subject: Re: x"), "2でお願いします（母）"),
-    ("a family's group", ME, ("List-Post: <mailto:f@googlegroups.com>", "List-Unsubscribe: <mailto:f+u@googlegroups.com>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"), "2"),
+    ("a family's group", ME, ("List-Post: <mailto:f@googlegroups.com>", "List-Unsubscribe: <mailto:f+u@googlegroups.com>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click", "Subject: Re: x"), "2"),
     ("bulk, says the provider", ME, ("Precedence: bulk", "Subject: Re: x"), "1"),
     ("outlook asks for quiet", ME, ("X-Auto-Response-Suppress: DR, OOF, AutoReply", "Subject: RE: x"), "3番です"),
     ("outlook asks for quiet altogether", ME, ("X-Auto-Response-Suppress: All", "Subject: RE: x"), "3番です"),
@@ -114,6 +126,7 @@ PEOPLE: tuple[Sample, ...] = (
     ("a provider's feedback id", ME, ("Feedback-ID: 1.ap-northeast-1:AmazonSES", "Subject: Re: x"), "2"),
     ("written in a web form", ME, ("X-PHP-Originating-Script: 33:mail.php", "Subject: Re: x"), "2です"),
     ("an address called noreply", "noreply@family.example", ("Subject: Re: x",), "2"),
+    ("checked by a machine", "noreply@family.example", ("Subject: Re: x",), "2\n\nThis email has been automatically scanned for viruses."),
     ("a bulk sender who answers", "shop@example.jp", ("List-Unsubscribe: <mailto:u@example.jp>", "Feedback-ID: 1:2:3:s", "In-Reply-To: <a@b.example>", "Subject: Re: x"), "2"),
 )  # fmt: skip
 
@@ -161,6 +174,9 @@ WRITABLE: tuple[Sample, ...] = (
     ("answers a mail of ours", ME, (f"In-Reply-To: <{TOKEN}.1@sakura.renraku.example>", f"References: <{TOKEN}.1@sakura.renraku.example>", "Subject: Re: x"), "2"),
     ("the domain's own people", "tanaka@renraku.example", ("Subject: Re: x",), "2"),
     ("a name that looks like ours", "info@sakura.renraku.example.org", ("Subject: Re: x",), "2"),
+    ("checked for viruses", ME, ("Subject: Re: x",), "2\n\nこのメールはウイルス対策ソフトで自動的に検査されています。"),
+    ("sends to everybody in blind copy", ME, ("Subject: Re: x", "To: somebody@example.org"), "2"),
+    ("a reply of old outlook", ME, ("Subject: AW: x", "X-Priority: 3", "Importance: Normal"), "2"),
     ("a date", ME, ("Subject: Re: x",), "5月1日以降は祖母が迎えに行きます。"),
     ("tells of a ticket", ME, ("Subject: チケットの件",), "2枚お願いします"),
     ("a mail that was received", ME, ("Subject: メールが届きません",), "昨日から届いていないようです"),

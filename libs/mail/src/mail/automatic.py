@@ -6,8 +6,8 @@ in two places. Words alone make an answer one to look at. Marks are checked in r
 is the reason:
 
     sure marks -> neither answered nor counted
-    words (mail.automatic_words) with a machine's mark, or in the subject and in the text -> the same
-    words alone -> not answered, counted, to be looked at
+    words (mail.automatic_words) with a mark, or in the subject and in the text -> the same
+    words alone, a list's mail that answers nothing -> not answered, counted, to be looked at
     other marks -> not answered, counted
 """
 
@@ -85,15 +85,22 @@ _MACHINES_HEADERS = (
     "x-powered-by",
 )
 _BULK_HEADERS = ("list-unsubscribe-post", "feedback-id", "x-campaign", "x-campaign-id", "x-campaignid", "x-mc-user")
-_NO_REPLY = re.compile(
+_NOBODY = re.compile(
     r"(?:.*[-_.+])?(?:no|not|never|do[-_.]?not|dont|un)[-_.]?(?:reply|replies|respond|response|answer|henshin)(?:[-+_.].*)?"
+)
+_NO_REPLY = re.compile(
+    rf"{_NOBODY.pattern}"
     r"|(?:auto|system|jidou?|robot)[-_.]?(?:mail|mailer|reply|replies|responder|response|confirm|notify|henshin|soushin)?"
     r"|(?:.*[-_.])?(?:auto-?(?:reply|responder?)|vacation|notifications?|notify|alerts?)"
     r"|bounces?(?:[-+_.].*)?|.*-(?:bounces?|request|owner|confirm\+.*)|owner-.*|listserv|majordomo|mailman|mlmmj"
     r"|root|cron|daemon|nobody|www(?:-data)?|apache|httpd"
 )
+_REPLY_SUBJECT = re.compile(
+    r"(?:re|aw|sv|antw|vs|res|rif)\s{0,2}(?:\[\d+\])?[:：]|返信[:：]|回复[:：]|回覆[:：]", re.IGNORECASE
+)
 _DAEMON = re.compile(r"mailer[-_.]?daemon(?:[-+_.].*)?|double-bounce|mdaemon")
 _OUR_TOKEN = re.compile(r"[rb]-[a-z2-7]{48}")
+_REPLY_ADDRESS = re.compile(r"[rb]-[a-z0-9]{8,}@")  # of another system of our kind
 _OUR_MESSAGE_ID = re.compile(r"<(?:r-[a-z2-7]{48}(?:\.[0-9]{1,6})?|m-[a-z2-7]{24})@")
 
 
@@ -110,6 +117,7 @@ class Automatic:
     needs_look: bool = False
 
 
+_LIST = "mailing list"
 _PERSON = Automatic(reply_allowed=True, count_answer=True, why="")
 
 
@@ -121,11 +129,13 @@ def judge(letter: Letter, envelope_from: str, base_domain: str = "", *, by_words
     """
     envelope = envelope_from.strip().strip("<>").strip().lower()
     if why := _surely_machine(letter, envelope, base_domain.lower()):
-        return Automatic(reply_allowed=False, count_answer=False, why=why)
+        return _machine(why)
     machines = _machines_mark(letter, envelope)
     mark = machines or _persons_mark(letter)
-    if by_words and (said := _by_words(read_words(letter.subject, letter.text), machines)):
+    if by_words and (said := _by_words(read_words(letter.subject, letter.text), mark, bool(machines))):
         return said
+    if by_words and mark == _LIST and not _is_answer(letter):
+        return _doubt(mark)
     return Automatic(reply_allowed=False, count_answer=True, why=mark) if mark else _PERSON
 
 
@@ -155,7 +165,7 @@ def _surely_machine(letter: Letter, envelope: str, base_domain: str) -> str:
             values[0].lower() not in ("no", "false", "0", "")
         ):
             return name
-    if why := _by_value(letter):
+    if why := _by_value(letter, envelope):
         return why
     if len(letter.headers.get("received", ())) > MAX_HOPS:
         return "too many hops"
@@ -164,7 +174,7 @@ def _surely_machine(letter: Letter, envelope: str, base_domain: str) -> str:
     return ""
 
 
-def _by_value(letter: Letter) -> str:
+def _by_value(letter: Letter, envelope: str) -> str:
     """Headers that anybody's mail has, with a value that only a machine gives them."""
     if any("auto" in letter.header(name).lower() for name in ("precedence", "x-precedence")):
         return "Precedence"
@@ -184,11 +194,30 @@ def _by_value(letter: Letter) -> str:
     junk = letter.header("precedence").lower() == "junk"
     if junk and letter.sender and letter.sender in letter.header("x-loop").lower():
         return "x-loop"  # procmail's vacation recipe: the loop mark is its owner's own address
-    is_answer = bool(letter.references)
+    loop = letter.header("x-loop").lower().strip("<> ")
+    if "@" in loop and loop != letter.sender and loop in letter.header("to").lower():
+        return "x-loop"  # the loop mark names whom it was sent to: it has been there
+    if _is_recipient(letter) and _REPLY_ADDRESS.match(letter.sender):
+        return "our own address"
+    if letter.header("x-list-administrivia").lower() == "yes" or letter.content_type == "multipart/digest":
+        return "list program"
+    if _is_answer(letter):
+        return ""
     bulk = "list-unsubscribe" in letter.headers and any(name in letter.headers for name in _BULK_HEADERS)
-    if bulk and not is_answer and not any(name in letter.headers for name in ("list-post", "x-beenthere")):
+    if bulk and not any(name in letter.headers for name in ("list-post", "x-beenthere")):
         return "bulk mail"
+    if any(_NOBODY.fullmatch(address.partition("@")[0]) for address in (letter.sender, envelope)):
+        return "no-reply sender"
     return ""
+
+
+def _is_answer(letter: Letter) -> bool:
+    """It answers some mail, as far as its program tells."""
+    return bool(letter.references) or _REPLY_SUBJECT.match(letter.subject) is not None
+
+
+def _is_recipient(letter: Letter) -> bool:
+    return bool(letter.sender) and f"<{letter.sender}>" in f"<{letter.header('to').lower().strip('<>')}>"
 
 
 def _is_ours(address: str, base_domain: str) -> bool:
@@ -218,10 +247,12 @@ def _machines_mark(letter: Letter, envelope: str) -> str:
 
 def _persons_mark(letter: Letter) -> str:
     """A mark that mail of people can have, too."""
+    if any(name in letter.headers for name in _LIST_HEADERS):
+        return _LIST
     if letter.header("precedence").lower() in ("bulk", "list"):
         return "Precedence"
-    if any(name in letter.headers for name in _LIST_HEADERS):
-        return "mailing list"
+    if _is_recipient(letter):
+        return "sent to itself"
     for name in _PERSONS_HEADERS:
         value = letter.header(name).lower()
         if value and not (name == "auto-submitted" and value.startswith("no")):
@@ -229,23 +260,33 @@ def _persons_mark(letter: Letter) -> str:
     return ""
 
 
-def _by_words(words: Words, mark: str) -> Automatic | None:
-    """What the words say, together with a machine's mark ("" without one)."""
-    subject = words.automatic_subject()
+def _by_words(words: Words, mark: str, machines: bool) -> Automatic | None:
+    """What the words say, together with a mark ("" without one), which may be one that only `machines` have."""
+    programs, away = words.programs_subject(), words.away_subject()
     text = words.statement()
-    if subject and (text or mark or words.shapes()):
-        return Automatic(reply_allowed=False, count_answer=False, why="automatic subject and text")
-    if text and mark:
-        return Automatic(reply_allowed=False, count_answer=False, why="automatic text")
+    shapes = words.shapes()
+    sure = (
+        ((programs or away) and (text or mark))
+        or (programs and shapes)
+        or (away and shapes >= 2 and words.promises())
+        or (text and (machines or mark == "Precedence"))
+    )
+    if sure:
+        return _machine("automatic subject" if programs or away else "automatic text")
     if words.receipt_subject():
-        sure = words.empty or words.receipt()
-        return Automatic(reply_allowed=False, count_answer=not sure, why="read receipt", needs_look=not sure)
+        return _machine("read receipt") if words.empty or words.receipt() else _doubt("read receipt")
     challenge = words.challenge()
-    if challenge and mark:
-        return Automatic(reply_allowed=False, count_answer=False, why="challenge")
-    for found, why in ((challenge, "challenge"), (subject, "automatic subject"), (text, "automatic text")):
+    if challenge and machines:
+        return _machine("challenge")
+    for found, why in ((challenge, "challenge"), (programs or away, "automatic subject"), (text, "automatic text")):
         if found:
-            return Automatic(reply_allowed=False, count_answer=True, why=why, needs_look=True)
-    if words.shapes() >= 2:
-        return Automatic(reply_allowed=False, count_answer=True, why="text of somebody away", needs_look=True)
-    return None
+            return _doubt(why)
+    return _doubt("text of somebody away") if shapes >= 2 else None
+
+
+def _machine(why: str) -> Automatic:
+    return Automatic(reply_allowed=False, count_answer=False, why=why)
+
+
+def _doubt(why: str) -> Automatic:
+    return Automatic(reply_allowed=False, count_answer=True, why=why, needs_look=True)

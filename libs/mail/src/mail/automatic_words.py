@@ -16,14 +16,14 @@ _SUBJECT_LENGTH = 300
 _TEXT_LENGTH = 4_000
 _OWN_LENGTH = 1_500
 
-_AUTOMATIC_SUBJECT = re.compile(
-    r"[\[【(〈《「<*\s]{0,3}(?:"
-    # said by the programs of each language, with a colon, a bracket, or the name behind it
+_OPEN = r"[\[【(〈《「<*\s]{0,3}"
+# What programs put before the subject, in each language.
+_PROGRAMS_SUBJECT = re.compile(
+    rf"{_OPEN}(?:"
     r"auto(?:mat(?:ic|ed))?[- ]?(?:repl(?:y|ies)|respon(?:se|der|s)\b|answer|acknowledge?ment|message\b|e-?mail\b)"
     r"|auto ?:|autom(?:ated)? ?:|ooo ?:|oof ?:|autoreply|auto ?risposta|autosvar"
-    r"|out[- ]of[- ](?:the[- ])?office(?:\s*[:\]】)]|\s+(?:auto|re(?:ply|sponse|:)|message|notif|notice)|\s*$)"
-    r"|(?:i am |i'm |currently )?away from (?:my|the) (?:office|mail|desk)"
-    r"|(?:on )?(?:vacation|holiday) (?:reply|response|message|notice|notification|auto)"
+    r"|out[- ]of[- ](?:the[- ])?office\s+(?:auto|re(?:ply|sponse|:)|message|notif|notice)"
+    r"|(?:vacation|holiday) (?:reply|response|message|notice|notification|auto)"
     r"|[^:]{1,60}\bis (?:currently )?out of (?:the )?office\b"
     r"|automatische antwort|abwesenheits(?:notiz|nachricht|meldung|assistent)|abwesend ?:|automatisch antwoord"
     r"|afwezigheid|r[ée]ponse automatique|message d['’]absence|absent? du bureau ?:|absence ?:"
@@ -33,15 +33,22 @@ _AUTOMATIC_SUBJECT = re.compile(
     r"|automatick[aá] odpov[eě][dď]|automatikus v[aá]lasz|otomatik yan[ıi]t|r[aă]spuns automat"
     r"|автоматический ответ|автоответ|автоматична відповідь|자동 ?(?:회신|응답)|부재 ?중"
     r"|自动(?:答复|回复)|自動(?:回覆|回复|答覆)"
-    # Japanese
-    r"|自動(?:返信|応答|送信|配信|回答|通知)|オート(?:リプライ|レスポンス)"
-    r"|(?:現在|只今|ただいま)?(?:不在|休暇|出張|外出|休業|留守|育休|産休|休職|夏季休業|冬季休業|年末年始休業)"
-    r"(?:の(?:お知らせ|ご案内|連絡|ため|通知|メッセージ)|中(?:です|の|につき|:|[】\])]|$)|通知|連絡|案内|メール|応答"
-    r"|で(?:す|ございます)|[】\])])"
+    r"|自動(?:返信|応答|送信|配信|回答|通知)|オート(?:リプライ|レスポンス)|不在(?:通知|応答|メール|返信|\s*[】\])])"
+    r"|(?:受付|受信)完了(?:の(?:お知らせ|ご連絡)|メール|通知)"
+    r")",
+    re.IGNORECASE,
+)
+# What programs say, too, but people may write as well.
+_AWAY_SUBJECT = re.compile(
+    rf"{_OPEN}(?:"
+    r"out[- ]of[- ](?:the[- ])?office\s*(?:[:\]】)]|$)"
+    r"|(?:i am |i'm |currently )?(?:away from (?:my|the) (?:office|mail|desk)|on (?:vacation|holiday|leave)\b"
+    r"|away until)"
+    r"|(?:現在|只今|ただいま)?(?:不在|休暇|出張|外出|休業|留守|育休|産休|休職|夏[季期]休[業暇]|冬[季期]休[業暇]|年末年始休業)"
+    r"(?:の(?:お知らせ|ご案内|連絡|ため|メッセージ)|中(?:です|の|につき|:|[】\])]|$)|連絡|案内|で(?:す|ございます)|[】\])])"
     r"|お?問い?合わ?せ(?:を|の|いただき|頂き)?.{0,6}(?:受け付け|受付|受領|承り|承っ|ありがとう)"
-    r"|(?:メール|お申し?込み?|ご連絡|ご意見|資料請求|ご予約)(?:を|の|が|いただき|頂き)?(?:受け付け(?:まし|いた|完)|受付(?:完了|確認|の(?:お知らせ|ご確認))"
-    r"|受信(?:しました|いたしました|完了|確認)|届きました|ありがとう)"
-    r"|(?:受付|受信|送信)完了(?:の(?:お知らせ|ご連絡)|メール|通知)?"
+    r"|(?:メール|お申し?込み?|ご連絡|ご意見|資料請求|ご予約)(?:を|の|が|いただき|頂き)?"
+    r"(?:受け付け(?:まし|いた|完)|受付(?:完了|確認|の(?:お知らせ|ご確認))|受信(?:しました|いたしました|完了|確認)|ありがとう)"
     r")",
     re.IGNORECASE,
 )
@@ -74,6 +81,7 @@ _RECEIPT_TEXT_COMPACT = re.compile(
 # A mail says of itself that no person wrote it.
 _STATEMENT = re.compile(
     r"\bthis (?:is an?|(?:e-?mail|message|reply|response|notification)[\w ]{0,20}(?:was|is|has been)(?: an?)?) "
+    r"(?!.{0,30}(?:scan|check|virus|encrypt|translat|archiv))"
     r"(?:\w+ )?auto(?:matic(?:ally)?|mated|-?generated|-?repl(?:y|ied)|-?respon(?:se|der)|matic)"
     r"|\bautomatic(?:ally)?[- ](?:generated|sent|created) (?:\w+ )?(?:e-?mail|message|reply|response|notification)"
     r"|\b(?:automatic(?:ally)?|automated|auto)[- ]?(?:generated )?(?:reply|response|responder|message|notification)\b"
@@ -89,7 +97,8 @@ _STATEMENT = re.compile(
     re.IGNORECASE,
 )
 _STATEMENT_COMPACT = re.compile(
-    r"(?:この|本|当)(?:メール|メッセージ|返信|通知|Eメール|e-mail)(?:は|を).{0,30}?(?:自動|機械的|システム(?:により|から|より|が))"
+    r"(?:この|本|当)(?:メール|メッセージ|返信|通知|Eメール|e-mail)(?:は|を)(?!.{0,30}(?:スキャン|チェック|検査|ウイルス|翻訳|暗号|転送)).{0,30}?"
+    r"(?:自動|機械的|システム(?:により|から|より|が))"
     r"|自動(?:的に)?(?:送信|返信|応答|配信|発信|生成|作成)(?:され|して|いた|の?メール|の?メッセージ|です|となり|になり|で(?:お送り|の)|専用|機能|システム)"
     r"|自動(?:返信|応答|送信)[」】\]).。]|送信専用(?:の|と|で|メール|アドレス)"
     r"|(?:この|本|当)メール(?:アドレス)?(?:に|へ|宛に?|への)(?:直接)?(?:の)?(?:ご)?返信(?:は|を|に|されても|いただいても|頂いても|しないで)"
@@ -173,7 +182,8 @@ _SHAPES_COMPACT = (
     ),
     re.compile(
         r"(?:以降|次第|改めて|あらためて|後日|戻り|帰社|出社|おり返し|折り返し)(?:に|、|の)?.{0,20}?(?:返信|返答|連絡|回答|対応|返事)"
-        r"|(?:返信|返答|連絡|回答|対応|返事)(?:が|は|を)?.{0,12}(?:遅れ(?:ます|る|て)|遅くな(?:ります|る)|できません|出来ません"
+        r"|(?:返信|返答|回答|対応|返事)(?:が|は|を)?.{0,10}(?:以降|来週)|(?:返信|返答|連絡|回答|対応|返事)(?:が|は|を)?.{0,12}(?:遅れ(?:ます|る|て)"
+        r"|遅くな(?:ります|る)|できません|出来ません"
         r"|お時間を|いたしかね)"
     ),
     re.compile(
@@ -186,6 +196,13 @@ _SHAPES_COMPACT = (
     re.compile(
         r"営業日(?:以内|内|中)|営業時間|受付時間|担当(?:者|の者)(?:より|から|が)|(?:受付|お問い?合わ?せ|整理|チケット)番号"
     ),
+)
+
+_PROMISE = _SHAPES[2]
+_PROMISE_COMPACT = re.compile(
+    r"(?:以降|次第|改めて|あらためて|後日|折り返し)(?:に|、|の)?.{0,20}?"
+    r"(?:返信|返答|回答|(?:ご連絡|お返事)(?:いたし|させて|を?差し上げ|申し上げ|致し))"
+    r"|(?:返信|返答|回答|お返事)(?:が|は|を)?.{0,12}(?:遅れ(?:ます|る場合)|遅くなります|以降|できません|いたしかね)"
 )
 
 _SPACE = re.compile(r"\s+")
@@ -213,9 +230,13 @@ class Words:
         """Nothing was written above what is quoted."""
         return not self._compact
 
-    def automatic_subject(self) -> bool:
-        """The subject is one that a vacation program or a counter writes."""
-        return bool(_AUTOMATIC_SUBJECT.match(self._subject) or self._with_tail())
+    def programs_subject(self) -> bool:
+        """The subject is one that only a vacation program or a counter writes."""
+        return bool(_PROGRAMS_SUBJECT.match(self._subject) or self._with_tail())
+
+    def away_subject(self) -> bool:
+        """The subject is one that such a program writes, or somebody who tells of an absence."""
+        return bool(_AWAY_SUBJECT.match(self._subject))
 
     def receipt_subject(self) -> bool:
         """The subject is that of a read receipt."""
@@ -240,6 +261,10 @@ class Words:
         """How many different things are said that somebody away, or a counter, says."""
         spaced = sum(1 for shape in _SHAPES if shape.search(self._spaced))
         return spaced + sum(1 for shape in _SHAPES_COMPACT if shape.search(self._compact))
+
+    def promises(self) -> bool:
+        """An answer is promised for later."""
+        return bool(_PROMISE.search(self._spaced) or _PROMISE_COMPACT.search(self._compact))
 
     def _with_tail(self) -> bool:
         is_reply = self._subject[:4].lower().startswith(("re:", "re[", "aw:", "sv:", "返信"))
