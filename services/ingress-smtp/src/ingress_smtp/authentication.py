@@ -10,6 +10,7 @@ nothing at all, a fuse spares the mails the waiting.
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from time import monotonic
 from typing import TypeVar
 
@@ -44,14 +45,7 @@ class Authenticator:
         peer = peer_address(origin.peer, self._relays)
         examination = self._examiner.examine(raw, Origin(peer, origin.helo, origin.envelope_from))
         verdict = await self._conclude(examination, large=len(raw) > LARGE)
-        found = Authentication(
-            spf=verdict.spf,
-            dkim=verdict.dkim,
-            dmarc=verdict.dmarc,
-            arc=verdict.arc,
-            policy=verdict.policy,
-            sender_proven=verdict.sender_proven,
-        )
+        found = _told(verdict)
         for method in ("spf", "dkim", "dmarc", "arc"):
             metrics.AUTHENTICATION.labels(method, getattr(found, method)).inc()
         metrics.AUTHENTICATING.observe(monotonic() - started)
@@ -88,6 +82,18 @@ class Authenticator:
                     return (await self._dns.addresses(name, question.kind)).records
         except DnsTrouble:
             return None
+
+
+@lru_cache(maxsize=1_000)
+def _told(verdict: Verdict) -> Authentication:
+    return Authentication(
+        spf=verdict.spf,
+        dkim=verdict.dkim,
+        dmarc=verdict.dmarc,
+        arc=verdict.arc,
+        policy=verdict.policy,
+        sender_proven=verdict.sender_proven,
+    )
 
 
 async def _next(examination: Examination, answers: Answers | None, large: bool) -> tuple[Question, ...] | Verdict:

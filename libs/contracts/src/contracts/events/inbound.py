@@ -31,9 +31,10 @@ class Automatic(Contract):
 class Authentication(Contract):
     """What the mail's origin could be shown to be: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489), ARC (RFC 8617).
 
-    `policy` is what the domain of the header From asks to be done with mail that fails DMARC. `sender_proven`: the
-    domain of the envelope sender, to which we answer, is shown to be the true one. No names of domains, since one may
-    be a person's."""
+    `policy` is what the domain of the header From asks to be done with mail that fails DMARC; a domain of the envelope
+    sender that is forged and asks for refusal comes before it. `dmarc` is `policy` where it failed and a forwarder that
+    the operator trusts vouches for the mail (ARC). `sender_proven`: the domain of the envelope sender, to which we
+    answer, is shown to be the true one. No names of domains, since one may be a person's."""
 
     spf: AuthenticationResult = "none"
     dkim: AuthenticationResult = "none"
