@@ -179,4 +179,4 @@ def test_every_token_has_a_life_and_every_verdict_an_outcome() -> None:
     assert set(CONFIRMATIONS) == {*week, TokenKind.POST, TokenKind.UNSUBSCRIBE}
     verdicts = ("dead", "full", "filtered", "policy", "deferred", "suspended", "unknown")
     outcomes = [outcome_of_bounce(verdict) for verdict in verdicts]
-    assert outcomes == ["dead", "full", "filtered", "policy", "expired", "failed", "failed"]
+    assert outcomes == ["dead", "full", "filtered", "policy", "expired", "filtered", "failed"]

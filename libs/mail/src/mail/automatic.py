@@ -118,6 +118,7 @@ class Automatic:
 
 
 _LIST = "mailing list"
+_RETURNED = "empty return path"
 _PERSON = Automatic(reply_allowed=True, count_answer=True, why="")
 
 
@@ -134,7 +135,7 @@ def judge(letter: Letter, envelope_from: str, base_domain: str = "", *, by_words
     mark = machines or _persons_mark(letter)
     if by_words and (said := _by_words(read_words(letter.subject, letter.text), mark, bool(machines))):
         return said
-    if by_words and mark == _LIST and not _is_answer(letter):
+    if by_words and (mark == _RETURNED or (mark == _LIST and not _is_answer(letter))):
         return _doubt(mark)
     return Automatic(reply_allowed=False, count_answer=True, why=mark) if mark else _PERSON
 
@@ -184,8 +185,6 @@ def _by_value(letter: Letter, envelope: str) -> str:
         return "x-apple-action"
     if any("autorespon" in value.lower() for value in letter.headers.get("delivered-to", ())):
         return "delivered-to"
-    if any(value.replace(" ", "") == "<>" for value in letter.headers.get("return-path", ())):
-        return "empty return path"
     for name in ("x-mailer", "user-agent", "x-delivery-agent", "x-generator"):
         if _ROBOT_PROGRAM.search(letter.header(name)):
             return name
@@ -238,6 +237,8 @@ def _machines_mark(letter: Letter, envelope: str) -> str:
     """A mark of programs that send mail by themselves, but may also hand on what a person wrote."""
     if any(_NO_REPLY.fullmatch(address.partition("@")[0]) for address in (letter.sender, envelope)):
         return "no-reply sender"
+    if any(value.replace(" ", "") == "<>" for value in letter.headers.get("return-path", ())):
+        return _RETURNED  # that of a stop on its way: somebody hands on what came from nobody
     if letter.header("precedence").lower() == "junk":
         return "Precedence"
     if any(letter.header(name).lower().startswith("php") for name in ("x-mailer", "user-agent")):
