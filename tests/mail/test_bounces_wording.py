@@ -80,6 +80,7 @@ Domain example.jp does not accept mail (nullMX)
 556 5.1.10 <taro@example.jp>: Recipient address rejected: Domain example.jp does not accept mail (nullMX)
 550 5.4.4 SMTPSEND.DNS.NonExistentDomain; nonexistent domain
 521 5.3.2 example.jp does not accept mail
+550 5.3.2 System not accepting network messages
 550 5.1.2 Bad destination system address
 No such domain.
 Domain does not exist
@@ -108,6 +109,7 @@ CLOSED = """
 550 5.1.1 Account disabled
 554 delivery error: dd Sorry your message to taro@example.jp cannot be delivered. This account has been disabled or discontinued [#102].
 554 30 Sorry, your message to taro@aol.jp cannot be delivered. This mailbox is disabled (554.30).
+550 5.1.1 <taro@icloud.com>: inactive email address
 550 Mailbox is frozen. See http://mail.example/err/3/
 525 5.7.13 User account disabled
 550 5.7.1 taro@example.jp temporary locked. Please try again later
@@ -162,6 +164,8 @@ I'm not going to try again; this message has been in the queue too long.
 550 5.1.4 Destination mailbox address ambiguous
 550 5.2.0 Message filtered
 550 something nobody has seen
+550 mailbox unavailable
+521 5.2.1 (CON:B1) https://postmaster.example/error-codes
 ただいま混み合っています
 """
 

@@ -198,7 +198,7 @@ NO_HOST: Final = _any(
 
 NO_MAIL_THERE: Final = _any(
     r"(?:host|domain)[^.]{0,80}(?:does not|doesn.?t|never) accepts? (?:any |e-?)?mail|null ?mx\b"
-    r"|indicated no smtp service",
+    r"|indicated no smtp service|does not accept (?:any )?e?-?mail\b(?! from)",
     r"seem to reject all mails|no mx record found for domain"
     r"|type=mx: malformed or unexpected name server reply|system not accepting network messages|takes? no mail",
 )

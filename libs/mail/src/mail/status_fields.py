@@ -32,6 +32,7 @@ _CATEGORIES = {
 }
 """What PowerMTA has read from the words, in words."""
 _ENDS = frozenset(("action", "status", "final-recipient", "original-recipient"))
+_TELLING = frozenset(("action", "status", "diagnostic-code"))
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _REPORTING = re.compile(
     r"^reporting-mta[ \t]*:[ \t]*(?:[\w-]{1,20};)?[ \t]*([\w.-]{1,253})", re.IGNORECASE | re.MULTILINE
@@ -86,7 +87,7 @@ def read(text: str) -> list[StatusFields]:
             current[name] = value
         elif name in _RECIPIENTS and current and groups and not any(key in current for key in _RECIPIENTS):
             # Left over from the last recipient, unless it has all of that already (some write the recipient last).
-            if not set(current) & set(groups[-1]):
+            if not _TELLING & set(current) & set(groups[-1]):
                 current = _close(groups, current)
             current[name] = value
         elif name == "diagnostic-code" and name in current:

@@ -68,9 +68,9 @@ _AU_FILTERS = re.compile(r"550[ -](?:\d\.\d\.\d )?: user unknown", re.IGNORECASE
 _DOCOMO = re.compile(r"550[ -](?:\d\.\d\.\d )?unknown user \S{1,254}@docomo\.ne\.jp", re.IGNORECASE)
 _ACCESS_DENIED = re.compile(r"recipient address rejected: access denied", re.IGNORECASE)
 _NO_REASON = re.compile(r"recipient address rejected\.? ?(?:\(in reply to rcpt|$)", re.IGNORECASE)
-_UNAVAILABLE = re.compile(
-    r"requested action not taken:? mail ?box unavailable|mail ?box (?:is )?unavai?l?able", re.IGNORECASE
-)
+_MICROSOFT = re.compile(r"\b(?:outlook|hotmail)\.com\b", re.IGNORECASE)
+_UNAVAILABLE = re.compile(r"requested action not taken:? mail ?box unavailable|mail ?box is unavailable", re.IGNORECASE)
+_BARELY_UNAVAILABLE = re.compile(r"mail ?box unavai?l?able", re.IGNORECASE)
 _ADDRESS_REJECTED = re.compile(
     r"(?<!sender )(?<!from )address rejected\b|recipient (?:was )?rejected"
     r"|rejected (?:the )?recipient|recipient refused",
@@ -193,7 +193,7 @@ def _for_now(refusal: Refusal, said: str, status: str, *, no_user: bool, strong:
 def _moved_or_no_host(said: str, status: str, code: str, *, strong: bool) -> Opinion | None:
     if strong and not words.NO_MAIL_THERE.search(said):
         return None
-    if code in ("521", "556") or words.NO_MAIL_THERE.search(said) or (status == "5.1.10" and "null" in said.lower()):
+    if code == "556" or words.NO_MAIL_THERE.search(said) or (status == "5.1.10" and "null" in said.lower()):
         if words.NOT_NOW.search(said):
             return Opinion(Verdict.DEFERRED, "takes no mail now")
         return Opinion(Verdict.DEAD, "domain takes no mail", sure=True)
@@ -221,6 +221,8 @@ def _says_unavailable(said: str, status: str, stage: Stage | None) -> bool:
         return stage == "rcpt"
     if _UNAVAILABLE.search(said):
         return stage == "rcpt" or status == "5.5.0" or status in _ADDRESS_STATUS
+    if _BARELY_UNAVAILABLE.search(said):
+        return status in _ADDRESS_STATUS
     return bool(_ADDRESS_REJECTED.search(said)) and status in ("5.1.0", "5.1.1")
 
 
@@ -254,13 +256,15 @@ def _no_user(refusal: Refusal, said: str, core: str, status: str, code: str, *, 
     where = f"{refusal.recipient} {refusal.servers}"
     if code.startswith("5") and any(server.search(where) and own.search(said) for server, own in _AT_RCPT_ONLY):
         return Opinion(Verdict.DEAD, "no such user, in words that this server says of nothing else", sure=True)
-    if at_rcpt or address_status or (status == "5.4.1" and code) or _of_hotmail(said, status):
+    if at_rcpt or address_status or (code and _of_microsoft(said, status, refusal.servers)):
         return Opinion(Verdict.DEAD, "no such user", sure=True)
     return Opinion(Verdict.FILTERED, "not certain that it was said before the content")
 
 
-def _of_hotmail(said: str, status: str) -> bool:
-    return status == "5.5.0" and bool(_UNAVAILABLE.search(said) or words.OWN_NO_USER.search(said))
+def _of_microsoft(said: str, status: str, servers: str) -> bool:
+    """Whether Microsoft's servers say in their own way that there is nobody of that name."""
+    ours = _ACCESS_DENIED.search(said) if status == "5.4.1" else _UNAVAILABLE.search(said) and status == "5.5.0"
+    return bool(ours and _MICROSOFT.search(f"{said} {servers}"))
 
 
 def _other(refusal: Refusal, said: str, status: str, *, strong: bool) -> Opinion:
@@ -270,8 +274,7 @@ def _other(refusal: Refusal, said: str, status: str, *, strong: bool) -> Opinion
     if status.startswith("5.7") or strong or words.POLICY.search(said):
         return Opinion(Verdict.POLICY, "policy")
     if words.INACTIVE.search(said):
-        gone = status == "5.1.1"
-        return Opinion(Verdict.DEAD, "no longer in use") if gone else Opinion(Verdict.SUSPENDED, "account suspended")
+        return Opinion(Verdict.SUSPENDED, "account suspended")
     if words.PASSING.search(said):
         return Opinion(Verdict.DEFERRED, "trouble on the way")
     if refusal.stage != "message" and status in DEAD_STATUS:
