@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from nacl.public import PrivateKey
 from pydantic import SecretStr
@@ -30,7 +31,7 @@ from contracts.directory import GroupEntry, UnitEntry
 from contracts.streams import DIRECTORY
 from renrakumo_cli import bus
 from renrakumo_cli.bus.accounts import OPERATOR, USERS
-from renrakumo_cli.local import ports
+from renrakumo_cli.local import ports, probe
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.process import ChildProcess
 from runtime.bus import Bus
@@ -43,7 +44,17 @@ from tests.support import servers, usage
 
 BASE = "mail.example"
 KINDS = ("reply", "info")
+_EMPTY = "From: <{sender}>\r\nTo: <{to}>\r\nMessage-ID: <1.{sender}>\r\nSubject: \r\n\r\n\r\n"
 WARM = 300
+POSTFIX = "postfix"
+DOORS = ("one process", "two", POSTFIX)
+UNLIMITED = {
+    "RENRAKUMO_SMTP_RATE_PER_PEER": "1000000",
+    "RENRAKUMO_SMTP_BURST_PER_PEER": "1000000",
+    "RENRAKUMO_SMTP_BACKLOG_SLOW": "10000000",
+    "RENRAKUMO_SMTP_BACKLOG_FULL": "10000001",
+    "RENRAKUMO_SMTP_UNIT_LIMITS": "info=1000000/1000000,reply=1000000/1000000",
+}
 _HELD = """
 compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -92,10 +103,8 @@ def written(kind: str, number: int, first: int) -> list[dict[str, str]]:
     """So many mails of a kind, no two alike, the same for the same numbers."""
     senders = [f"p{turn}@docomo.ne.jp" for turn in range(first, first + number)]
     if kind == "info":
-        return [
-            {"from": sender, "to": f"info@minami.{BASE}", "data": mails._plain(sender, f"info@minami.{BASE}", "")}
-            for sender in senders
-        ]
+        to = f"info@minami.{BASE}"
+        return [{"from": sender, "to": to, "data": _EMPTY.format(sender=sender, to=to)} for sender in senders]
     people = [(f"r-{_token(turn)}@minami.{BASE}", sender) for turn, sender in enumerate(senders, first)]
     return mails.replies(first, people)[0]
 
@@ -114,45 +123,67 @@ async def deliver(load: Load, port: int, kind: str, number: int, first: int, wit
     return float(result["seconds"])
 
 
+@dataclass(frozen=True)
+class House:
+    """What takes mail in: the port, and its programs by name."""
+
+    port: int
+    programs: dict[str, list[ChildProcess]]
+
+    def cpu(self) -> dict[str, float]:
+        """Seconds of processor time so far."""
+        return {
+            name: sum(usage.precise_cpu_seconds(each.pid) for each in children)
+            for name, children in self.programs.items()
+        }
+
+
 @asynccontextmanager
-async def front_door(folder: Path, **variables: str) -> AsyncIterator[tuple[int, ChildProcess, NatsServer]]:
-    """ingress-smtp as a process of its own on a nats-server that syncs each message. Gives port and both."""
+async def front_door(folder: Path, processes: int, **variables: str) -> AsyncIterator[House]:
+    """So many processes of ingress-smtp on one port and on a nats-server that syncs each message."""
     passwords = {user: servers.new_password() for user in USERS}
     server = NatsServer(folder / "nats", passwords=passwords)
     await asyncio.to_thread(server.start)
+    doors: list[ChildProcess] = []
     try:
         await bus.apply(server.url, OPERATOR, passwords[OPERATOR])
         await _tell_directory(server)
         port = ports.free_port()
-        key = base64.b64encode(bytes(PrivateKey.generate().public_key)).decode()
-        environment = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "RENRAKUMO_NATS_URL": server.url,
-            "RENRAKUMO_NATS_USER": "ingress-smtp",
-            "RENRAKUMO_NATS_PASSWORD": passwords["ingress-smtp"],
-            "RENRAKUMO_BASE_DOMAIN": BASE,
-            "RENRAKUMO_SMTP_PORT": str(port),
-            "RENRAKUMO_HEALTH_PORT": str(ports.free_port()),
-            "RENRAKUMO_SEAL_PUBLIC_KEYS": ",".join(f"{n}:k1:{key}" for n in ("registry", "receipts", "dispatcher")),
-            "RENRAKUMO_SENDER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
-            "RENRAKUMO_POST_SECRET_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
-            **variables,
-        }
-        door = ChildProcess(
-            "ingress-smtp",
-            [sys.executable, "-m", "ingress_smtp.main"],
-            environment=environment,
-            log_path=folder / "ingress.log",
-        )
-        door.start()
-        try:
-            await asyncio.to_thread(door.await_condition, lambda: ports.accepts(port), within=20)
-            await asyncio.sleep(1)  # the directory is read meanwhile
-            yield port, door, server
-        finally:
-            await asyncio.to_thread(door.stop, within=20)
+        told = _told(server, port) | variables
+        for number in range(processes):
+            health = ports.free_port()
+            door = ChildProcess(
+                "ingress-smtp",
+                [sys.executable, "-m", "ingress_smtp.main"],
+                environment=told | {"RENRAKUMO_HEALTH_PORT": str(health)},
+                log_path=folder / f"ingress-{number}.log",
+            )
+            door.start()
+            doors.append(door)
+            async with asyncio.timeout(30):
+                while not ports.accepts(health) or (await probe.ask(health, "/readyz"))[0] != 200:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+        yield House(port, {"ingress-smtp": doors, "nats": [server.process]})
     finally:
+        for door in doors:
+            await asyncio.to_thread(door.stop, within=20)
         await asyncio.to_thread(server.stop)
+
+
+def _told(server: NatsServer, port: int) -> dict[str, str]:
+    key = base64.b64encode(bytes(PrivateKey.generate().public_key)).decode()
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "RENRAKUMO_NATS_URL": server.url,
+        "RENRAKUMO_NATS_USER": "ingress-smtp",
+        "RENRAKUMO_NATS_PASSWORD": server.passwords["ingress-smtp"],
+        "RENRAKUMO_BASE_DOMAIN": BASE,
+        "RENRAKUMO_SMTP_PORT": str(port),
+        "RENRAKUMO_SMTP_SHARE_PORT": "on",
+        "RENRAKUMO_SEAL_PUBLIC_KEYS": ",".join(f"{name}:k1:{key}" for name in ("registry", "receipts", "dispatcher")),
+        "RENRAKUMO_SENDER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "RENRAKUMO_POST_SECRET_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+    }
 
 
 async def _tell_directory(server: NatsServer) -> None:
@@ -172,7 +203,7 @@ async def _tell_directory(server: NatsServer) -> None:
 
 
 @asynccontextmanager
-async def postfix(folder: Path) -> AsyncIterator[tuple[int, ChildProcess]]:
+async def postfix(folder: Path) -> AsyncIterator[House]:
     """A private Postfix that holds what it accepted."""
     folder.chmod(0o755)
     port = ports.free_port()
@@ -184,10 +215,9 @@ async def postfix(folder: Path) -> AsyncIterator[tuple[int, ChildProcess]]:
     check = await found.postfix_program("postfix")
     async with program([check, "-c", str(folder / "etc"), "check"]) as process:
         await answer(process, "postfix check", 30)
-    async with program(
-        [await found.postfix_program("postconf"), "-c", str(folder / "etc"), "-h", "daemon_directory"]
-    ) as p:
-        daemons = (await answer(p, "postconf", 10)).strip()
+    asking = [await found.postfix_program("postconf"), "-c", str(folder / "etc"), "-h", "daemon_directory"]
+    async with program(asking) as process:
+        daemons = (await answer(process, "postconf", 10)).strip()
     master = ChildProcess(
         "postfix",
         [f"{daemons}/master", "-c", str(folder / "etc"), "-d"],
@@ -197,7 +227,7 @@ async def postfix(folder: Path) -> AsyncIterator[tuple[int, ChildProcess]]:
     master.start()
     try:
         await asyncio.to_thread(master.await_condition, lambda: ports.accepts(port), within=20)
-        yield port, master
+        yield House(port, {"postfix": [master]})
     finally:
         await master.stop_soon(within=10)
 
@@ -206,60 +236,49 @@ def _pid(process: ChildProcess) -> int:
     return process.pid
 
 
-async def measure_door(folder: Path, load: Load, **variables: str) -> list[Acceptance]:
+async def measure(door: str, house: House, load: Load) -> list[Acceptance]:
+    """Each kind in turn, after a few to warm up."""
     results = []
-    async with front_door(folder, **variables) as (port, door, server):
-        for turn, kind in enumerate(KINDS, 1):
-            await deliver(load, port, kind, WARM, turn * 1_000_000, 60)
-            before = usage.precise_cpu_seconds(door.pid), usage.precise_cpu_seconds(server.process.pid)
-            seconds = await deliver(load, port, kind, load.mails, turn * 1_000_000 + WARM, 300)
-            after = usage.precise_cpu_seconds(door.pid), usage.precise_cpu_seconds(server.process.pid)
-            used = [(late - early) / load.mails * 1e6 for early, late in zip(before, after, strict=True)]
-            cpu = {"ingress-smtp": used[0], "nats": used[1]}
-            results.append(Acceptance("renrakumo", kind, load.mails, seconds, cpu))
+    for turn, kind in enumerate(KINDS, 1):
+        await deliver(load, house.port, kind, WARM, turn * 1_000_000, 120)
+        before = house.cpu()
+        seconds = await deliver(load, house.port, kind, load.mails, turn * 1_000_000 + WARM, 300)
+        cpu = {name: (used - before[name]) / load.mails * 1e6 for name, used in house.cpu().items()}
+        results.append(Acceptance(door, kind, load.mails, seconds, cpu))
     return results
 
 
-async def measure_postfix(folder: Path, load: Load) -> list[Acceptance]:
-    results = []
-    async with postfix(folder) as (port, master):
-        for turn, kind in enumerate(KINDS, 1):
-            await deliver(load, port, kind, WARM, turn * 1_000_000, 60)
-            before = usage.precise_cpu_seconds(master.pid)
-            seconds = await deliver(load, port, kind, load.mails, turn * 1_000_000 + WARM, 300)
-            cpu = {"postfix": (usage.precise_cpu_seconds(master.pid) - before) / load.mails * 1e6}
-            results.append(Acceptance("postfix", kind, load.mails, seconds, cpu))
-    return results
+async def measure_in(folder: Path, door: str, load: Load) -> list[Acceptance]:
+    """One of DOORS, started and stopped."""
+    if door == POSTFIX:
+        async with postfix(folder) as house:
+            return await measure(door, house, load)
+    async with front_door(folder, DOORS.index(door) + 1, **UNLIMITED) as house:
+        return await measure(door, house, load)
 
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mails", type=int, default=5000)
     parser.add_argument("--sessions", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--no-postfix", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=DOORS, nargs="*", default=list(DOORS))
     chosen = parser.parse_args()
-    load = Load(chosen.mails, chosen.sessions)
-    unlimited = {
-        "RENRAKUMO_SMTP_RATE_PER_PEER": "1000000",
-        "RENRAKUMO_SMTP_BURST_PER_PEER": "1000000",
-        "RENRAKUMO_SMTP_RATE_PER_SENDER": "1000000",
-        "RENRAKUMO_SMTP_BURST_PER_SENDER": "1000000",
-        "RENRAKUMO_SMTP_BACKLOG_SLOW": "10000000",
-        "RENRAKUMO_SMTP_BACKLOG_FULL": "10000001",
-    }
+    rates: dict[tuple[str, str], list[float]] = {}
     for _ in range(chosen.rounds):
-        for what in ("door", *(() if chosen.no_postfix else ("postfix",))):
+        for door in chosen.only:
             folder = Path(tempfile.mkdtemp(prefix="renrakumo-acceptance-"))
             try:
-                if what == "door":
-                    results = await measure_door(folder, load, **unlimited)
-                else:
-                    results = await measure_postfix(folder, load)
+                results = await measure_in(folder, door, Load(chosen.mails, chosen.sessions))
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
             for each in results:
-                print(f"{each.door:10} {each.kind:6} {each.rate:7.0f}/s ", {k: round(v) for k, v in each.cpu.items()})
+                rates.setdefault((each.kind, door), []).append(each.rate)
+                used = ", ".join(f"{name} {spent:.0f} µs" for name, spent in each.cpu.items())
+                print(f"{door:12} {each.kind:6} {each.rate:7.0f} mails/s   of processor a mail: {used}", flush=True)
+    for (kind, door), seen in rates.items():
+        if door != POSTFIX and (kind, POSTFIX) in rates:
+            print(f"{door:12} {kind:6} {median(seen) / median(rates[kind, POSTFIX]):.2f} times Postfix (medians)")
 
 
 if __name__ == "__main__":

@@ -105,6 +105,17 @@ def test_several_dispatchers_are_asked_for_by_their_number_alone(tmp_path: Path)
     assert len(ports) == len(configuration.processes)
 
 
+def test_several_front_doors_share_one_port_and_only_then_they_are_told_so(tmp_path: Path) -> None:
+    configuration = configured(tmp_path, RENRAKUMO_INGRESSES="2", RENRAKUMO_DISPATCHERS="2")
+    doors = [spec for spec in configuration.processes if spec.service == "ingress-smtp"]
+    told = [configuration.service_variables(spec) for spec in doors]
+    assert [spec.name for spec in doors] == ["ingress-smtp", "ingress-smtp-2"]
+    assert {each["RENRAKUMO_SMTP_PORT"] for each in told} == {"2525"}
+    assert {each["RENRAKUMO_SMTP_SHARE_PORT"] for each in told} == {"on"}
+    assert len({configuration.ports[spec.health_variable] for spec in configuration.processes}) == 9
+    assert "RENRAKUMO_SMTP_SHARE_PORT" not in configured(tmp_path).service_variables(INGRESS)
+
+
 @pytest.mark.parametrize("number", ["0", "10", "many"])
 def test_a_number_of_dispatchers_that_cannot_be_is_refused(tmp_path: Path, number: str) -> None:
     with pytest.raises(LocalError, match="RENRAKUMO_DISPATCHERS"):

@@ -126,11 +126,11 @@ def opened(sealed: Sealed | None, model: type[M]) -> M:
 async def open_door(
     publisher: Publisher, directory: Directory | None = None, guesses: Guesses | None = None, **changes: object
 ) -> AsyncIterator[Door]:
-    """A door on a free port of 127.0.0.1."""
+    """A door on 127.0.0.1, on a free port unless one is named."""
     chosen = settings(**changes)
     counted = guesses or Guesses(publisher, lambda: NOW)
     door = build_door(chosen, directory or full_directory(), publisher, counted, build_pressure(chosen))
-    await door.open("127.0.0.1", 0)
+    await door.open("127.0.0.1", chosen.smtp_port, share=chosen.smtp_share_port)
     try:
         yield door
     finally:

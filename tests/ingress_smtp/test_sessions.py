@@ -301,6 +301,18 @@ async def test_at_shutdown_a_mail_in_hand_is_finished_and_idle_sessions_are_told
     assert bus.subjects == ["inbound.info"]
 
 
+async def test_several_front_doors_share_a_port_and_each_takes_its_part() -> None:
+    buses = ListPublisher(), ListPublisher()
+    async with (
+        open_door(buses[0], smtp_share_port=True) as door,
+        open_door(buses[1], smtp_share_port=True, smtp_port=door.port),
+    ):
+        for turn in range(64):
+            assert (await mailer.send(HOST, door.port, PARENT, [at("info")], mail(str(turn))))[at("info")].code == 250
+    assert len(buses[0].stored) + len(buses[1].stored) == 64
+    assert min(len(bus.stored) for bus in buses) > 0
+
+
 async def test_a_sender_that_dies_in_the_middle_costs_nothing() -> None:
     bus = ListPublisher()
     async with open_door(bus) as door:

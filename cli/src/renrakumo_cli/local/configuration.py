@@ -14,7 +14,7 @@ from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.local.services import (
     CLUSTER_OF,
     LOCAL_HOST,
-    MOST_DISPATCHERS,
+    MOST_INSTANCES,
     POSTGRES_PORT,
     Database,
     ServiceSpec,
@@ -32,13 +32,15 @@ DATABASE_URLS: Mapping[Database, str] = {
     "general": "RENRAKUMO_GENERAL_DATABASE_URL",
 }
 DISPATCHERS = "RENRAKUMO_DISPATCHERS"
+INGRESSES = "RENRAKUMO_INGRESSES"
 NATS_SERVERS = "RENRAKUMO_NATS_SERVERS"
 _STACK_ONLY = frozenset(
     {
         NATS_URL,
         *DATABASE_URLS.values(),
-        *default_ports(MOST_DISPATCHERS, CLUSTER_OF),
+        *default_ports(MOST_INSTANCES, CLUSTER_OF, MOST_INSTANCES),
         DISPATCHERS,
+        INGRESSES,
         NATS_SERVERS,
         "RENRAKUMO_STATE_DIR",
     }
@@ -53,8 +55,8 @@ def state_folder(variables: Mapping[str, str] | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Configuration:
-    """Everything that was decided before the first process starts. `ports`: by variable name; `dispatchers`: how many
-    of them share the work; `nats_servers`: 1, or 3 for a cluster."""
+    """Everything that was decided before the first process starts. `ports`: by variable name; `dispatchers`,
+    `ingresses`: how many of them share the work; `nats_servers`: 1, or 3 for a cluster."""
 
     state: Path
     ports: Mapping[str, int]
@@ -64,11 +66,13 @@ class Configuration:
     durable: bool = True
     dispatchers: int = 1
     nats_servers: int = 1
+    ingresses: int = 1
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> "Configuration":
         """As `make up` runs it. Raises LocalError for a port that is no number or half an external database."""
-        dispatchers, nats_servers = _dispatchers(variables), _nats_servers(variables)
+        dispatchers, ingresses = _instances(variables, DISPATCHERS), _instances(variables, INGRESSES)
+        nats_servers = _nats_servers(variables)
         external = {kind: variables[name] for kind, name in DATABASE_URLS.items() if variables.get(name)}
         if len(external) == 1:
             raise LocalError(f"Set both {' and '.join(DATABASE_URLS.values())}, or neither.")
@@ -83,7 +87,7 @@ class Configuration:
             ports=_resolved(
                 {
                     name: _port(variables, name, default)
-                    for name, default in default_ports(dispatchers, nats_servers).items()
+                    for name, default in default_ports(dispatchers, nats_servers, ingresses).items()
                 }
             ),
             settings={name: value for name, value in variables.items() if _passes(name)},
@@ -91,6 +95,7 @@ class Configuration:
             external_databases=external,
             dispatchers=dispatchers,
             nats_servers=nats_servers,
+            ingresses=ingresses,
         )
 
     @classmethod
@@ -101,9 +106,10 @@ class Configuration:
         *,
         dispatchers: int = 1,
         nats_servers: int = 1,
+        ingresses: int = 1,
     ) -> "Configuration":
         """For tests and the demo: free ports everywhere, quick servers, nothing from the environment."""
-        ports = _resolved(dict.fromkeys(default_ports(dispatchers, nats_servers), 0))
+        ports = _resolved(dict.fromkeys(default_ports(dispatchers, nats_servers, ingresses), 0))
         return cls(
             state,
             ports,
@@ -111,12 +117,13 @@ class Configuration:
             durable=False,
             dispatchers=dispatchers,
             nats_servers=nats_servers,
+            ingresses=ingresses,
         )
 
     @property
     def processes(self) -> tuple[ServiceSpec, ...]:
         """What runs, beside the servers."""
-        return processes(self.dispatchers)
+        return processes(self.dispatchers, self.ingresses)
 
     @property
     def base_domain(self) -> str:
@@ -163,6 +170,8 @@ class Configuration:
             host, port, _ = spec.listens
             variables[host] = self.settings.get(host, LOCAL_HOST)
             variables[port] = str(self.ports[port])
+        if spec.service == "ingress-smtp" and self.ingresses > 1:
+            variables["RENRAKUMO_SMTP_SHARE_PORT"] = "on"
         return variables
 
     def wanted_ports(self) -> dict[str, tuple[str, int]]:
@@ -187,10 +196,10 @@ def _passes(name: str) -> bool:
     return name.startswith("RENRAKUMO_") and name not in SECRET_VARIABLES and name not in _STACK_ONLY
 
 
-def _dispatchers(variables: Mapping[str, str]) -> int:
-    text = variables.get(DISPATCHERS, "") or "1"
-    if not text.isdigit() or not 1 <= int(text) <= MOST_DISPATCHERS:
-        raise LocalError(f"{DISPATCHERS} must be a number from 1 to {MOST_DISPATCHERS}")
+def _instances(variables: Mapping[str, str], name: str) -> int:
+    text = variables.get(name, "") or "1"
+    if not text.isdigit() or not 1 <= int(text) <= MOST_INSTANCES:
+        raise LocalError(f"{name} must be a number from 1 to {MOST_INSTANCES}")
     return int(text)
 
 

@@ -1,6 +1,6 @@
 """The seven services as the local stack sees them: module, database, ports and the variables that name them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -53,17 +53,19 @@ SERVICES: tuple[ServiceSpec, ...] = (
 )
 
 
-MOST_DISPATCHERS = 9
+MOST_INSTANCES = 9
+"""Of one service, side by side."""
 
 
-def processes(dispatchers: int = 1) -> tuple[ServiceSpec, ...]:
-    """The services, with so many dispatchers side by side: `dispatcher`, `dispatcher-2` ..."""
-    first = next(spec for spec in SERVICES if spec.name == "dispatcher")
-    more = (
-        replace(first, name=f"dispatcher-{number}", of="dispatcher", health_port=first.health_port + 10 * (number - 1))
-        for number in range(2, dispatchers + 1)
-    )
-    return (*SERVICES, *more)
+def processes(dispatchers: int = 1, ingresses: int = 1) -> tuple[ServiceSpec, ...]:
+    """The services, with so many dispatchers and front doors side by side: `dispatcher`, `dispatcher-2` ..."""
+    return (*SERVICES, *_more("dispatcher", dispatchers), *_more("ingress-smtp", ingresses))
+
+
+def _more(name: str, instances: int) -> Iterator[ServiceSpec]:
+    first = next(spec for spec in SERVICES if spec.name == name)
+    for number in range(2, instances + 1):
+        yield replace(first, name=f"{name}-{number}", of=name, health_port=first.health_port + 10 * (number - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,10 @@ def cluster_port_variable(name: str) -> str:
     return f"RENRAKUMO_{name.replace('-', '_').upper()}_CLUSTER_PORT"
 
 
-def default_ports(dispatchers: int = 1, nats_servers: int = 1) -> Mapping[str, int]:
+def default_ports(dispatchers: int = 1, nats_servers: int = 1, ingresses: int = 1) -> Mapping[str, int]:
     """Variable -> default port, of everything that listens."""
     ports = {POSTGRES_PORT[0]: POSTGRES_PORT[1], **_nats_ports(nats_servers)}
-    for spec in processes(dispatchers):
+    for spec in processes(dispatchers, ingresses):
         if spec.listens:
             ports[spec.listens[1]] = spec.listens[2]
         ports[spec.health_variable] = spec.health_port

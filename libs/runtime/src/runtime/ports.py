@@ -22,11 +22,14 @@ def bind_error(port: int, variable: str) -> PortTaken:
     return PortTaken(f"Port {port} is already in use. Set {variable} to another port.")
 
 
-def listen(host: str, port: int, variable: str) -> socket.socket:
-    """A bound, listening TCP socket (port 0: any). Raises PortTaken when the port is in use or may not be used."""
+def listen(host: str, port: int, variable: str, *, share: bool = False) -> socket.socket:
+    """A bound, listening TCP socket (port 0: any). `share`: other processes of the same user may listen there too, and
+    the system deals out the connections. Raises PortTaken when the port is in use or may not be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if share:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((host, port))
         listener.listen(1024)

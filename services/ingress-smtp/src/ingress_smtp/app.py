@@ -38,7 +38,7 @@ async def set_up(service: Service, settings: Settings) -> None:
         await directory.follow(bus.kv_watch(DIRECTORY.name, stop=stop))
 
     async def serve(stop: asyncio.Event) -> None:
-        await door.run(settings.smtp_host, settings.smtp_port, stop)
+        await door.run(settings.smtp_host, settings.smtp_port, stop, share=settings.smtp_share_port)
 
     async def look_at_backlog(stop: asyncio.Event) -> None:
         await backlog.watch(bus, pressure, stop)

@@ -53,6 +53,7 @@ class Settings(ReadingSettings):
     health_port: int = 9101
     smtp_host: str = "127.0.0.1"
     smtp_port: int = Field(default=2525, ge=0, le=65535)
+    smtp_share_port: bool = False
     helo_name: str | None = None
     operator_address: str | None = Field(default=None, repr=False)
     tls_certificate: Path | None = None

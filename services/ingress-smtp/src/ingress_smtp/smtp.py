@@ -68,9 +68,10 @@ class Door:
         self.port = 0
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)
 
-    async def open(self, host: str, port: int) -> None:
-        """Listen. `port` 0 takes a free one, see the attribute of that name. Raises PortTaken."""
-        listener = ports.listen(host, port, "RENRAKUMO_SMTP_PORT")
+    async def open(self, host: str, port: int, *, share: bool = False) -> None:
+        """Listen. `port` 0 takes a free one, see the attribute of that name; `share`: with other front doors. Raises
+        PortTaken."""
+        listener = ports.listen(host, port, "RENRAKUMO_SMTP_PORT", share=share)
         self.port = listener.getsockname()[1]
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Doorman(self), sock=listener)
@@ -92,9 +93,9 @@ class Door:
             for session in tuple(self._sessions):
                 session.cut()
 
-    async def run(self, host: str, port: int, stop: asyncio.Event) -> None:
+    async def run(self, host: str, port: int, stop: asyncio.Event, *, share: bool = False) -> None:
         """Be open until `stop` is set."""
-        await self.open(host, port)
+        await self.open(host, port, share=share)
         await stop.wait()
         await self.close()
 
