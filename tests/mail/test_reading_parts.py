@@ -94,6 +94,10 @@ def test_the_only_text_is_read_whatever_it_is_called() -> None:
         letter(part("text/plain; name=body.txt", "2", "Content-Disposition: attachment; filename=body.txt")).text
         == "2\n"
     )
+    assert letter(together("mixed", PHOTO, part("text/plain; name=body.txt", "2"))).text == "2\n"
+    assert letter(together("mixed", plain("2"), part("text/plain; name=memo.txt", "1"))).text == "2\n"
+    memo = part("text/plain; name=memo.txt", "1", "Content-Disposition: attachment")
+    assert letter(together("mixed", memo, PHOTO)).text == ""
     assert letter(part("text/x-nonsense", "2")).text == "2\n"
     assert letter(part("text", "2")).text == "2\n"
     assert letter(part("nonsense", "2")).text == "2\n"

@@ -99,12 +99,12 @@ class _Reader:
         return Written(text, charset, False)
 
     def left(self) -> Iterator[Part]:
-        """Text of an unusual kind, for a mail with no other."""
+        """Text of an unusual kind, or with a name of its own, for a mail with no other."""
         for part in self._top.walk():
             if part.content_type.startswith("message/"):
                 return
             is_text = part.content_type.startswith("text/") and not part.children
-            if is_text and (part is self._top or not part.is_attachment):
+            if is_text and (part is self._top or not part.is_sent_as_file):
                 yield part
 
     def chosen(self, top: Part) -> list[Part]:

@@ -81,6 +81,11 @@ class Part:
         return next((value for key, value in self.fields if key == name), b"").strip()
 
     @property
+    def is_sent_as_file(self) -> bool:
+        """Whether its sender meant it as a file, beyond doubt."""
+        return self.raw("content-disposition")[:10].lower() == b"attachment"
+
+    @property
     def is_attachment(self) -> bool:
         """Whether a client shows it as a file rather than as part of the letter."""
         disposition, parameters = headers.parameters(self.raw("content-disposition"))
