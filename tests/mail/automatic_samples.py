@@ -93,7 +93,7 @@ MACHINES: tuple[Sample, ...] = (
     # bulk and challenges
     ("a newsletter", "news@shop.example.jp", ("List-Unsubscribe: <mailto:u@shop.example.jp>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click", "Subject: 春のセール"), "1 2 3"),
     ("a campaign", "news@shop.example.jp", ("List-Unsubscribe: <https://shop.example.jp/u>", "Feedback-ID: 1:2:3:shop"), "1"),
-    ("tmda", ME, ("X-Delivery-Agent: TMDA/1.0.3", "Subject: Please confirm your message"), "Reply to this."),
+    ("tmda", ME, ("X-Delivery-Agent: TMDA/1.0.3", "Subject: Please confirm your message"), "Your message is being held. Reply to release it for delivery."),
     ("a challenge service", "verify@spamarrest.example", ("Subject: Re: x (verification required)", "From: x <v@mail.spamarrest.com>"), "Click the link to verify your message."),
 )  # fmt: skip
 
@@ -128,6 +128,7 @@ PEOPLE: tuple[Sample, ...] = (
     ("written in a web form", ME, ("X-PHP-Originating-Script: 33:mail.php", "Subject: Re: x"), "2です"),
     ("an address called noreply", "noreply@family.example", ("Subject: Re: x",), "2"),
     ("checked by a machine", "noreply@family.example", ("Subject: Re: x",), "2\n\nThis email has been automatically scanned for viruses."),
+    ("a tmda user himself", ME, ("X-Delivery-Agent: TMDA/1.0.3", "X-TMDA-Fingerprint: abc", "Subject: Re: x"), "2"),
     ("a bulk sender who answers", "shop@example.jp", ("List-Unsubscribe: <mailto:u@example.jp>", "Feedback-ID: 1:2:3:s", "In-Reply-To: <a@b.example>", "Subject: Re: x"), "2"),
 )  # fmt: skip
 

@@ -33,19 +33,11 @@ _SURE_HEADERS = (
     "x-ms-exchange-message-is-ndr",
     "x-servicenow-generated",
     "x-otrs-loop",
-    "x-rt-loop-prevention",
-    "x-tmda-fingerprint",
-    "x-tmda-confirm-message-cookie",
-    "x-askversion",
-    "x-spamarrest-id",
-    "x-boxbe-challenge",
-    "x-sendio-challenge",
-    "x-mailinblack-challenge",
-    "x-cloudmark-challenge",
 )
 _REPORT_TYPES = ("multipart/report", "message/delivery-status", "message/disposition-notification")
-_CHALLENGERS = re.compile(r"tmda|spam ?arrest|mail ?in ?black|boxbe|choicemail|sendio|spamblocker", re.IGNORECASE)
-_ROBOT_PROGRAM = re.compile(r"auto-?(?:repl|respon)|vacation|\btmda\b|majordomo|listserv|^mlmmj", re.IGNORECASE)
+_CHALLENGERS = re.compile(r"tmda|spam-?arrest|mail-?in-?black|boxbe|choicemail|sendio|spamblocker|askversion")
+"""Programs and services that challenge senders; their users' own mail has the same marks."""
+_ROBOT_PROGRAM = re.compile(r"auto-?(?:repl|respon)|vacation|majordomo|listserv|^mlmmj", re.IGNORECASE)
 _LIST_HEADERS = (
     "list-id",
     "list-unsubscribe",
@@ -79,6 +71,7 @@ _MACHINES_HEADERS = (
     "x-facebook-notify",
     "x-github-reason",
     "x-jira-fingerprint",
+    "x-rt-loop-prevention",
     "x-zendesk-from-account-id",
     "x-sfdc-lk",
     "x-managed-by",
@@ -188,8 +181,6 @@ def _by_value(letter: Letter, envelope: str) -> str:
     for name in ("x-mailer", "user-agent", "x-delivery-agent", "x-generator"):
         if _ROBOT_PROGRAM.search(letter.header(name)):
             return name
-    if _CHALLENGERS.search(letter.header("x-delivery-agent")) or _CHALLENGERS.search(letter.sender):
-        return "challenge"
     junk = letter.header("precedence").lower() == "junk"
     if junk and letter.sender and letter.sender in letter.header("x-loop").lower():
         return "x-loop"  # procmail's vacation recipe: the loop mark is its owner's own address
@@ -243,6 +234,10 @@ def _machines_mark(letter: Letter, envelope: str) -> str:
         return "Precedence"
     if any(letter.header(name).lower().startswith("php") for name in ("x-mailer", "user-agent")):
         return "x-mailer"
+    if _CHALLENGERS.search(f"{letter.sender} {envelope} {letter.header('x-delivery-agent').lower()}") or any(
+        name.startswith("x-") and _CHALLENGERS.search(name) for name in letter.headers
+    ):
+        return "challenger"
     return next((name for name in _MACHINES_HEADERS if name in letter.headers), "")
 
 

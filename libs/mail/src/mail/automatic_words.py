@@ -27,7 +27,7 @@ _PROGRAMS_SUBJECT = re.compile(
     r"|[^:]{1,60}\bis (?:currently )?out of (?:the )?office\b"
     r"|automatische antwort|abwesenheits(?:notiz|nachricht|meldung|assistent)|abwesend ?:|automatisch antwoord"
     r"|afwezigheid|r[ée]ponse automatique|message d['’]absence|absent? du bureau ?:|absence ?:"
-    r"|respuesta autom[aá]tica|fuera de (?:la )?oficina|risposta automatica|fuori (?:sede|ufficio)"
+    r"|respuesta autom[aá]tica|fuera de (?:la )?oficina|risposta (?:automatica|non al computer)|fuori (?:sede|ufficio)"
     r"|resposta autom[aá]tica|fora do escrit[oó]rio|automatisk svar|frånvaro ?:|fravær ?:|automaattinen vastaus"
     r"|poissa(?:oloilmoitus)? ?:|autorespuesta|automatyczna odpowied[zź]|autoodpowied[zź]"
     r"|automatick[aá] odpov[eě][dď]|automatikus v[aá]lasz|otomatik yan[ıi]t|r[aă]spuns automat"
@@ -253,8 +253,9 @@ class Words:
 
     def challenge(self) -> bool:
         """The text wants the sender to prove that he is a person."""
-        about_it = _CHALLENGE_ABOUT.search(self._spaced) or _CHALLENGE_ABOUT.search(self._subject)
-        asks = len({match[0].lower()[:5] for match in _CHALLENGE.finditer(self._spaced)})
+        said = f"{self._subject} . {self._spaced}"
+        about_it = _CHALLENGE_ABOUT.search(said)
+        asks = len({match[0].lower()[:5] for match in _CHALLENGE.finditer(said)})
         return bool((asks and about_it) or asks > 1 or _CHALLENGE_COMPACT.search(self._compact))
 
     def shapes(self) -> int:
