@@ -64,8 +64,8 @@ ANSWERS = (
 )
 
 
-def letter(text: str) -> Letter:
-    head = "Subject: Re: 【緑小学校】健康調査\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+def letter(text: str, subject: str = "Re: 【緑小学校】健康調査") -> Letter:
+    head = f"Subject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
     return read((head + text).encode())
 
 

@@ -97,6 +97,8 @@ def _sort(lines: Sequence[str], original: Comparison) -> _Sorted:
         elif (
             at not in addressed and (content := _behind_marks(lines, at, original, rare, introduced=begun)) is not None
         ):
+            if begun and (mark := quotation.rare_mark(line)):
+                rare |= {mark[0]}
             _add_marked(found, content, original)
             before, at = content, at + 1
         elif marked and original.wraps(marked, at):
@@ -118,7 +120,7 @@ def _sort(lines: Sequence[str], original: Comparison) -> _Sorted:
                 waiting = True
             introduced, unmarked, fresh = True, not is_marked, True
             found.quoted()
-        elif introduced and not finished and (length := original.holds(at)):
+        elif (introduced or original.throughout) and not finished and (length := original.holds(at)):
             if len(line) <= _MAX_COPIED:
                 found.copied.extend(lines[at : at + length])
             at += length
@@ -140,8 +142,16 @@ def _addressed(lines: Sequence[str], original: Comparison) -> frozenset[int]:
             places.setdefault(mark, []).append(number)
             if original.ours(content) or original.written_on(content) or introductions.find([content], 0):
                 quoting.add(mark)
-    own = (numbers for mark, numbers in places.items() if mark not in quoting and len(numbers) <= _MAX_ADDRESSED)
-    return frozenset(number for numbers in own for number in numbers)
+    own = [
+        number
+        for mark, numbers in places.items()
+        if mark not in quoting and len(numbers) <= _MAX_ADDRESSED
+        for number in numbers
+        if lines[number].strip().startswith(mark) and not lines[number].strip().startswith(f"{mark} ")
+    ]
+    if not own or any(introductions.find(lines, number) for number in range(max(own))):
+        return frozenset()
+    return frozenset(own)
 
 
 def _behind_marks(

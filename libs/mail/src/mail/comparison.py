@@ -29,7 +29,9 @@ _MAX_GAPS = 4  # so many lines in a row may be nothing but gaps
 _LONG = 12  # so many characters are ours where they stand within one of our lines
 _TELLING = 8  # so many fixed characters make a filled line ours without a neighbour
 _LINK = re.compile(r"<(?:https?|mailto|tel):[^<>]{0,500}>")  # Outlook puts them behind what it makes a link
-_BLANKS = re.compile(r"\(\)|【】|\[\]|「」|『』|_{2,}|\.{4,}|・{4,}|…{2,}")  # where people fill in a form
+_BLANKS = re.compile(  # where people fill in a form
+    r"(?<=\()\s*(?=\))|(?<=【)\s*(?=】)|(?<=\[)\s*(?=\])|(?<=「)\s*(?=」)|(?<=:)\s{2,}(?=\S)|_{2,}|\.{4,}|・{4,}|…{2,}"
+)
 _FILL_MARKS = re.compile(r"[(\[【<]{0,2}[○◯〇◎●⭕✓✔☑✅✕×✖❌レv→⇒➡►▶☞👉★☆※◆■*]{1,3}[)\]】>:\ufe0f]{0,3}")
 _NOISE = re.compile(r"[\s*_<>\[\]().。、,:|-]*|[<\[(]?(?:https?:|mailto:|tel:|image|cid).*")
 _MAX_EXTENDED = 200
@@ -107,13 +109,11 @@ class Comparison:
         self._sent_lines = set(sent_lines)
         self._sent_text = "\n".join(["", *sent_lines, ""])
         self._ends = set(accumulate(map(len, sent_lines)))
-        self._forms = [
-            Pattern(tuple(_BLANKS.split(line)))
-            for line in sent_lines[:_MAX_SENT_LINES]
-            if _GAP not in line and _BLANKS.search(line)
-        ][:_MAX_PATTERNS]
+        self._forms = [form for line in sent[:_MAX_SENT].split("\n")[:_MAX_SENT_LINES] if (form := _form(line))]
         self._lines = [self._compared(line) for line in lines]
         self._filled: dict[int, tuple[str, int]] = {}  # line: the sent line that it fills in, over how many lines
+        found = self._sent_lines.intersection(self._lines) - {""}
+        self._throughout = len(found) > 2 and len(found) * 2 >= len(self._sent_lines - {""})
         patterns = {line: Pattern(tuple(line.split(_GAP))) for line in sent_lines if _GAP in line and line != _GAP}
         if patterns:
             self._find_filled(list(patterns.items())[:_MAX_PATTERNS])
@@ -144,6 +144,11 @@ class Comparison:
         return bool(self._sent)
 
     @property
+    def throughout(self) -> bool:
+        """Whether so many lines stand in the reply as they were sent, without a mark, that it quotes all of them."""
+        return self._throughout
+
+    @property
     def length(self) -> int:
         """Of the sent text, in compared characters."""
         return len(self._sent)
@@ -163,7 +168,7 @@ class Comparison:
                 return True
             if text[-length:] in self._sent_lines and _FILL_MARKS.fullmatch(text[:-length]):
                 return True
-        return any(form.matches(text) for form in self._forms)
+        return any(form.fixed > 1 and form.matches(text) for form in self._forms[:_MAX_PATTERNS])
 
     def wraps(self, marked: str, at: int) -> bool:
         """Whether a line is the end of the marked line before it, which a mail program wrapped without a mark."""
@@ -257,6 +262,14 @@ class Comparison:
         if filled:
             yield _GAP + filled[0], filled[1]
         yield _GAP, 1
+
+
+def _form(line: str) -> Pattern | None:
+    """The pattern of a line with places to fill in; None where it has none."""
+    text = unicodedata.normalize("NFKC", line[:_MAX_EXTENDED])
+    if PLACEHOLDER.search(text) or not _BLANKS.search(text):
+        return None
+    return Pattern(tuple(plain(part) for part in _BLANKS.split(text)))
 
 
 def _end(joined: str, following: str) -> str:

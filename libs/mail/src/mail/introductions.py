@@ -19,6 +19,7 @@ from mail.quotation import is_quoted, without_marks
 _MAX = 500
 _MAX_ATTRIBUTION = 4  # lines
 _MAX_FIELDS = 24  # lines
+_MAX_NAMED = 80  # characters of a date and a name
 
 _MONTH = (
     r"(?:jan|feb|fév|mar|mär|apr|avr|abr|may|mai|mag|maj|jun|juin|giu|jul|juil|lug|aug|aoû|ago|sep|set|oct|okt|out"
@@ -39,10 +40,11 @@ _WROTE = re.compile(rf"(?:{words.WROTE})\s?:?$", re.IGNORECASE)
 _WROTE_SOMEBODY = re.compile(rf"\b(?:{words.WROTE_SOMEBODY})\b.{{1,160}}:$", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?:です|ます|ました|ません|ください|下さい|でした|。|！|？|!|\?|[a-z]{4}\.)\s*$")
 _SAID = re.compile(r"です|ます|ました|ません|ください|下さい")
+_ZONED = re.compile(r"\d{4}-\d{2}-\d{2} \d{1,2}:\d{2} (?:GMT|UTC)[+-]\d{1,2}:\d{2} \S")
 _GLUED = re.compile(
     r"[。！？!?]\s{0,3}(?=(?:On|Le|Am|El) \S{1,20}[ ,]|\d{4}年\d{1,2}月\d{1,2}日|\d{4}/\d{1,2}/\d{1,2})"
 )
-_RULE_CHARACTERS = "-ー―─—–＿_=*~〜～━═#+・･…☆★◆◇■□♪｡┏┓┗┛┌┐└┘"
+_RULE_CHARACTERS = "-－ー―─—–＿_=＝*＊~〜～━═#＃+＋・･…☆★◆◇■□♪｡゜┏┓┗┛┌┐└┘"
 _SEPARATOR = re.compile(
     r"[\s*>]{0,4}[-―─—–_=*・~#+▼▽■◆<\[【]{1,80}\s{0,4}"
     rf"(?:{words.ORIGINAL})\s{{0,4}}(?:[^-―─—–_=*<>\]】▲]{{0,40}}(?:[-―─—–_=*・~#+]{{2,80}}|[▼▽▲△■◆>\]】*]{{1,4}}))?\s*:?\s*",
@@ -84,6 +86,8 @@ def find(lines: Sequence[str], at: int) -> Introduction | None:
 
 
 def _attribution(lines: Sequence[str], at: int) -> Introduction | None:
+    if shared := _shared_line(lines[at]):
+        return shared
     joined = ""
     for count in range(1, _MAX_ATTRIBUTION + 1):
         if at + count > len(lines):
@@ -99,8 +103,7 @@ def _attribution(lines: Sequence[str], at: int) -> Introduction | None:
         if found is not None:
             if count > 1 and _stands_without_its_first_line(lines, at, count):
                 break
-            before = "" if count > 1 else _own_words_before(line)
-            return Introduction(count + _goes_on_with_a_word(lines, at + count, text), found, before)
+            return Introduction(count + _goes_on_with_a_word(lines, at + count, text), found)
         if (not _goes_on(text) or _field(line)[0]) if count == 1 else _SENTENCE.search(text):
             break
     return None
@@ -126,7 +129,7 @@ def _judge(text: str) -> bool | None:
     colon = text.endswith(":")
     wrote = bool(_WROTE.search(text[-60:]))
     if not (colon or wrote or text.endswith(">")):
-        return None
+        return False if _ZONED.match(text) and len(text) < _MAX_NAMED else None
     day, year, time = _DAY.search(text), _YEAR.search(text), _TIME.search(text)
     addressed = "@" in text and bool(_ADDRESS.search(text))
     dated = bool(day and (year or time))
@@ -159,12 +162,16 @@ def _stands_without_its_first_line(lines: Sequence[str], at: int, count: int) ->
     return bool(_DAY.search(text) and _TIME.search(text)) or bool(_SENTENCE.search(first))
 
 
-def _own_words_before(line: str) -> str:
-    for found in _GLUED.finditer(line[:_MAX]):
-        text = unicodedata.normalize("NFKC", line[found.end() :]).strip(" -*_")
-        if _judge(text):
-            return line[: found.end()]
-    return ""
+def _shared_line(line: str) -> Introduction | None:
+    """An attribution behind a person's sentence, or with the quotation's beginning behind it, on the same line."""
+    wrote, text = line.find(" wrote: "), without_marks(line).strip()
+    if wrote >= 0 and _STARTS.match(text) and "@" in line[:wrote] and _judge(text[: text.find(" wrote: ") + 7]):
+        return Introduction(1)
+    if text.endswith((":", "：")):
+        for found in _GLUED.finditer(line):
+            if _judge(unicodedata.normalize("NFKC", line[found.end() :]).strip(" -*_")):
+                return Introduction(1, before=line[: found.end()])
+    return None
 
 
 def separator(line: str) -> bool:

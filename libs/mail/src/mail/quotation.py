@@ -49,8 +49,7 @@ def rare_marks(lines: Sequence[str], is_ours: Callable[[str], bool] | None) -> f
     for line in lines:
         found = rare_mark(line)
         mark, content = found or ("", "")
-        if mark and content and mark not in marks:
-            if is_ours(content) if is_ours else mark == before:
-                marks.add(mark)
+        if mark and content and mark not in marks and (is_ours(content) if is_ours else mark == before):
+            marks.add(mark)
         before = mark
     return frozenset(marks)

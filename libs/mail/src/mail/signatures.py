@@ -118,21 +118,17 @@ def _bare(line: str) -> str:
 
 
 def _without_signature(lines: list[str], *, alone: bool) -> list[str]:
-    for at, line in enumerate(lines):
+    for at in range(max(len(lines) - 2 * _MAX_SIGNATURE, 0), len(lines)):
+        line = lines[at]
         if _DELIMITER.fullmatch(line):
             above = any(other.strip() for other in lines[:at])
             if line.startswith("-- ") and (above or not alone):
-                return _until_sentences(lines, at)
+                return lines[:at]  # RFC 3676: it ends what was written
             if is_signature(lines[at + 1 :]) or (above and _few_words(lines[at + 1 :])):
                 return lines[:at]
         elif is_rule(line) and is_signature([other for other in lines[at + 1 :] if not is_rule(other)]):
             return lines[:at]
     return lines
-
-
-def _until_sentences(lines: list[str], at: int) -> list[str]:
-    """RFC 3676: "-- " ends what was written. Only where more than a signature follows was it none."""
-    return lines[:at] if len(lines) - at <= 2 * _MAX_SIGNATURE else lines
 
 
 def _few_words(lines: Sequence[str]) -> bool:
