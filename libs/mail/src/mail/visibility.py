@@ -23,6 +23,8 @@ _COMMENT = "/*"
 _WHITE = re.compile(r"#fff|#ffffff|#fefefe|white|rgba?\(255,255,255(?:,[01](?:\.0)?)?\)")
 _COLOUR = re.compile(r"#[0-9a-f]{3,8}|[a-z]{3,20}|rgba?\([0-9., %]{5,30}\)")
 _SMALL = re.compile(r"0*(?:\.0*)?(?:px|pt|em|rem|%|)|(?:0?\.\d+|1)(?:px|pt)|0?\.0\d*r?em")
+_FAR_AWAY = re.compile(r"-\d{3,6}(?:\.\d{1,9})?(?:px|pt|em|rem)?")
+_TRANSPARENT = re.compile(r"transparent|rgba\([0-9.%]{1,9},[0-9.%]{1,9},[0-9.%]{1,9},(?:0|0?\.0+)\)|#[0-9a-f]{6}00")
 _NOTHING = re.compile(r"0*(?:\.0+)?(?:px|pt|em|rem|%|)")
 
 
@@ -97,10 +99,12 @@ def _hides(style: dict[str, str]) -> bool:
         return True
     if (opacity := style.get("opacity")) and _NOTHING.fullmatch(opacity):
         return True
-    clipped = style.get("overflow") == "hidden"
-    return clipped and any(
-        _NOTHING.fullmatch(style.get(name, "auto")) for name in ("max-height", "height", "max-width")
-    )
+    if style.get("font", "").startswith(("0/", "0px/")) or _FAR_AWAY.match(style.get("text-indent", "")):
+        return True
+    if style.get("position") == "absolute" and any(_FAR_AWAY.match(style.get(side, "")) for side in ("left", "top")):
+        return True
+    sizes = (style.get(name, "auto") for name in ("max-height", "height", "max-width", "width"))
+    return style.get("overflow") == "hidden" and any(_NOTHING.fullmatch(size) for size in sizes)
 
 
 class Sight:
@@ -124,7 +128,9 @@ class Sight:
             return True, background
         background = _background(given, style, background)
         colour = style.get("color") or given.get("color", "").lower()
-        return bool(colour) and bool(background) and _same(colour, background), background
+        if not colour:
+            return False, background
+        return bool(_TRANSPARENT.fullmatch(colour)) or (bool(background) and _same(colour, background)), background
 
     def _selected(self, given: dict[str, str]) -> bool:
         names = [f".{name}" for name in given.get("class", "").lower().split()[:20]]
