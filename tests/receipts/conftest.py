@@ -6,6 +6,7 @@ down and said.
 
 import base64
 import itertools
+import json
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ PARENT = "parent-of-hanako@docomo.example"
 OFFICE = """
 CREATE TABLE office.sent_messages (
     id bigint PRIMARY KEY, unit text, asks text, choices text[], about_child bool, sent_key_id text, sent_text bytea,
-    state text, subject_key_id text, subject_blob bytea);
+    state text, subject_key_id text, subject_blob bytea, synonyms jsonb);
 GRANT SELECT ON office.sent_messages TO renrakumo_receipts;
 """
 
@@ -174,7 +175,13 @@ class House:
             letter=self.sealed(raw, "feedback@carrier.example"),
         )
 
-    async def sent(self, asks: str = "choice", choices: tuple[str, ...] = CHOICES, body: str = SENT) -> int:
+    async def sent(
+        self,
+        asks: str = "choice",
+        choices: tuple[str, ...] = CHOICES,
+        body: str = SENT,
+        synonyms: tuple[tuple[str, ...], ...] = (),
+    ) -> int:
         """A message that went out; its number."""
         number = new_id()
         subject, text_ = (
@@ -183,8 +190,8 @@ class House:
         )
         connection = await asyncpg.connect(self.databases.general_url("admin_api"))
         await connection.execute(
-            "INSERT INTO office.sent_messages VALUES ($1, $2, $3, $4, false, $5, $6, 'approved', $7, $8)",
-            number, self.unit, asks, list(choices), *text_, *subject,
+            "INSERT INTO office.sent_messages VALUES ($1, $2, $3, $4, false, $5, $6, 'approved', $7, $8, $9)",
+            number, self.unit, asks, list(choices), *text_, *subject, json.dumps(synonyms),
         )  # fmt: skip
         await connection.close()
         return number

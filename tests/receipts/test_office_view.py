@@ -26,9 +26,10 @@ async def office(fresh_databases: Databases) -> Databases:
         subject, sent = (CIPHER.encrypt(word, context=f"office.messages.{word}") for word in ("subject", "sent_text"))
         await connection.execute(
             "INSERT INTO office.messages (id, unit, lane, kind, subject_key_id, subject_blob, body_key_id, body_blob, "
-            "sent_key_id, sent_text, asks, choices, about_child, publish, state) VALUES "
-            "($1, 'aoba', 'ordinary', 'broadcast', $2, $3, 'c1', '', $4, $5, 'choice', '{良好,発熱}', true, false, $6)",
-            number, *subject, *sent, state,
+            "sent_key_id, sent_text, asks, choices, synonyms, about_child, publish, state) VALUES "
+            "($1, 'aoba', 'ordinary', 'broadcast', $2, $3, 'c1', '', $4, $5, 'choice', '{良好,発熱}', $7, true, "
+            "false, $6)",
+            number, *subject, *sent, state, '[["元気"], []]',
         )  # fmt: skip
     await connection.close()
     return fresh_databases
@@ -39,9 +40,10 @@ async def test_receipts_reads_what_was_sent_and_only_that(office: Databases) -> 
     async with engine.connect() as connection:
         sent = await store.sent_message(connection, CIPHER, unit="aoba", message=1)
         assert sent is not None
-        assert (sent.asks, sent.choices, sent.subject, sent.text) == (
+        assert (sent.asks, sent.choices, sent.synonyms, sent.subject, sent.text) == (
             "choice",
             ("良好", "発熱"),
+            (("元気",), ()),
             "subject",
             "sent_text",
         )

@@ -21,14 +21,14 @@ from runtime.database import CONNECT_SECONDS, async_url
 _LOCK = 0x52656E72616B75
 
 
-def upgrade(url: str, package: str, schema: str | None = None) -> None:
-    """Bring the database at `url` to the newest step of `package`. `schema`: where the table `alembic_version` lives
-    (the owner's schema; it must exist). May be called with or without a running event loop."""
+def upgrade(url: str, package: str, schema: str | None = None, *, to: str = "heads") -> None:
+    """Bring the database at `url` to the newest step of `package`, or `to` that revision. `schema`: where the table
+    `alembic_version` lives (the owner's schema; it must exist). May be called with or without a running event loop."""
     with ThreadPoolExecutor(max_workers=1) as pool:
-        pool.submit(lambda: asyncio.run(_upgrade(url, package, schema))).result()
+        pool.submit(lambda: asyncio.run(_upgrade(url, package, schema, to))).result()
 
 
-async def _upgrade(url: str, package: str, schema: str | None) -> None:
+async def _upgrade(url: str, package: str, schema: str | None, to: str) -> None:
     config = Config()
     config.set_main_option("script_location", _escaped(Path(__file__).parent / "alembic_env"))
     config.set_main_option("version_locations", _escaped(_versions(package)))
@@ -37,7 +37,7 @@ async def _upgrade(url: str, package: str, schema: str | None) -> None:
 
     def run(connection: Connection) -> None:
         config.attributes["connection"] = connection
-        command.upgrade(config, "heads")
+        command.upgrade(config, to)
 
     engine = create_async_engine(
         async_url(url), poolclass=NullPool, hide_parameters=True, connect_args={"timeout": CONNECT_SECONDS}

@@ -115,6 +115,7 @@ messages = Table(
     Column("sent_text", LargeBinary, nullable=False),
     Column("asks", Text, nullable=False),
     Column("choices", ARRAY(Text), nullable=False),
+    Column("synonyms", JSONB, nullable=False, server_default=text("'[]'")),
     Column("about_child", Boolean, nullable=False),
     Column("publish", Boolean, nullable=False),
     Column("state", Text, nullable=False),
@@ -135,7 +136,7 @@ messages = Table(
 """Messages. `groups` null: everybody; `members` set: these only. `sent_text` is the text exactly as it goes out, which
 is needed to take quotations out of answers. `addressee`: a sealed box with the phone poster's address. `last_sent_at`:
 when its newest wave went out. `supersedes`: the message that it corrects; `superseded_by`: the one that corrects it.
-`authentication`: what a phone post showed of its origin."""
+`authentication`: what a phone post showed of its origin. `synonyms`: a list for each choice, or none at all."""
 
 requests_seen = Table(
     "requests_seen",

@@ -135,5 +135,5 @@ def _ignored(event: InboundReply) -> None:
 def _read_answer(letter: Letter, sent: model.SentMessage, doubt: str) -> tuple[str, model.Reading]:
     """The words without the quotation, addresses in them replaced, and what they count as."""
     written = answers.answer_text(letter, sent.text, sent_subject=sent.subject)
-    choice = answers.recognise(written, sent.choices) if sent.choices else None
+    choice = answers.recognise(written, sent.choices, sent.synonyms) if sent.choices else None
     return answers.redact(written)[:MAX_ANSWER], model.reading_of(sent.asks, written, choice, doubt)

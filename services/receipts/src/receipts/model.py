@@ -56,12 +56,13 @@ def issued_at(token: Token) -> datetime:
 class SentMessage:
     """What the office says of a message that went out: enough to read an answer to it.
 
-    `text` and `subject` are those that were sent, placeholders still in them."""
+    `text` and `subject` are those that were sent, placeholders still in them. `synonyms`: for each choice, or none."""
 
     asks: Asks
     choices: tuple[str, ...]
     subject: str
     text: str
+    synonyms: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

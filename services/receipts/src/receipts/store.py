@@ -10,7 +10,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import CopyBounced, CopyOutcome, DeliveryPlanned, DeliverySettled, PlannedCopy
@@ -86,9 +86,9 @@ _AT = re.compile(r"[@＠﹫(\[（［]")
 _COPY = text("SELECT member, child FROM ledger.sent_copies WHERE copy_ref = :copy AND message = :message")
 
 _SENT_MESSAGE = text("""
-    SELECT asks, choices, subject_key_id, subject_blob, sent_key_id, sent_text
+    SELECT asks, choices, synonyms, subject_key_id, subject_blob, sent_key_id, sent_text
     FROM office.sent_messages WHERE id = :message AND unit = :unit
-""")
+""").columns(synonyms=JSONB)
 
 
 async def plan(driver: Driver, event: DeliveryPlanned) -> None:
@@ -203,4 +203,5 @@ async def sent_message(
         choices=tuple(row.choices or ()),
         subject=cipher.decrypt(row.subject_key_id, row.subject_blob, context=SUBJECT_CONTEXT),
         text=cipher.decrypt(row.sent_key_id, row.sent_text, context=SENT_TEXT_CONTEXT),
+        synonyms=tuple(tuple(words) for words in row.synonyms),
     )

@@ -24,6 +24,7 @@ from admin_api.store.units import Unit
 from contracts.events import MessageApproved, PostClosed
 from contracts.requests import AudienceSize
 from contracts.sealed import MessageContent
+from mail import choices
 from runtime.ids import new_id
 
 
@@ -39,6 +40,7 @@ class Draft:
     lane: OfficeLane = "ordinary"
     asks: Asks = "none"
     choices: tuple[str, ...] = ()
+    synonyms: tuple[tuple[str, ...], ...] = ()
     about_child: bool = False
     expires_at: datetime | None = None
     publish: bool = False
@@ -52,7 +54,10 @@ async def create(
 
     With a `key` that this account used before, the message that was made then, as it is now; Conflict when it was used
     for something else."""
-    request = once.named(office, who, unit, key, "message", {**dataclasses.asdict(draft), "send": send})
+    body = {**dataclasses.asdict(draft), "send": send}
+    if not draft.synonyms:
+        del body["synonyms"]  # a request of a client that doesn't know them stays the same request
+    request = once.named(office, who, unit, key, "message", body)
     try:
         await once.check(office.books, request)
         return await _create(office, who, unit, draft, send=send, request=request)
@@ -66,6 +71,7 @@ async def _create(
 ) -> Message:
     now = office.books.clock()
     _check_end(draft.expires_at, now)
+    _check_synonyms(draft)
     async with office.books.engine.connect() as connection:
         held = await require(connection, unit)
         if draft.supersedes is not None:
@@ -308,6 +314,16 @@ def _check_end(expires_at: datetime | None, now: datetime) -> None:
         raise Unacceptable("expires_at", "This moment has passed.")
     if expires_at > now + FURTHEST_END:
         raise Unacceptable("expires_at", f"This is more than {FURTHEST_END.days} days away.")
+
+
+def _check_synonyms(draft: Draft) -> None:
+    clash = choices.clash(draft.choices, draft.synonyms)
+    if clash is None:
+        return
+    field = f"synonyms/{clash.choice - 1}/{draft.synonyms[clash.choice - 1].index(clash.synonym)}"
+    if clash.other is None:
+        raise Unacceptable(field, f"A synonym is a word; this one of choice {clash.choice} is a number or no word.")
+    raise Unacceptable(field, f"This synonym of choice {clash.choice} stands for choice {clash.other}, too.")
 
 
 def _in_place_of(first: Message, draft: Draft) -> Draft:

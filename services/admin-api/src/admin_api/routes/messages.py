@@ -41,6 +41,10 @@ Choices = Annotated[
     tuple[Annotated[Line, Field(max_length=40)], ...],
     Field(max_length=9, examples=[["良好", "せきあり", "発熱あり"]]),
 ]
+Synonyms = Annotated[
+    tuple[Annotated[tuple[Annotated[Line, Field(max_length=40)], ...], Field(max_length=20)], ...],
+    Field(max_length=9, examples=[[["元気", "異常なし"], [], ["熱あり"]]]),
+]
 Members = Annotated[list[Number], Field(min_length=1, max_length=1000)]
 
 
@@ -62,6 +66,9 @@ class NewMessage(Recipients):
     """`asks`: receipt (any reply), choice (one of `choices`), text. `publish` pins it to the public notice board, too.
     `send`: at once, else it waits as a draft.
 
+    `synonyms`: for each of the choices, in their order, words that count as it in an answer, up to 20; or nothing at
+    all. Spellings and polite forms need none. Refused: a number, and what stands for another choice as well.
+
     `expires_at`: from then on nothing of it is sent any more, at most 30 days ahead; without it 6 hours after it was
     sent when urgent, 2 days otherwise. `supersedes`: it corrects that message, of which nothing more is sent from the
     moment on in which this one is. It goes to the same people where it names no groups or members, and goes first
@@ -72,6 +79,7 @@ class NewMessage(Recipients):
     lane: OfficeLane = "ordinary"
     asks: Asks = "none"
     choices: Choices = ()
+    synonyms: Synonyms = ()
     expires_at: Moment | None = None
     publish: bool = False
     supersedes: Number | None = None
@@ -83,6 +91,8 @@ class NewMessage(Recipients):
             raise ValueError("choices belong to a message that asks for a choice, and to no other")
         if len(set(self.choices)) != len(self.choices) or len(self.choices) == 1:
             raise ValueError("choices must be at least two different ones")
+        if self.synonyms and len(self.synonyms) != len(self.choices):
+            raise ValueError("synonyms have to be a list for each choice, in the same order; it may be empty")
         if self.about_child and self.asks == "none":
             raise ValueError("a message about each child has to ask something")
         if self.publish and (self.members is not None or self.about_child):
@@ -119,7 +129,8 @@ class TallyView(View):
 class MessageView(View):
     """A message. `created_by` is an account, `posted_by` the member who wrote it on a phone. `sent_until`: copies of
     its newest wave are tried until then. `supersedes`: the message that it corrects; `superseded_by`: the one that
-    corrects it. `authentication`: of the mail that it was written in; null for the others."""
+    corrects it. `authentication`: of the mail that it was written in; null for the others. `synonyms`: a list for each
+    choice."""
 
     id: Number
     subject: str
@@ -130,6 +141,7 @@ class MessageView(View):
     kind: MessageKind
     asks: Asks
     choices: list[str]
+    synonyms: list[list[str]]
     about_child: bool
     publish: bool
     state: MessageState
@@ -221,6 +233,7 @@ async def create(
         lane=body.lane,
         asks=body.asks,
         choices=body.choices,
+        synonyms=body.synonyms,
         about_child=body.about_child,
         expires_at=body.expires_at,
         publish=body.publish,
@@ -321,7 +334,8 @@ def _fields(seen: Seen) -> dict[str, Any]:
     message = seen.message
     shown = {name: getattr(message, name) for name in MessageView.model_fields if name != "counts"}
     shown["authentication"] = AuthenticationView.of(message.authentication)
-    return {**shown, "counts": _counts(seen.counts)}
+    synonyms = message.synonyms or ((),) * len(message.choices)
+    return {**shown, "synonyms": [list(words) for words in synonyms], "counts": _counts(seen.counts)}
 
 
 def _detail(seen: Seen) -> MessageDetail:

@@ -25,7 +25,7 @@ SENT = "office.messages.sent_text"
 class Message:
     """One message. `sent_text` is what every copy says; `addressee` the phone poster to write to, sealed.
     `supersedes`: the message that this one corrects; `superseded_by`: the one that corrects this one. `authentication`:
-    what a phone post showed of its origin."""
+    what a phone post showed of its origin. `synonyms`: for each choice, or none at all."""
 
     id: int
     unit: str
@@ -39,6 +39,7 @@ class Message:
     members: tuple[int, ...] | None = None
     asks: Asks = "none"
     choices: tuple[str, ...] = ()
+    synonyms: tuple[tuple[str, ...], ...] = ()
     about_child: bool = False
     publish: bool = False
     state: MessageState = "draft"
@@ -87,6 +88,7 @@ async def add(connection: AsyncConnection, cipher: FieldCipher, message: Message
             sent_text=sent[1],
             asks=message.asks,
             choices=list(message.choices),
+            synonyms=[list(words) for words in message.synonyms],
             about_child=message.about_child,
             publish=message.publish,
             state=message.state,
@@ -176,6 +178,7 @@ def _message(row: Any, cipher: FieldCipher) -> Message:
         members=None if row.members is None else tuple(row.members),
         asks=cast(Asks, row.asks),
         choices=tuple(row.choices),
+        synonyms=tuple(tuple(words) for words in row.synonyms),
         about_child=row.about_child,
         publish=row.publish,
         state=cast(MessageState, row.state),
