@@ -77,6 +77,12 @@ class KeyValueVerbs:
         """Delete a key (no error when it is not there)."""
         await self._bus.publish_raw(_subject(bucket, key), b"", headers={_OPERATION: "DEL"})
 
+    async def _is_empty(self, bucket: str) -> bool:
+        try:
+            return not (await self._bus.jetstream.stream_info(f"KV_{bucket}")).state.messages
+        except (nats.errors.Error, TimeoutError, OSError):
+            return False
+
     async def watch(self, bucket: str, stop: asyncio.Event | None) -> AsyncIterator[KvChange]:
         """All entries, KV_READY, then changes, until `stop` is set or the bus is closed."""
         view = KeyValue(name=bucket, stream=f"KV_{bucket}", pre=f"$KV.{bucket}.", js=self._bus.jetstream, direct=False)
@@ -97,11 +103,19 @@ class KeyValueVerbs:
                 told = False
                 closer = asyncio.create_task(_stop_when(watcher, renew, ended))
                 try:
+                    seen = owed = False
                     async for entry in watcher:
                         if entry is None:
+                            # The client says so, too, when what there is was sent but has not arrived yet.
+                            owed = not seen and not await self._is_empty(bucket)
+                            if not owed:
+                                yield KV_READY
+                            continue
+                        seen = True
+                        yield KvChange(entry.key, None if entry.operation in _GONE else entry.value or b"")
+                        if owed and not entry.delta:
+                            owed = False
                             yield KV_READY
-                        else:
-                            yield KvChange(entry.key, None if entry.operation in _GONE else entry.value or b"")
                 finally:
                     renew.set()
                     await closer
