@@ -293,7 +293,7 @@ def test_any_words_get_a_verdict(noise: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["user ", "mailbox ", "550 ", "<a@b.jp> ", "address not ", "http://", "exceed ", "sender "]
+    "word", ["user ", "mailbox ", "550 ", "<a@b.jp> ", "address not ", "http://", "exceed ", "exceed", "sender "]
 )
 def test_long_words_are_judged_all_the_same(word: str) -> None:
     verdict(word * 20_000)

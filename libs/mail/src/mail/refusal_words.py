@@ -28,7 +28,7 @@ FULL: Final = _any(
     r"|mail file)\b[^.]{0,60}?"
     r"\b(?:full\b|over ?(?:the )?(?:disk )?quota|over the (?:allowed|maximum|limit)|out of (?:storage|disk"
     r"|space)|exceed)",
-    r"over ?quota|quota[^.]{0,20}\b(?:exceed|full|violat|usage)|exceed\w*[^.]{0,40}\b(?:quota|storage"
+    r"over ?quota|quota[^.]{0,20}\b(?:exceed|full|violat|usage)|exceed\w{0,9}[^.]{0,40}\b(?:quota|storage"
     r"|mail ?box|disk|allocation)",
     r"(?:insufficient|not enough|does not have enough|out of|no) (?:disk |system |free "
     r"|mail ?box )?(?:storage|space)",
@@ -49,7 +49,7 @@ SUSPENDED: Final = _any(
     r"|is ?blocked"
     r"|temporarily limited|unavailable at this time|cannot be accessed|not activated)",
     r"(?:disabled|suspended|deactivated|locked|frozen|expired|archived) (?:user|account|mail ?box|recipient)",
-    r"suspend the service|currently suspended|temporar\w* (?:locked|inactive|disabled)|banned recipient",
+    r"suspend the service|currently suspended|temporar\w{0,9} (?:locked|inactive|disabled)|banned recipient",
     r"unavailable or access den\w{2,4}|disableduser|is no longer valid\.|delivery error: .{0,80}no longer valid",
     r"archiv[eé]e|est bloqu[eé]|gesperrt|bloqueada|отключен|заблокирован",
     r"利用停止|一時停止|休止|利用(?:が)?制限",
@@ -64,10 +64,10 @@ PREFERENCES: Final = _any(
     r"(?:reject(?:s|ed)?\b(?!:)|refus(?:ed|es)\b(?!:| to accept your mail)|blocked you|does not (?:want|accept))",
     r"blocked by the (?:recipient|user)|rejected by (?:a |the )?(?:remote mail server|user"
     r"|recipient(?! domain|'s)|filter|domain filter)",
-    r"\b(?:white|allow|safe)[- ]?list(?!ed at)|approved senders?|only accept\w* (?:mail|messages?) from"
+    r"\b(?:white|allow|safe)[- ]?list(?!ed at)|approved senders?|only accept\w{0,9} (?:mail|messages?) from"
     r"|not in (?:the|your|my) (?:address book|allow)",
     r"(?:user|member|subscriber)\b[^.]{0,30}\b(?:not accepting|is not receiving)",
-    r"resolver\.rst\.\w*(?:notauthorized|restrict)|recipient'?s? filter|message filtered|restricted sms"
+    r"resolver\.rst\.\w{0,9}(?:notauthorized|restrict)|recipient'?s? filter|message filtered|restricted sms"
     r"|is not accepting (?:any )?mail|account is protected by",
     r"due to (?:extended )?inactivity|by (?:the )?user'?s? (?:request|preference)|refused due to|recipient id refuse",
     r"受信拒否|拒否され|拒否設定|迷惑メール|ドメイン指定|フィルタ",
@@ -75,7 +75,7 @@ PREFERENCES: Final = _any(
 """The recipient, or what he has set, wants no mail from us."""
 
 SENDER: Final = _any(
-    r"\bsenders?(?:'s)? (?:e-?mail |envelope |mail )?(?:address(?:es)?|domain|verif\w*|callout|is|was|not"
+    r"\bsenders?(?:'s)? (?:e-?mail |envelope |mail )?(?:address(?:es)?|domain|verif\w{0,9}|callout|is|was|not"
     r"|rejected|denied"
     r"|refused|invalid|blocked|unknown|ip|has)\b",
     r"(?:domain of |unroutable |invalid |null |empty |envelope |bogus |unknown |banned )(?:the )?(?:sender"
@@ -96,10 +96,10 @@ STRONG_POLICY: Final = _any(
     r"|temporarily blocked|client host",
     r"\bspam\b|spammer|unsolicited|\bbulk\b|junk|virus|malware|phish|reputation|complaint",
     r"\bspf\b|\bdkim\b|\bdmarc\b|authenticat|reverse dns|\brdns\b|\bptr\b|unauthorized|not authorized|not authorised",
-    r"\brelay(?:ing)?\b[^.]{0,40}(?:denied|not|prohibit|reject|access)|(?:unable|not allowed|refus\w*"
+    r"\brelay(?:ing)?\b[^.]{0,40}(?:denied|not|prohibit|reject|access)|(?:unable|not allowed|refus\w{0,9}"
     r"|cannot) to relay"
     r"|insecure mail relay|domain isn.?t in my list|no valid recipients from",
-    r"too many|\brate\b|throttl|too (?:fast|quickly)|limit\b[^.]{0,30}exceed|exceed\w*[^.]{0,40}limit|has sent to",
+    r"too many|\brate\b|throttl|too (?:fast|quickly)|limit\b[^.]{0,30}exceed|exceed\w{0,9}[^.]{0,40}limit|has sent to",
     r"message (?:is )?too (?:large|big|long)|(?:message|mail|mesg|size)[^.]{0,40}(?:exceeds?|exceeded"
     r"|too (?:large|big))",
     r"\bhop count|too many hops|mail (?:is )?loop|loop(?:ing| detected)|loops back|received headers",
