@@ -173,6 +173,7 @@ WRITABLE: tuple[Sample, ...] = (
     ("a reply that quotes a machine", ME, ("Subject: Re: x",), "2です\n\n> このメールは自動送信されています。\n> 送信専用のアドレスです。"),
     ("a reply below an original", ME, ("Subject: RE: x",), "2です\n\n-----Original Message-----\nFrom: a\nこのメールは自動送信されています。"),
     ("a reply below an attribution", ME, ("Subject: Re: x",), "3\n\nOn Wed, 8 Apr 2026, school wrote:\nThis is an automatically generated message."),
+    ("a reply below a japanese attribution", ME, ("Subject: Re: x",), "3\n\n2026年4月8日(水) 9:00 さくら小学校 <info@sakura.example>:\n\nこのメールは自動送信されています。"),
     ("answers a mail of ours", ME, (f"In-Reply-To: <{TOKEN}.1@sakura.renraku.example>", f"References: <{TOKEN}.1@sakura.renraku.example>", "Subject: Re: x"), "2"),
     ("the domain's own people", "tanaka@renraku.example", ("Subject: Re: x",), "2"),
     ("a name that looks like ours", "info@sakura.renraku.example.org", ("Subject: Re: x",), "2"),

@@ -7,6 +7,7 @@ import pytest
 
 from registry import naming
 from responder.model import Board, select
+from mail import automatic, reading
 from responder.texts import Place, Text, leaving, news, operator, posts, registration
 from tests.responder.voice import BASE, EVENTS, NOTICES, NOW
 
@@ -36,6 +37,12 @@ def every_text() -> list[Text]:
     texts += [leaving.refused(place, reason) for reason in get_args(leaving.RefusedReason) for place in (GROUP, UNIT)]
     texts += [posts.closed(GROUP, outcome, 35) for outcome in get_args(posts.Outcome)]
     return texts
+
+
+@pytest.mark.parametrize("text", every_text(), ids=lambda text: text.subject)
+def test_who_replies_and_quotes_without_marks_is_not_taken_for_a_machine(text: Text) -> None:
+    raw = f"From: <hanako@docomo.ne.jp>\r\nSubject: Re: {text.subject}\r\n\r\nはい\r\n\r\n{text.text}".encode()
+    assert automatic.judge(reading.read(raw), "hanako@docomo.ne.jp").why == ""
 
 
 @pytest.mark.parametrize("text", every_text(), ids=lambda text: text.subject)

@@ -210,6 +210,7 @@ _QUOTED = re.compile(r"\s*(?:[>|｜＞]|&gt;)")
 _REST = re.compile(
     r"\s*(?:[-_=*]{2,}\s*.{0,40}(?:original|forwarded|urspr[üu]ngliche|d['’]origine|元の?|転送|返信元|引用).{0,60}"
     r"|(?:on|am|le|el|il) .{5,160}(?:wrote|schrieb|[ée]crit|escribi[óo]|scritto) ?:"
+    r"|.{0,200}[<(][^<>()\s]{1,80}@[^<>()\s]{1,80}[>)]\s?(?:のメール|さん.{0,20})? ?:\s*$"
     r"|.{0,160}(?:wrote|書きました|書いた|のメッセージ|написал|写道|寫道) ?[:。]"
     r"|(?:from|差出人|送信者|送信元|von|de|da|件名|subject) ?: .{0,200})",
     re.IGNORECASE,
