@@ -5,9 +5,9 @@ from typing import get_args
 
 import pytest
 
+from mail import automatic, reading
 from registry import naming
 from responder.model import Board, select
-from mail import automatic, reading
 from responder.texts import Place, Text, leaving, news, operator, posts, registration
 from tests.responder.voice import BASE, EVENTS, NOTICES, NOW
 
