@@ -124,6 +124,22 @@ def test_automatic_or_human() -> None:
     assert robots >= total * 0.9
 
 
+def test_feedback() -> None:
+    read_ = typed = total = others = 0
+    for row in rows("bounces.jsonl"):
+        found = feedback.read((FOLDER / "bounces" / row["file"]).read_bytes())
+        if row["kind"] == "feedback":
+            total += 1
+            read_ += found is not None
+            kinds = {expected.get("feedback_type") or "abuse" for expected in row["expected"]}
+            typed += found is not None and str(found.type) in kinds
+        else:
+            others += found is not None
+    print(f"\nfeedback: {read_}/{total} read, {typed} of the right type, {others} other mails taken for it")
+    assert others == 0
+    assert typed >= total * 0.9
+
+
 def test_addresses() -> None:
     wrong = []
     for line in (FOLDER / "addresses.tsv").read_text().splitlines()[1:]:
