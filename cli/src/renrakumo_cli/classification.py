@@ -5,7 +5,7 @@ known of the mail beside itself: the text that had been sent, the choices offere
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ NEEDS_A_LOOK = "needs a look"
 class Known:
     """What is known of a mail beside itself. None: not told.
 
+    `origin` looks up where a mail comes from, by its octets and its envelope sender; without it nothing is asked.
     Without an envelope sender the Return-Path that a mailbox noted stands in for it, or else the header From."""
 
     sent: str | None = None
@@ -29,6 +30,7 @@ class Known:
     choices: Sequence[str] = ()
     envelope_from: str | None = None
     envelope_to: str | None = None
+    origin: Callable[[bytes, str], dict[str, str | bool]] | None = None
 
     @property
     def to_bounces(self) -> bool:
@@ -77,7 +79,9 @@ def classify(raw: bytes, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
             "status": report.status,
             "why": report.why,
         },
-        "authentication": authentication.without_network(letter),
+        "authentication": known.origin(raw, _envelope_from(letter, known))
+        if known.origin
+        else authentication.without_network(letter),
     }
 
 

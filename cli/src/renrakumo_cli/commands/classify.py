@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 
 import typer
@@ -34,6 +35,9 @@ def command(
     choices: list[str] | None = _CHOICES,
     envelope_from: str | None = typer.Option(None, help="The envelope sender; default: Return-Path or header From."),
     envelope_to: str | None = typer.Option(None, help="The envelope recipient."),
+    dns: str | None = typer.Option(None, help="Look SPF, DKIM, DMARC and ARC up: `system`, or address:port."),
+    peer: str = typer.Option("", help="With --dns: the address that handed the mails in."),
+    helo: str = typer.Option("", help="With --dns: the name it greeted with."),
 ) -> None:
     """Show charset, subject, text, answer, choice, whether a machine wrote it, whether it is a bounce, and whether it
     is signed. Needs no server; exit code 0 whatever the mails hold."""
@@ -47,12 +51,26 @@ def command(
         choices=_offered(choices or []),
         envelope_from=envelope_from,
         envelope_to=envelope_to,
+        origin=_lookup(dns, peer, helo) if dns else None,
     )
     for file in _wanted(files or [], jsonl):
         line = json.dumps(classify_file(file, known), ensure_ascii=False).translate(_LINE_ENDS)
         # UTF-8 whatever the locale says.
         sys.stdout.buffer.write(line.encode() + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _lookup(dns: str, peer: str, helo: str) -> Callable[[bytes, str], dict[str, str | bool]]:
+    from renrakumo_cli.origin import Lookup  # what it brings takes a while to load
+    from runtime.dns_client import parse_servers
+
+    try:
+        servers = () if dns == "system" else parse_servers(dns)
+        ip_address(peer or "192.0.2.1")
+    except ValueError as error:
+        typer.echo(f"renrakumo: --dns or --peer: {error}", err=True)
+        raise typer.Exit(2) from None
+    return Lookup(servers, peer=peer, helo=helo)
 
 
 def _wanted(files: Sequence[Path], folder: Path | None) -> Iterator[Path]:

@@ -6,11 +6,15 @@ refused for SPF alone. Total: what raises inside is a permanent error of the rec
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Literal
 
-import spf  # type: ignore[import-untyped]
-
 from mail.dns_notes import DnsTrouble, Notes, QuestionKind, Unanswered
+
+with warnings.catch_warnings():
+    # About a text in it that newer Pythons would have written otherwise.
+    warnings.simplefilter("ignore")
+    import spf  # type: ignore[import-untyped]
 
 SpfResult = Literal["pass", "fail", "softfail", "neutral", "none", "temperror", "permerror"]
 

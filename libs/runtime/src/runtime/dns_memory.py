@@ -113,6 +113,18 @@ class RememberedDns:
     async def texts(self, name: str) -> Found[str]:
         return await self._texts.get(name)
 
+    async def records(self, kind: Kind, name: str) -> tuple[str, ...]:
+        """The records of any kind, as text (`preference host` of an MX). Raises DnsTrouble."""
+        match kind:
+            case "MX":
+                return tuple(f"{each.preference} {each.host}" for each in (await self.mx(name)).records)
+            case "TXT":
+                return (await self.texts(name)).records
+            case "PTR":
+                return (await self.hosts(name)).records
+            case "A" | "AAAA":
+                return (await self.addresses(name, kind)).records
+
     def remembers(self, kind: Kind, name: str) -> bool:
         """Can this be answered without waiting?"""
         shelf: Shelf[Exchanger] | Shelf[str]

@@ -69,17 +69,8 @@ class Authenticator:
         return {question: await self._answer(question) for question in questions}
 
     async def _answer(self, question: Question) -> Answer:
-        name = question.name
         try:
-            match question.kind:
-                case "TXT":
-                    return (await self._dns.texts(name)).records
-                case "MX":
-                    return tuple(f"{each.preference} {each.host}" for each in (await self._dns.mx(name)).records)
-                case "PTR":
-                    return (await self._dns.hosts(name)).records
-                case "A" | "AAAA":
-                    return (await self._dns.addresses(name, question.kind)).records
+            return await self._dns.records(question.kind, question.name)
         except DnsTrouble:
             return None
 
