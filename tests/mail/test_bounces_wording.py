@@ -65,6 +65,7 @@ NOBODY_THERE = """
 551 not our customer
 550 5.1.6 taro@example.jp Destination mailbox has moved, no forwarding address
 550 5.1.1 recipient refused: mailbox unknown
+550 5.1.1 RCP-P1 http://postmaster.example/response_codes
 511 sorry, no such user here (#5.1.1 - chkuser)
 """
 
@@ -109,7 +110,6 @@ CLOSED = """
 550 5.1.1 Account disabled
 554 delivery error: dd Sorry your message to taro@example.jp cannot be delivered. This account has been disabled or discontinued [#102].
 554 30 Sorry, your message to taro@aol.jp cannot be delivered. This mailbox is disabled (554.30).
-550 5.1.1 <taro@icloud.com>: inactive email address
 550 Mailbox is frozen. See http://mail.example/err/3/
 525 5.7.13 User account disabled
 550 5.7.1 taro@example.jp temporary locked. Please try again later
@@ -134,6 +134,8 @@ NOT_OF_THE_ADDRESS = """
 550 5.1.7 <info@example.org>: Sender address rejected: undeliverable address
 550 5.1.1 RCP-P2 http://postmaster.example/response_codes Refused due to recipient preferences
 550 5.2.1 taro@example.jp has restricted who may write to him; user reject
+550 5.1.1 the address is on the suppression list for your account
+550 5.1.1 RCP-P3 http://postmaster.example/response_codes
 550 Administrative prohibition - envelope blocked
 554 5.7.1 Message rejected as spam by content filtering
 552 5.3.4 Message size exceeds fixed limit
@@ -232,6 +234,7 @@ def test_what_is_said_before_the_recipient_was_named_is_not_about_him(words: str
         ("550 5.1.6 has moved, no forwarding address", True),
         ("550 Requested action not taken: mailbox unavailable", False),
         ("550 #5.1.0 Address rejected.", False),
+        ("550 5.1.1 <taro@icloud.com>: inactive email address", False),
         ("450 4.1.1 <taro@example.jp>: User unknown in virtual alias table", False),
         ("550 5.1.2 Host unknown", True),
         ("556 5.1.10 Domain example.jp does not accept mail (nullMX)", True),

@@ -69,7 +69,8 @@ PREFERENCES: Final = _any(
     r"(?:user|member|subscriber)\b[^.]{0,30}\b(?:not accepting|is not receiving)",
     r"resolver\.rst\.\w{0,9}(?:notauthorized|restrict)|recipient'?s? filter|message filtered|restricted sms"
     r"|is not accepting (?:any )?mail|account is protected by",
-    r"due to (?:extended )?inactivity|by (?:the )?user'?s? (?:request|preference)|refused due to|recipient id refuse",
+    r"\brcp-p[23]\b|due to (?:extended )?inactivity|by (?:the )?user'?s? (?:request|preference)"
+    r"|refused due to|recipient id refuse",
     r"受信拒否|拒否され|拒否設定|迷惑メール|ドメイン指定|フィルタ",
 )
 """The recipient, or what he has set, wants no mail from us."""
@@ -99,11 +100,13 @@ STRONG_POLICY: Final = _any(
     r"\brelay(?:ing)?\b[^.]{0,40}(?:denied|not|prohibit|reject|access)|(?:unable|not allowed|refus\w{0,9}"
     r"|cannot) to relay"
     r"|insecure mail relay|domain isn.?t in my list|no valid recipients from",
-    r"too many|\brate\b|throttl|too (?:fast|quickly)|limit\b[^.]{0,30}exceed|exceed\w{0,9}[^.]{0,40}limit|has sent to",
+    r"too many|\brate\b|throttl|too (?:fast|quickly)|limit\b[^.]{0,30}exceed|exceed\w{0,9}[^.]{0,40}limit"
+    r"|has sent to",
     r"message (?:is )?too (?:large|big|long)|(?:message|mail|mesg|size)[^.]{0,40}(?:exceeds?|exceeded"
     r"|too (?:large|big))",
     r"\bhop count|too many hops|mail (?:is )?loop|loop(?:ing| detected)|loops back|received headers",
-    r"for policy reasons|by policy|policy violation|policy reasons|content (?:policy|filter|reject)|not rfc"
+    r"for policy reasons|by policy|policy violation|policy reasons|suppression list|suppressed"
+    r"|bounced address|content (?:policy|filter|reject)|not rfc"
     r"|rfc ?5322",
 )
 """It is about us, our standing, our volume, or the mail itself; not about whom it is for."""
@@ -134,7 +137,7 @@ NO_USER: Final = _any(
     r"|userunknown|wrong or no longer valid"
     r"|recipnotfound|recipientnotfound"
     r"|resolver\.adr\.[\w. ]{0,40}not ?found|nosuchuser",
-    r"badrcptto|badrecipientto|not in my validrcptto|domain or user isn.?t in my list"
+    r"\b(?:rcp-p1|int-p[134])\b|badrcptto|badrecipientto|not in my validrcptto|domain or user isn.?t in my list"
     r"|envelope recipient (?:is in|has been denied)",
     r"\bnot our (?:user|customer)|not listed in (?:the )?(?:directory|domino|public)|no [^.]{0,40} in name directory",
     r"doesn.?t have an? [\w.-]{0,60} ?account|(?:missing|no) home directory|there is no one at"

@@ -274,7 +274,8 @@ def _other(refusal: Refusal, said: str, status: str, *, strong: bool) -> Opinion
     if status.startswith("5.7") or strong or words.POLICY.search(said):
         return Opinion(Verdict.POLICY, "policy")
     if words.INACTIVE.search(said):
-        return Opinion(Verdict.SUSPENDED, "account suspended")
+        gone = status == "5.1.1"  # iCloud's way to say that there is nobody any more
+        return Opinion(Verdict.DEAD, "no longer in use") if gone else Opinion(Verdict.SUSPENDED, "account suspended")
     if words.PASSING.search(said):
         return Opinion(Verdict.DEFERRED, "trouble on the way")
     if refusal.stage != "message" and status in DEAD_STATUS:
