@@ -36,7 +36,7 @@ class PostLetter(Contract):
 
 
 class ReportedRecipients(Contract):
-    """For registry: the addresses that a report of non-delivery names, normalised."""
+    """For registry: the addresses that a report of non-delivery calls dead, normalised."""
 
     addresses: Annotated[tuple[str, ...], Field(max_length=50)]
 

@@ -48,7 +48,8 @@ class AnswerRecorded(Event):
 
 class CopyBounced(Event):
     """A copy came back after it had been accepted (RFC 3464). `hard`: some address is dead beyond doubt; `recipients`
-    (ReportedRecipients, for registry) says which, since it may be one that the parent has his mail forwarded to."""
+    (ReportedRecipients, for registry) says which are called dead, since it may be one that the parent has his mail
+    forwarded to, or one of several."""
 
     name: ClassVar[str] = "copy.bounced"
 
