@@ -23,6 +23,9 @@ class Wire:
         self.writer = writer
 
     def say(self, octets: bytes) -> None:
+        """Raises ConnectionError when the door has closed, where the event loop knows."""
+        if self.writer.transport.is_closing():
+            raise ConnectionResetError
         self.writer.write(octets)
 
     async def hear(self) -> str:

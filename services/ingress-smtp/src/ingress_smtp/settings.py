@@ -82,8 +82,8 @@ class Settings(ReadingSettings):
 
     smtp_max_connections: int = Field(default=1000, ge=1)
     smtp_max_connections_per_peer: int = Field(default=200, ge=1)
-    smtp_connecting_rate_per_peer: float = Field(default=100.0, gt=0)
-    smtp_connecting_burst_per_peer: int = Field(default=1000, ge=1)
+    smtp_connecting_rate_per_peer: float = Field(default=400.0, gt=0)
+    smtp_connecting_burst_per_peer: int = Field(default=24_000, ge=1)
     smtp_rate_per_peer: float = Field(default=400.0, gt=0)
     smtp_burst_per_peer: int = Field(default=24_000, ge=1)
     smtp_unknown_rate_per_peer: float = Field(default=1.0, gt=0)
