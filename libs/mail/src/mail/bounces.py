@@ -10,6 +10,7 @@ as the server's words.
 from __future__ import annotations
 
 import email
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,10 @@ __all__ = ["Bounce", "Judged", "Verdict", "judge"]
 
 _LIMITS = Limits(size=2 * 1024 * 1024)
 _STATUS_OCTETS = 100_000
+_BLANK_LINES = re.compile(rb"(?:\r?\n){2,}")
+_MOST_BLANK_LINES = 300
+# It writes a traceback of each mail that it can't read, in which words of the mail may stand.
+logging.getLogger("flufl.bounce").disabled = True
 _NOTIFICATION = '"notificationType"', '"eventType"'
 
 
@@ -199,7 +204,8 @@ def _recipients(raw: bytes, top: Part, text: str, named: Iterable[str]) -> tuple
 
 def _by_flufl(raw: bytes) -> list[str]:
     # The email package makes a message of every blank line of a status part, and flufl walks them all for each format.
-    raw = re.sub(rb"(?:\r?\n){3,}", b"\n\n", raw[:40_000])
+    *pieces, rest = _BLANK_LINES.split(raw[:40_000], maxsplit=_MOST_BLANK_LINES)
+    raw = b"\n\n".join((*pieces, _BLANK_LINES.sub(b"\n", rest)))
     try:
         found = scan_message(email.message_from_bytes(raw))
         return [each.decode("latin-1") if isinstance(each, bytes) else str(each) for each in found]
