@@ -69,10 +69,11 @@ DELIVERY = StreamSpec(
 )
 OUTCOMES = StreamSpec("OUTCOMES", ("delivery.planned", "delivery.settled"), max_age=30 * DAY)
 PROGRESS = StreamSpec("PROGRESS", ("progress.*.*",), max_age=3 * DAY)
-# Anybody can cause dead letters (tokens that aren't ours), so they must not fill the disk.
-DEADLETTERS = StreamSpec("DEADLETTERS", ("dead.*",), max_age=30 * DAY, max_bytes=GIGABYTE)
+# Anybody can cause dead letters (tokens that aren't ours), so they must not fill the disk. They stay only until the
+# office has them: what it erases lies nowhere else.
+DEADLETTERS = StreamSpec("DEADLETTERS", ("dead.*",), retention="interest", max_age=30 * DAY, max_bytes=GIGABYTE)
 AGAIN = StreamSpec("AGAIN", ("again.*",), retention="workqueue")
-"""Dead letters that the operator wants handled once more, a subject for each service that gave one up."""
+"""What the operator decided about dead letters, a subject for each service that gave one up."""
 
 STREAMS: tuple[StreamSpec, ...] = (INBOUND, EVENTS, DELIVERY, OUTCOMES, PROGRESS, DEADLETTERS, AGAIN)
 
@@ -122,7 +123,7 @@ ADMIN_API_DEADLETTERS = ConsumerSpec("DEADLETTERS", "admin-api-deadletters", "ad
 
 
 def again_consumer(service: str) -> ConsumerSpec:
-    """What this service is to handle once more, see AGAIN."""
+    """What this service is to handle once more or to give up for good, see AGAIN."""
     return ConsumerSpec("AGAIN", f"{service}-again", service, (f"again.{service}",))
 
 

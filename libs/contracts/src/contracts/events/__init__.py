@@ -7,7 +7,7 @@ from contracts.events.confirmations import (
     ConfirmationKind,
     CopyBounced,
 )
-from contracts.events.dead import DeadLetter
+from contracts.events.dead import Again, DeadLetter
 from contracts.events.delivery import (
     CopyOutcome,
     DeliveryBatch,
@@ -80,11 +80,13 @@ ALL: tuple[type[Event], ...] = (
     DeliveryProgress,
     DeliverySettled,
     DeadLetter,
+    Again,
 )
 
 __all__ = [
     "ALL",
     "Addressee",
+    "Again",
     "AnswerRecorded",
     "Authentication",
     "AuthenticationResult",
