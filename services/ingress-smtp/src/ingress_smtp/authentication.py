@@ -14,6 +14,8 @@ from functools import lru_cache
 from time import monotonic
 from typing import TypeVar
 
+from prometheus_client import Counter
+
 from contracts.events.inbound import Authentication
 from ingress_smtp import metrics
 from ingress_smtp.bounds import Network
@@ -36,23 +38,25 @@ class Authenticator:
     def __init__(self, examiner: Examiner, dns: RememberedDns, *, relays: Sequence[Network], seconds: float) -> None:
         self._examiner = examiner
         self._dns = dns
-        self._relays = tuple(relays)
+        self._peer = lru_cache(maxsize=10_000)(lambda given: peer_address(given, relays))
         self._seconds = seconds
 
     async def look(self, origin: Origin, raw: bytes) -> Authentication:
         """What can be said of a mail's origin; `origin.peer` as the socket gives it."""
         started = monotonic()
-        peer = peer_address(origin.peer, self._relays)
-        examination = self._examiner.examine(raw, Origin(peer, origin.helo, origin.envelope_from))
+        seen = Origin(self._peer(origin.peer), origin.helo, origin.envelope_from)
+        examination = self._examiner.examine(raw, seen)
         verdict = await self._conclude(examination, large=len(raw) > LARGE)
-        found = _told(verdict)
-        for method in ("spf", "dkim", "dmarc", "arc"):
-            metrics.AUTHENTICATION.labels(method, getattr(found, method)).inc()
+        found, counters = _told(verdict)
+        for counter in counters:
+            counter.inc()
         metrics.AUTHENTICATING.observe(monotonic() - started)
         return found
 
     async def _conclude(self, examination: Examination, *, large: bool) -> Verdict:
         step = await _next(examination, None, large)
+        if isinstance(step, Verdict):
+            return step
         try:
             async with asyncio.timeout(self._seconds):
                 while not isinstance(step, Verdict):
@@ -76,8 +80,9 @@ class Authenticator:
 
 
 @lru_cache(maxsize=1_000)
-def _told(verdict: Verdict) -> Authentication:
-    return Authentication(
+def _told(verdict: Verdict) -> tuple[Authentication, list[Counter]]:
+    """The same for the bus, and what counts it."""
+    found = Authentication(
         spf=verdict.spf,
         dkim=verdict.dkim,
         dmarc=verdict.dmarc,
@@ -85,6 +90,8 @@ def _told(verdict: Verdict) -> Authentication:
         policy=verdict.policy,
         sender_proven=verdict.sender_proven,
     )
+    methods = ("spf", "dkim", "dmarc", "arc")
+    return found, [metrics.AUTHENTICATION.labels(method, getattr(found, method)) for method in methods]
 
 
 async def _next(examination: Examination, answers: Answers | None, large: bool) -> tuple[Question, ...] | Verdict:
