@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mail.answers import answer_text
@@ -57,3 +57,19 @@ def test_words_without_a_quotation_come_out_as_they_were_written(answer: str) ->
     for question in QUESTIONS:
         assert answer_text(letter(answer), question.template, sent_subject=question.subject) == answer
     assert answer_text(letter(answer), None) == answer
+
+
+LETTERS = "あいうのはにでをがですますたんー漢字年月日時分名番 \u3000、。！？「」（）()0123456789１２３①②abcXYZ.,:：;/-–—_=+*#@%&'\"<>＞|~♪☆😀🙇ｶﾞ\n"
+
+
+@settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+@given(st.text(LETTERS, min_size=1, max_size=80), FORMS, st.booleans(), st.sampled_from(QUESTIONS))
+def test_any_characters_come_out_as_they_were_written(text: str, form: Form, known: bool, question: Question) -> None:
+    lines = [line for line in letter(text).text.split("\n") if line.strip()]
+    assume(lines)
+    assume(not any(line.lstrip()[:1] in ">＞|" for line in lines))
+    assume(any(char.isalnum() for char in lines[-1]))  # else it may be a rule
+    posting = Posting.TIGHT if decidable(form, Posting.TIGHT, known=known) else Posting.TOP
+    reply = compose(form, posting, "\n".join(lines), question)
+    found = answer_text(letter(reply), question.template if known or form in BARE else None, sent_subject="")
+    assert found.split() == " ".join(lines).split(), reply

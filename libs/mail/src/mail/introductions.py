@@ -34,6 +34,7 @@ _DAY = re.compile(
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
 _TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:時h]\s?\d{2}|(?<!\d)\d{1,2}\.\d{2}(?![\d.])|(?<!\d)\d{1,2}時")
 _ADDRESS = re.compile(r"[^\s<>()@:\[\]\"]{1,100}@[^\s<>()@]{1,200}")
+_MAILBOX = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,200}", re.ASCII)
 _STARTS = re.compile(rf"(?:{words.BEGINNINGS})\b|[在于於]", re.IGNORECASE)
 _PROSE = re.compile(r"\d(?:日|分|時半?)?(?:\(.\))?(?:から|まで|頃|ごろ|より|以|は|も|を|の(?! )|へ)")
 _WROTE = re.compile(rf"(?:{words.WROTE})\s?:?$", re.IGNORECASE)
@@ -113,7 +114,7 @@ def _goes_on(text: str) -> bool:
     """Whether a line may be the first of a wrapped attribution."""
     if text.endswith(":") or _SENTENCE.search(text) or _is_prose(text):
         return False
-    return bool(_STARTS.match(text) or _DAY.search(text[:24]) or "@" in text)
+    return bool(_STARTS.match(text) or _DAY.search(text[:24]) or _MAILBOX.search(text))
 
 
 def _goes_on_with_a_word(lines: Sequence[str], at: int, text: str) -> int:
@@ -156,10 +157,12 @@ def _stands_without_its_first_line(lines: Sequence[str], at: int, count: int) ->
     """Whether what follows the first line is an attribution with a date of its own, so that the first line is prose."""
     rest = " ".join(without_marks(line).strip() for line in lines[at + 1 : at + count])
     text = unicodedata.normalize("NFKC", rest)[:_MAX].strip(" -*_")
-    if _judge(text) is None:
+    found = _judge(text)
+    if found is None:
         return False
-    first = unicodedata.normalize("NFKC", without_marks(lines[at]))
-    return bool(_DAY.search(text) and _TIME.search(text)) or bool(_SENTENCE.search(first))
+    first = unicodedata.normalize("NFKC", without_marks(lines[at])).strip(" -*_")
+    dated = bool(_STARTS.match(first) or _DAY.search(first[:24]))
+    return (found and not dated) or bool(_DAY.search(text) and _TIME.search(text)) or bool(_SENTENCE.search(first))
 
 
 def _shared_line(line: str) -> Introduction | None:
