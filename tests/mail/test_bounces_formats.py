@@ -72,6 +72,16 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
         Verdict.DEAD,
         (TARO,),
     ),
+    "exim of its own users": (
+        mail(
+            "This message was created automatically by mail delivery software.\n\nA message that you sent could not be\n"
+            f"delivered. The following address(es) failed:\n\n  {TARO}\n    user not found\n  {HANA}\n"
+            "    SMTP error from remote mail server after end of data: 550 user not found\n",
+            subject="Mail delivery failed",
+        ),
+        Verdict.DEAD,
+        (TARO, HANA),
+    ),
     "old sendmail": (
         mail(
             f"   ----- Transcript of session follows -----\nWhile talking to mx.example.jp:\n>>> RCPT To:<{TARO}>\n"

@@ -159,22 +159,24 @@ def _from_text(raw: bytes, top: Part, text: str) -> Bounce:
     if reports.only_a_warning(text):
         return Bounce(False, False, Verdict.DELAYED, recipients, verdicts.status_in(text), "still being tried")
     if len(passages) > 1:
-        return _sum_up([_judge_words(each.recipient, each.text, "") for each in passages])
+        return _sum_up([_judge_words(each.recipient, each.text, "", text) for each in passages])
     passage = passages[0].text if passages else ""
-    one = _judge_words(recipients[0] if recipients else "", passage, text)
+    one = _judge_words(recipients[0] if recipients else "", passage, text, text)
     if one.verdict is Verdict.DELIVERED or (one.verdict is Verdict.UNKNOWN and not recipients):
         return Bounce(False, False, one.verdict, recipients, one.status, one.why)
     rest = [replace(one, recipient=recipient) for recipient in recipients[1:]]
     return _sum_up([one, *rest])
 
 
-def _judge_words(recipient: str, passage: str, whole: str) -> Judged:
+def _judge_words(recipient: str, passage: str, whole: str, report: str) -> Judged:
+    """`passage` is what the `report` says of this recipient, `whole` all of it, where it speaks of nobody else."""
     result = Judged(recipient, Verdict.UNKNOWN, verdicts.status_in(passage or whole), "no rule fits")
     for text in (passage, whole):
         if text and result.verdict is Verdict.UNKNOWN:
             said = report_text.refused_words(text)
             stage = report_text.stage_in(passage) or report_text.stage_in(whole)
-            found = verdicts.judge(Refusal(said, None, stage, recipient))
+            own = text is passage and report_text.speaks_of_its_own(report, passage)
+            found = verdicts.judge(Refusal(said, None, stage, recipient, own=own))
             status = verdicts.status_in(said) or result.status
             result = Judged(recipient, found.verdict, status, found.why, found.sure)
     return result

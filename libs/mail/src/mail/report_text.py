@@ -27,6 +27,7 @@ _NOT_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _SENDER_FOLLOWS = re.compile(r"(?:\b(?:sent|written) by|\bfrom|\bsender(?: is)?)\s{0,3}:?\s{0,3}$", re.IGNORECASE)
+_ELSEWHERE = re.compile(r"error|\bhost\b|remote|said|\bmx\b|\bpipe\b|generated", re.IGNORECASE)
 _PASSED_ON = re.compile(r"^2\d\d[ -]")
 _STAGES: tuple[tuple[Stage, re.Pattern[str]], ...] = (
     (
@@ -132,6 +133,11 @@ def any_address(text: str, not_these: frozenset[str]) -> str:
         if address and address not in not_these:
             return address
     return ""
+
+
+def speaks_of_its_own(text: str, passage: str) -> bool:
+    """Whether a passage of Exim's tells of no other server: then its words are about its own users."""
+    return "automatically by mail delivery software" in text and not _ELSEWHERE.search(passage)
 
 
 def refused_words(text: str) -> str:

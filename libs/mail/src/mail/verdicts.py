@@ -40,13 +40,15 @@ class Verdict(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """What is known of one refusal: the server's words, the status (RFC 3463) reported beside them, when it was said,
-    the recipient (normalised, "" if not named), the names of the servers that refused and that report it."""
+    the recipient (normalised, "" if not named), the names of the servers that refused and that report it, and whether
+    the reporting system speaks of its `own` users."""
 
     words: str = field(repr=False)
     status: str | None = None
     stage: Stage | None = None
     recipient: str = field(default="", repr=False)
     servers: str = field(default="", repr=False)
+    own: bool = False
 
 
 class Opinion(NamedTuple):
@@ -239,7 +241,7 @@ def _no_user(refusal: Refusal, said: str, core: str, status: str, code: str, *, 
         return Opinion(Verdict.FILTERED, "recipient's filter")
     if strong:
         return Opinion(Verdict.POLICY, "policy")
-    if words.OWN_NO_USER.search(said):
+    if words.OWN_NO_USER.search(said) or (refusal.own and not code):
         return Opinion(Verdict.DEAD, "no such user, says the system of the user", sure=True)
     if words.SURE_NO_USER.search(said) and code.startswith("5"):
         return Opinion(Verdict.DEAD, "no such account", sure=True)
