@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mail.mentions import Kind, Mention
@@ -132,11 +132,14 @@ def mentions(text: str, offered: Sequence[Moment]) -> list[Mention]:
     for span in spans(text):
         if not any(moment and _speak_of_the_same(moment, span.moment) for moment in offered):
             continue
+        said = span.moment
         if _VAGUE_AFTER.match(text, span.end):
-            continue
+            if not said.times or (said.day is None and said.weekday is None):
+                continue
+            said = replace(said, times=[])  # "3日16時以降"
         fitting = frozenset(
             n for n, moment in enumerate(offered, 1)
-            if _speak_of_the_same(moment, span.moment) and _fits(moment, span.moment)
+            if _speak_of_the_same(moment, said) and _fits(moment, said)
         )  # fmt: skip
         found.append(Mention(span.start, span.end, fitting, Kind.DATE))
     return found

@@ -21,15 +21,18 @@ _HARMLESS: Final = re.compile(
     r"|変わり(?:は|が)?(?:あり|ござい)?|申し訳(?:あり|ござい)?|すみま|すいま)(?:ません|ない|なし|なく|せん)|間違いなく"
 )
 _DENIAL = re.compile(
-    r"\s?(?:希望|予定|つもり|意思|する|すること|こと)?(?:では|じゃ|に[はも]?|は|が|も|を|とは|でも"
-    r"|など)?(?:、)?(?:する|すること)?(?:は|が|も)?"
+    r"\s?(?:を|の|は)?(?:希望|予定|つもり|意思|する|すること|こと)?(?:では|でも|でな|じゃ|に[はも]?|は|が|も|を"
+    r"|とは|など"
+    r")?(?:、)?(?:する|すること)?(?:は|が|も)?"
     r"(?:あり|ござい|言え|いえ|思え|し|でき|出来|行き|行け|いけ|いき|い|され|なり|いたし|致し|させ)?"
     r"(?:ません|ませぬ|ない|なく|無い|無く|無し|なし(?!ょ)|なかっ|ぬ(?!き)|せず)"
 )
 _WORD_AGAINST = (
-    r"無理|難し|むずかし|困難|見送|見合わせ|控え|ひかえ|辞退|遠慮|断り|断念|不可|きゃんせる|取り?消|とりけし"
+    r"無理|(?<![避非遭])難し|むずかし|困難|見送|見合わせ|控え|ひかえ|辞退|遠慮|断り|断念|不可|きゃんせる"
+    r"|取り?消|とりけし"
     r"|やめ|止め|中止|だめ|駄目|\bng\b|厳し|きびし"
-    r"|行けな|行けませ|いけませ|いけな|できな|できませ|出来な|出来ませ|都合(?:が|は)?(?:悪|わる|つか|付か|あわ"
+    r"|かね(?:ます|る)|行けな|行けませ|いけませ|いけな|できな|できませ|出来な|出来ませ|都合(?:が|は)?(?:悪|わる"
+    r"|つか|付か|あわ"
     r"|合わ)|間違|まちが|誤り|以外|避け|嫌です|反対|違い|ちがい|ちがう|違う"
     r"|\b(?:no|not|can't|cannot|won't|don't|unable|wrong|mistake)\b"
 )
@@ -37,13 +40,14 @@ _AGAINST = re.compile(_WORD_AGAINST)
 _DENIED_BEFORE = re.compile(
     r"(?:[不非未否]|\b(?:not|no|never|cannot|without|unable to|[a-z]+n['’]?t)\s(?:[a-z']+\s){0,2})$"
 )
-_CORRECTS = re.compile(r"では|じゃ|とは|でも|に[はも]")
+_CORRECTS = re.compile(r"では|でな|じゃ|とは|でも|に[はも]")
 _TWICE = re.compile(r"\s?(?:は|も)?(?:ない|わけ|こと|とは|とも)")  # 参加しなくはない
 _NOES = ("いいえ", "いえ", "いや", "no")
 _AND_YET = re.compile(r"[、,。.!\s]+(?:参加|出席|行き|いき|希望|利用|食べ)(?!しま?せ)[^。\n]{0,10}(?:ます|です|たい)")
 _YESES = ("はい", "ええ", "うん", "yes", "はーい")
 _BUT_NOT = re.compile(
-    r"[、,。.!\s]+[^。\n]{0,12}(?:[しきけ]ません|できません|出来ません|[しかけ]ない|ないです|欠席|不参加"
+    r"です(?:が|けど)|[、,。.!\s]+[^。\n]{0,12}(?:[しきけ]ません|できません|出来ません|[しかけ]ない|ないです"
+    r"|欠席|不参加"
     r"|\bnot\b|無理)"
 )
 _SCOPE_END = re.compile(
@@ -89,10 +93,11 @@ _OPEN: Final = re.compile(
 )
 _CONTRAST = re.compile(r"\s?(?:でも|ただし?|しかし|けど|だけど|ですが|とはいえ|\bbut\b)")
 _PAST = re.compile(
-    r"(?:昨日|きのう|一昨日|おととい|昨夜|昨晩|前回|先週|先月|去年|昨年|以前|(?<![午以手直事])前)(?:までは|まで"
+    r"(?:昨日|きのう|一昨日|おととい|昨夜|昨晩|前回|先週|先月|去年|昨年|以前|(?<![午以手直事])前)(?!から|より"
+    r"|以来)(?:までは|まで"
     r"|は|の|には|、)?.{0,6}$"
 )
-_SIBLING = re.compile(r"兄|姉|弟|妹|長男|次男|三男|長女|次女|三女|上の子|下の子|双子の")
+_SIBLING = re.compile(r"兄(?!弟)|姉(?!妹)|(?<!兄)弟|(?<!姉)妹|長男|次男|三男|長女|次女|三女|上の子|下の子|双子の")
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
@@ -111,7 +116,7 @@ def denies(text: str, mention: Mention, following: int) -> str:
         return "in words"
     if text[mention.start : mention.end] in _NOES and rest[:1] in "、,。.! ":
         return "in words" if _AND_YET.match(rest) else ""
-    if text[mention.start : mention.end] in _YESES and rest[:1] in "、,。.! ":
+    if text[mention.start : mention.end] in _YESES and re.match(r"[、,。.! ]|です(?:が|けど)", rest):
         return "in words" if _BUT_NOT.match(rest) else ""
     if denial := _DENIAL.match(rest):
         return "in words" if _CORRECTS.search(denial[0]) or _TWICE.match(rest, denial.end()) else "plainly"

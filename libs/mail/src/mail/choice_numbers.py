@@ -15,18 +15,19 @@ from mail.mentions import Kind, Mention
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _NOT_BEFORE = re.compile(
-    r"(?:[0-9][.:/~〜-]|[a-pr-z第約小中高の]|(?<![a-z])q|[0-9]の\s?|[0-9]組\s?|出席番号[は:]?\s?|[階級])$"
+    r"(?:[0-9][.:/~〜ー–・-]|[a-pr-z第約小中高の]|(?<![a-z])q|[0-9]の\s?|[0-9]組\s?|出席番号[は:]?\s?|[階級])$"
 )
 _NO_BEFORE = re.compile(r"(?:\b(?:no|nr|num|number|option|choice|answer|回答|番号|答え?|選択肢?|その)[.:は]?\s?)$")
 _MEASURE: Final = re.compile(
-    r"\s?(?:年|月|日|時|分(?!で)|秒|度|℃|°|c\b|人|名|才|歳|回(?!答)|枚|個(?!目|め)|円|%|kg|g\b|cm|m\b|組|学期"
+    r"\s?(?:年|月|日|時|分(?!で)|秒|度|℃|°|c\b|兄弟|姉妹|人|名|才|歳|回(?!答)|枚|個(?!目|め)|円|%|kg|g\b|cm"
+    r"|m\b|組|学期"
     r"|週|泊|号|階|丁|番地|番線|[ヶかカケ]月"
     r"|頁|ぺーじ|年生|さい|じ(?!ゃ)|ふん|ぷん|にん|時限|限|校時|こま|台|本|箱|食|杯|皿|着|足|膳|冊|部|つ(?!目"
     r"|め)|匹|km|ml|点|行|通|件|割|倍"
     r"|am\b|pm\b|教室|丸目|対|番街|番出口)"
 )
 _LISTED_MEASURE = re.compile(rf"(?:\s?[,、・~〜-]\s?[0-9]{{1,4}})+(?:{_MEASURE.pattern})")  # "2,3日"
-_DECIMAL = re.compile(r"[.:/~〜-][0-9]")
+_DECIMAL = re.compile(r"[.:/~〜ー–・-][0-9]|の\s?[0-9](?![0-9月/])")
 _ENDING: Final = (
     r"です|でした|で(?![0-9])|を|に(?!ん)|が(?:いい|い|良|よ|希望|都合|最|助か|あり|無難|嬉|うれ)|なので"
     r"|だ(?:よ|と|$)|っす|と(?:なり|し|させ|思)|との?こと"
@@ -35,8 +36,14 @@ _ENDING: Final = (
 _AFTER = re.compile(
     rf"\s?(?:番|ばん|ban\b|つ|個|こ)?(?:目|め)?\s?(?:{_ENDING})|\s?(?:番|ばん|ban\b)(?:目|め)?(?![線地号街出ぁ-ん\w])"
     rf"|\s?(?:番|ばん)(?:目|め)?(?=は|も|が|と|か|だ|ね|よ|な)|\s?(?:つ|個|番|ばん)(?:目|め)"
-    r"|\s*[^\w\s.:/~〜,、-](?![0-9])|\s*[.:/~〜,、-]+(?!\s?[0-9])|\s*$|\s+(?=[^\d\s])|(?:st|nd|rd|th)\b",
+    r"|\s*[。!?)\]」』】〉♪]|\s*[^\w\s.:/~〜,、-](?![0-9])|\s*[.:/~〜,、-]+(?!\s?[0-9])|\s*$|\s+(?=[^\d\s])"
+    r"|(?:st|nd|rd|th)\b",
     re.MULTILINE,
+)
+_COUNTER = re.compile(r"\s?(?:番|ばん|ban\b|つ|個)?(?:目|め)?")
+_QUANTITY = re.compile(
+    r"(?<![0-9.])(?:[0-9]{1,2}\.[0-9](?![0-9])|3[4-9](?=\s?(?:度|℃|°)))(?:\s?(?:度|℃|°c?|c\b|分))?"
+    r"|(?<![0-9:/])[0-9]{1,2}(?:時(?![^間半0-9]{0,2}番)(?:[0-9]{1,2}分|半)?|:[0-9]{2}(?![0-9:]))"
 )
 _LINE_START = re.compile(r"(?:^|\n)$")
 _FROM_BELOW = re.compile(r"(?:下|後ろ|うしろ)から\s?$")
@@ -106,6 +113,7 @@ def mentions(text: str, count: int, *, beside: bool = False) -> list[Mention]:
     `beside`: a choice is named in words, too, so that a number which could be another one casts doubt on it."""
     found: list[Mention] = []
     text = _MOST.sub(lambda most: blank(most[0], 0, len(most[0])), text)
+    text = _QUANTITY.sub(lambda quantity: blank(quantity[0], 0, len(quantity[0])), text)
     for start, end, number in _written(text, count):
         found.append(_mention(start, end, number, count))
         text = blank(text, start, end)
@@ -122,7 +130,8 @@ def mentions(text: str, count: int, *, beside: bool = False) -> list[Mention]:
         number = int(digits[0])
         if _FROM_BELOW.search(before):
             number = count + 1 - number
-        mention = _mention(start, end, number, count)
+        counter = _COUNTER.match(text, end)
+        mention = _mention(start, counter.end() if counter else end, number, count)
         if not (labelled or _AFTER.match(text, end)):
             loose.append(mention)
         elif number > count and _LINE_START.search(before) and _ROLL.match(text, end):

@@ -41,6 +41,7 @@ _TO_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
 _KEYCAP = re.compile("([0-9])\ufe0f?\u20e3")
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")
 _SPACES = re.compile(r"[^\S\n]+")
+_DRAWN = re.compile(r"(で|ま|ませ|はー?)[ー~〜]+(す|ん|い)(?![ぁ-ん]{3})")  # でーす, ませーん
 _SPREAD = re.compile("(?<!\\w)([\u4e00-\u9fff]) ([\u4e00-\u9fff])(?![\u4e00-\u9fff])")  # "欠 席"
 _LOOKALIKES = re.compile(
     r"https?://\S+|www\.\S+|〔[^〕\n]*〕"
@@ -58,6 +59,7 @@ def normal(text: str) -> str:
     text = _PRIVATE.sub("", text).translate(_NUMBERS)
     text = _KEYCAP.sub(r" \1 ", text)
     text = unicodedata.normalize("NFKC", text).translate(_DROPPED).translate(_TO_HIRAGANA).translate(_RINGS).casefold()
+    text = _DRAWN.sub(r"\1\2", text)
     text = _SPREAD.sub(r"\1\2", _SPACES.sub(" ", text))
     return "\n".join(line.strip() for line in text.split("\n") if line.strip())
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mail import choice_dates, choice_doubt, choice_numbers, choice_words, slips
+from mail.affirmations import affirms, is_topic
 from mail.choice_dates import Moment
 from mail.choice_text import blank, normal, without_lookalikes
 from mail.choice_words import Form, Vocabulary
@@ -49,7 +50,10 @@ class _Offer:
 
 
 _MAX_TEXT = 4000
-_OTHER_DAY = re.compile(r"\s?(?:は|も|だけは|にも)")  # "10日は仕事です"
+_RING = re.compile(r"\s?[:は]?\s?([○×])")
+_OTHER_DAY = re.compile(
+    r"\s?(?:は|も|だけは|にも|の件|に(?:頂|いただ|届|もら)|付|の(?:お|ご)?(?:手紙|連絡|案内|めーる|ぷりんと))"
+)  # "10日は仕事です"
 _MARK = re.compile("[○✓✔☑✅◎●←★☆]")
 
 
@@ -66,7 +70,7 @@ def recognise(answer: str, choices: Sequence[str], synonyms: Sequence[Sequence[s
         return _look("empty")
     offer = _offer(tuple(choices), tuple(tuple(words) for words in synonyms))
     found, forms = _mentions(text, offer)
-    if marked := _marked(text, found):
+    if marked := _ringed(text, found) or _marked(text, found):
         return Choice(marked, False, "marked in a list")
     slipped = not found
     if slipped:
@@ -77,6 +81,10 @@ def recognise(answer: str, choices: Sequence[str], synonyms: Sequence[Sequence[s
     for mention, following in zip(found, [*found[1:], None], strict=False):
         how = choice_doubt.denies(text, mention, following.start if following else len(text))
         opposite = _opposite(mention, offer)
+        if is_topic(text, mention):
+            continue
+        if not how and not affirms(text, mention):
+            return _look("other words around it")
         if not how:
             affirmed.append(mention)
         elif how == "plainly" and opposite and not slipped:
@@ -160,7 +168,7 @@ def _decide(text: str, affirmed: Sequence[Mention], absent: set[int], offer: _Of
 
 
 def _is_clearly_the_place(text: str, mention: Mention) -> bool:
-    return mention.kind is not Kind.NUMBER or bool(re.match(r"\s?(?:番|ばん)", text[mention.end : mention.end + 4]))
+    return mention.kind is not Kind.NUMBER or text[mention.start : mention.end].endswith(("番", "ばん", "目", "め"))
 
 
 def _marked(text: str, found: Sequence[Mention]) -> int | None:
@@ -182,6 +190,16 @@ def _marked(text: str, found: Sequence[Mention]) -> int | None:
         return None
     every = [next(iter(choices)) for choices in lines.values()]
     return lines[marks.pop()].pop() if len(set(every)) == len(every) else None
+
+
+def _ringed(text: str, found: Sequence[Mention]) -> int | None:
+    """The one choice with a ring behind it, where all the others have a cross: 出席○ 欠席×."""
+    marks = [_RING.match(text, mention.end) for mention in found]
+    if len(found) < 2 or not all(marks) or any(len(mention.choices) != 1 for mention in found):
+        return None
+    ringed = {next(iter(m.choices)) for m, mark in zip(found, marks, strict=True) if mark and mark[1] == "○"}
+    crossed = {next(iter(m.choices)) for m, mark in zip(found, marks, strict=True) if mark and mark[1] == "×"}
+    return ringed.pop() if len(ringed) == 1 and crossed and not ringed & crossed else None
 
 
 def _opposite(mention: Mention, offer: _Offer) -> int | None:

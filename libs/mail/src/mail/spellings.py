@@ -126,6 +126,8 @@ def _inflections(phrase: str) -> set[str]:
         forms.add(stem + "ません")
         if stem[-1] in _I_OF_A:
             forms.add(stem[:-1] + _I_OF_A[stem[-1]] + "ません")
+    elif phrase.endswith("した") and len(phrase) > 3 and not phrase.endswith("ました"):
+        forms.add(f"{phrase[:-2]}しました")
     elif phrase.endswith("ます") and len(phrase) > 3:
         stem = phrase[:-2]
         forms.add(stem + "る")
