@@ -24,9 +24,10 @@ from contracts.events import Authentication, Automatic, InboundBounce, InboundFe
 from contracts.sealed import RawLetter, ReplyText, ReportedRecipients, Sealed
 from mail import automatic, reading, tokens
 from mail.tokens import Token, TokenKind
-from receipts import tables
+from receipts import store, tables
 from receipts.handlers import Receipts
-from receipts.model import Lives
+from receipts.model import Lives, SentMessage
+from receipts.sent import SentMessages
 from renrakumo_cli.local.postgres import PostgresServer
 from runtime.ciphers import FieldCipher
 from runtime.database import create_engine
@@ -103,6 +104,11 @@ class House:
         self.sealer = Sealer(self.public)
         self._registry = Opener("registry", KeyRing({"s1": bytes(private["registry"])}))
         self.engine = create_engine(self.databases.general_url("receipts"), service="receipts")
+
+        async def look(unit: str, message: int) -> SentMessage | None:
+            async with self.engine.connect() as connection:
+                return await store.sent_message(connection, self.cipher, unit=unit, message=message)
+
         self.receipts = Receipts(
             engine=self.engine,
             inbox=Inbox(tables.inbox),
@@ -113,6 +119,7 @@ class House:
             opener=Opener("receipts", self.private),
             sealer=self.sealer,
             clock=lambda: self.now,
+            sent=SentMessages(look),
         )
 
     # What comes in

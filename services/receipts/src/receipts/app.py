@@ -8,10 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.streams import RECEIPTS_INBOUND, RECEIPTS_OUTCOMES
 from mail.reading import Limits
-from receipts import tables
+from receipts import store, tables
 from receipts.consumers import InboundConsumer, OutcomesConsumer
 from receipts.handlers import Receipts
-from receipts.model import Lives
+from receipts.model import Lives, SentMessage
+from receipts.sent import SentMessages
 from receipts.settings import SERVICE, Settings
 from runtime import database
 from runtime.ciphers import FieldCipher
@@ -50,12 +51,19 @@ async def set_up(service: Service, settings: Settings) -> None:
 
     service.consume(bus, RECEIPTS_INBOUND, InboundConsumer(receipts), concurrency=CONCURRENCY)
     service.consume(bus, RECEIPTS_OUTCOMES, OutcomesConsumer(receipts), concurrency=CONCURRENCY)
+    service.consume_again(bus)
     service.task("outbox relay", OutboxRelay(engine, tables.outbox, bus).run)
     service.task("forget", forget)
 
 
 def build(settings: Settings, engine: AsyncEngine) -> Receipts:
     """The ledger's work on this database, with the keys of these settings."""
+    cipher = FieldCipher(settings.content_keys)
+
+    async def look(unit: str, message: int) -> SentMessage | None:
+        async with engine.connect() as connection:
+            return await store.sent_message(connection, cipher, unit=unit, message=message)
+
     return Receipts(
         engine=engine,
         inbox=Inbox(tables.inbox),
@@ -66,9 +74,10 @@ def build(settings: Settings, engine: AsyncEngine) -> Receipts:
             post=settings.post_token_life,
             answer=settings.answer_token_life,
         ),
-        cipher=FieldCipher(settings.content_keys),
+        cipher=cipher,
         opener=Opener(SERVICE, settings.seal_private_keys),
         sealer=Sealer(settings.seal_public_keys),
         clock=lambda: datetime.now(UTC),
+        sent=SentMessages(look),
         limits=Limits(**settings.reading_limits()),
     )

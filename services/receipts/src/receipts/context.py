@@ -21,6 +21,7 @@ from contracts.sealed import RawLetter, Sealed
 from mail.reading import DEFAULT_LIMITS, Limits
 from mail.tokens import Token, TokenError, check
 from receipts import model
+from receipts.sent import SentMessages
 from runtime.ciphers import FieldCipher
 from runtime.errors import PermanentError, SealError
 from runtime.keys import KeyRing
@@ -49,6 +50,7 @@ class Context:
     opener: Opener
     sealer: Sealer
     clock: Callable[[], datetime]
+    sent: SentMessages
     limits: Limits = DEFAULT_LIMITS
 
     async def check(self, event: InboundReply | InboundBounce | InboundUnsubscribe, token: str) -> Token:

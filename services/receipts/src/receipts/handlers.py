@@ -66,36 +66,37 @@ class Receipts(Context):
         if not marks.count_answer:
             _ignored(event)
             return
-        _, raw = await asyncio.to_thread(self.unseal, event.letter)
-        letter = await asyncio.to_thread(read, raw, self.limits)
         if token.kind is TokenKind.ANSWER:
-            await self._answer(event, token, letter, doubt=doubt)
+            await self._answer(event, token, doubt=doubt)
         elif token.kind not in model.CONFIRMATIONS:
             raise PermanentError("token_of_another_kind")
         elif doubt:
             # An answer in doubt can be looked at; a registration or a broadcast in doubt must not happen.
             _ignored(event)
         else:
-            await self._confirm(event, token, letter)
+            await self._confirm(event, token)
 
-    async def _confirm(self, event: InboundReply, token: Token, letter: Letter) -> None:
+    async def _confirm(self, event: InboundReply, token: Token) -> None:
+        written = await asyncio.to_thread(lambda: answers.answer_text(self._letter(event), None))
         reply = None
         if token.kind is TokenKind.REGISTRATION:
-            written = await asyncio.to_thread(answers.answer_text, letter, None)
             reply = self.sealer.seal(ReplyText(text=written[:MAX_ANSWER]), "registry")
         await self.confirm(event.id, event.unit, token, model.CONFIRMATIONS[token.kind], reply, event.authentication)
 
-    async def _answer(self, event: InboundReply, token: Token, letter: Letter, *, doubt: str) -> None:
+    def _letter(self, event: InboundReply) -> Letter:
+        """Takes a while: not for the event loop."""
+        return read(self.unseal(event.letter)[1], self.limits)
+
+    async def _answer(self, event: InboundReply, token: Token, *, doubt: str) -> None:
         if model.is_expired(token, self.lives, self.clock()):
             REPLIES.labels("expired").inc()
             log.info("answer_after_the_token_expired", id=event.id)
             return
         message, copy_ref = token.message_ref, token.recipient_ref
-        async with self.engine.connect() as connection:
-            sent = await store.sent_message(connection, self.cipher, unit=event.unit, message=message)
+        sent = await self.sent.get(event.unit, message)
         if sent is None:
             raise PermanentError("answer_to_an_unknown_message")
-        written, reading = await asyncio.to_thread(_read_answer, letter, sent, doubt)
+        written, reading = await asyncio.to_thread(lambda: _read_answer(self._letter(event), sent, doubt))
         encrypted = self.cipher.encrypt(written, context=store.ANSWER_CONTEXT)
         async with self.engine.begin() as connection:
             if not await self.inbox.first_time(connection, InboundReply.name, event.id):
