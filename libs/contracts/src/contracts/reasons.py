@@ -9,6 +9,9 @@ from typing import Final
 
 GIVEN_UP: Final = "given up: "
 
+DROPPED: Final = "dropped by the operator"
+"""Of copies whose batch could not be processed, when the operator decided that it never will be."""
+
 THE_ADDRESS: Final = (
     "no such user",
     "mailbox unavailable",
@@ -86,6 +89,7 @@ THE_MESSAGE: Final = (
     "superseded by a correction",
     "content missing",
     "cannot be rendered",
+    DROPPED,
 )
 """The message itself, or our own house."""
 

@@ -12,6 +12,7 @@ deliveries again, which is why every handler's effect must be repeatable (see In
 
 import asyncio
 import base64
+import zlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,10 @@ from runtime.faults import is_outage
 from runtime.logs import get_logger
 from runtime.puller import Puller
 from runtime.redaction import reason_of
+
+STREAM_HEADER = "Renrakumo-Stream"
+SEQUENCE_HEADER = "Renrakumo-Sequence"
+"""Where a dead letter tells from which stream its message came, and which number it had there."""
 
 OUTAGE_DELAY = 30.0
 FINISH_SECONDS = 10.0
@@ -60,6 +65,30 @@ class Delivery:
             raise PermanentError("message_not_understood") from None
 
 
+def dead_letter(spec: ConsumerSpec, delivery: Delivery, error: Exception) -> DeadLetter:
+    """What is kept of a message that this consumer gave up on."""
+    kept = error.kept if isinstance(error, PermanentError) else None
+    return DeadLetter(
+        id=f"{delivery.stream}-{delivery.sequence}-{spec.name}",
+        occurred_at=datetime.now(UTC),
+        service=spec.service,
+        consumer=spec.name,
+        subject=delivery.subject,
+        reason=reason_of(error),
+        attempts=delivery.attempt,
+        headers={**delivery.headers, STREAM_HEADER: delivery.stream, SEQUENCE_HEADER: str(delivery.sequence)},
+        payload=base64.b64encode(delivery.data if kept is None else kept).decode(),
+    )
+
+
+def packed(letter: DeadLetter) -> DeadLetter:
+    """The same letter with its payload compressed: what is sealed travels as text, and so loses a quarter."""
+    if letter.packed:
+        return letter
+    payload = base64.b64encode(zlib.compress(letter.message(), level=1)).decode()
+    return letter.model_copy(update={"payload": payload, "packed": True})
+
+
 @dataclass(slots=True)
 class _InHand:
     """A message being worked on; `message` is its newest delivery, the one to acknowledge."""
@@ -70,7 +99,8 @@ class _InHand:
 
 class ConsumerLoop:
     """Reads one consumer. `concurrency` bounds what is in hand, `batch` what is asked for at once; `backoff` holds the
-    delays in seconds before each further attempt (the last one repeats), `finish_seconds` how long a stop waits."""
+    delays in seconds before each further attempt (the last one repeats), `finish_seconds` how long a stop waits,
+    `letter_of` writes the dead letter of a message that is given up (see `dead_letter`)."""
 
     def __init__(
         self,
@@ -83,10 +113,12 @@ class ConsumerLoop:
         max_attempts: int = 8,
         backoff: Sequence[float] = (0.2, 1, 5, 15, 60),
         finish_seconds: float = FINISH_SECONDS,
+        letter_of: "Callable[[ConsumerSpec, Delivery, Exception], DeadLetter] | None" = None,
     ) -> None:
         self._bus = bus
         self._spec = spec
         self._handler = handler
+        self._letter_of = letter_of or dead_letter
         self._max_attempts = max_attempts
         self._backoff = tuple(backoff)
         self._finish_seconds = finish_seconds
@@ -194,27 +226,14 @@ class ConsumerLoop:
         await self._tell(entry.message.term)
 
     async def _bury(self, delivery: Delivery, error: Exception) -> None:
-        kept = error.kept if isinstance(error, PermanentError) else None
-        letter = DeadLetter(
-            id=f"{delivery.stream}-{delivery.sequence}-{self._spec.name}",
-            occurred_at=datetime.now(UTC),
-            service=self._spec.service,
-            consumer=self._spec.name,
-            subject=delivery.subject,
-            reason=reason_of(error),
-            attempts=delivery.attempt,
-            headers={
-                **delivery.headers,
-                "Renrakumo-Stream": delivery.stream,
-                "Renrakumo-Sequence": str(delivery.sequence),
-            },
-            payload=base64.b64encode(delivery.data if kept is None else kept).decode(),
-        )
-        try:
-            await self._bus.publish(letter)
-        except BusRefused:
-            # Too large as a letter; the stream still holds it under the sequence that the headers name.
-            await self._bus.publish(letter.model_copy(update={"payload": ""}))
+        letter = self._letter_of(self._spec, delivery, error)
+        for smaller in (letter, packed(letter)):
+            try:
+                await self._bus.publish(smaller)
+                return
+            except BusRefused:
+                pass  # too large
+        await self._bus.publish(letter.model_copy(update={"payload": "", "packed": False}))
 
     async def _keep_alive(self) -> None:
         while True:

@@ -18,8 +18,9 @@ from typing import NoReturn, TypeVar
 
 import uvloop
 
-from contracts.streams import ConsumerSpec
+from contracts.streams import ConsumerSpec, again_consumer
 from runtime import logs
+from runtime.again import AgainHandler, Handler, letter_of
 from runtime.bus import Bus
 from runtime.consumer import ConsumerLoop, Delivery
 from runtime.health import Health
@@ -29,6 +30,8 @@ from runtime.settings import ServiceSettings
 
 STOP_SECONDS = 15.0
 CLOSE_SECONDS = 12.0
+AGAIN_AT_ONCE = 2
+"""Messages in hand that had been given up: they come late already, and must not get in the way of others."""
 GARBAGE_THRESHOLDS = (10_000, 20, 10)
 """Rarer rounds than Python's 700: most of what a batch makes is gone before, without any cycle."""
 
@@ -46,6 +49,7 @@ class Service:
         self.stop = asyncio.Event()
         self._settings = settings
         self._work: dict[str, Work] = {}
+        self._handlers: dict[str, Handler] = {}
         self._closers: list[Callable[[], Awaitable[None]]] = []
         self._failure: str | None = None
 
@@ -94,6 +98,15 @@ class Service:
     ) -> None:
         """Register a ConsumerLoop as a task."""
         loop = ConsumerLoop(bus, spec, handler, concurrency=concurrency, max_attempts=max_attempts)
+        self._handlers[spec.name] = handler
+        self.task(f"consumer {spec.name}", loop.run)
+
+    def consume_again(self, bus: Bus, given_up: Handler | None = None) -> None:
+        """Register a ConsumerLoop for what this service gave up and the operator decided about: its handlers are those
+        of `consume`, whenever they are registered. `given_up`: see AgainHandler."""
+        spec = again_consumer(self.name)
+        handler = AgainHandler(self._handlers, given_up)
+        loop = ConsumerLoop(bus, spec, handler, concurrency=AGAIN_AT_ONCE, letter_of=letter_of)
         self.task(f"consumer {spec.name}", loop.run)
 
     def run(self, setup: Callable[["Service"], Awaitable[None]]) -> NoReturn:

@@ -54,6 +54,10 @@ _SHORTEN = Explanation(
     "文章を短くして、もう一度送ってください。",
     "Shorten the text and send it again.",
 )
+_SEND_ANEW = Explanation(
+    "まだ役に立つ内容であれば、届いていない人に再送してください。",
+    "If it is still of use, send it again to those who did not get it.",
+)
 _OTHERWISE = Explanation(
     "お急ぎのときは、電話など別の方法でお知らせください。",
     "If it is urgent, use another way, such as the telephone.",
@@ -254,6 +258,7 @@ _BY_REASON: Final[Mapping[str, tuple[Explanation, Explanation]]] = {
     ),
     "content missing": (_OUR_TROUBLE, _TELL_THE_OPERATOR),
     "cannot be rendered": (_OUR_TROUBLE, _TELL_THE_OPERATOR),
+    reasons.DROPPED: (_OUR_TROUBLE, _SEND_ANEW),
 }
 
 KNOWN: Final = frozenset(_BY_REASON)

@@ -1,4 +1,5 @@
-"""The edge towards the bus: a queue for every carrier in every lane, each message a batch for the postman."""
+"""The edge towards the bus: a queue for every carrier in every lane, each message a batch for the postman. And batches
+that were given up and the operator decided about."""
 
 from contracts.base import CARRIERS, LANES
 from contracts.events.delivery import DeliveryBatch
@@ -23,11 +24,15 @@ def register(service: Service, bus: Bus, postman: Postman, carriers: CarrierTabl
     async def handle(delivery: Delivery) -> None:
         await postman.work(delivery.event(DeliveryBatch))
 
+    async def given_up(delivery: Delivery) -> None:
+        await postman.give_up(delivery.event(DeliveryBatch))
+
     for carrier in CARRIERS:
         for lane in LANES:
             service.consume(
                 bus, delivery_consumer(lane, carrier), handle, concurrency=_in_hand(carriers.named(carrier))
             )
+    service.consume_again(bus, given_up)
 
 
 def _in_hand(policy: CarrierPolicy) -> int:

@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Protocol
 
 from contracts.events.delivery import CopyOutcome, DeliveryBatch, DeliverySettled
+from contracts.reasons import DROPPED
 from contracts.sealed import RecipientCard, RecipientCards
 from dispatcher import NAME, metrics
 from dispatcher.carriers import CarrierTable
@@ -103,6 +104,25 @@ class Postman:
         self._at_work.add(batch.batch)
         try:
             await self._work(batch)
+        finally:
+            self._at_work.discard(batch.batch)
+
+    async def give_up(self, batch: DeliveryBatch) -> None:
+        """This batch will never be worked off: settle it with what came of it so far, the rest as failed, so that no
+        copy waits for ever. Raises as `work` does."""
+        if batch.batch in self._at_work:
+            raise Postponed("batch_already_in_hand", IN_HAND_SECONDS)
+        self._at_work.add(batch.batch)
+        try:
+            timing = self._timing
+            cards = self._opener.open(batch.recipients, RecipientCards).cards
+            progress = await Progress.claim(self._store, batch, timing.now)
+            job = Job.of(batch, progress, self._halted, Moment(timing.now, timing.chance(), timing.retry_override))
+            known = progress.outcomes
+            left = [each for each in cards if each.copy_ref not in known or known[each.copy_ref].outcome == "deferred"]
+            if left:
+                await self._all_the_same(job, [Letter(card, "") for card in left], Verdict("failed", DROPPED))
+            await self._settle(batch, cards, (), progress.outcomes)
         finally:
             self._at_work.discard(batch.batch)
 

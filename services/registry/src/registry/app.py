@@ -65,4 +65,5 @@ async def set_up(service: Service, settings: Settings) -> None:
         (streams.REGISTRY_OUTCOMES, consumers.OutcomesConsumer(context)),
     ):
         service.consume(bus, spec, consumer, concurrency=AT_ONCE)
+    service.consume_again(bus)
     await requests.serve(bus, context)
