@@ -18,9 +18,12 @@ from contracts.events import (
     InboundPost,
     InboundReply,
 )
-from ingress_smtp.authentication import FusedDns, peer_address
+from ingress_smtp.authentication import Authenticator, FusedDns, peer_address
 from ingress_smtp.settings import PRIVATE
+from mail.authentication import Examination, Examiner, Origin
+from mail.dmarc import Organisations
 from runtime.dns_client import AddressKind, DnsTrouble, Exchanger, Found
+from runtime.dns_memory import RememberedDns
 from tests.ingress_smtp.front_door import BASE, BOUNCE_TOKEN, SECRET, TOKEN, ListPublisher, mail, open_door
 from tests.ingress_smtp.wire import HOST, connected
 from tests.support import mailer
@@ -167,6 +170,22 @@ async def test_about_a_relay_of_the_house_dns_is_not_asked(dns: DnsServer) -> No
 async def test_it_can_be_left_out(dns: DnsServer) -> None:
     assert await shown(dns, mail("x", sender=PARENT), authentication="off") is None
     assert not dns.asked
+
+
+class Broken(Examiner):
+    """An examiner with a mistake in it."""
+
+    def examine(self, raw: bytes, origin: Origin) -> Examination:
+        raise LookupError(origin.envelope_from)
+        yield ()
+
+
+async def test_a_mistake_of_ours_turns_no_mail_away(capsys: pytest.CaptureFixture[str]) -> None:
+    dns = RememberedDns(FusedDns(Moody()))
+    authenticator = Authenticator(Broken(Organisations()), dns, relays=(), seconds=1.0)
+    found = await authenticator.look(Origin("192.0.2.1", "h.example", PARENT), mail("x"))
+    assert (found.dmarc, found.refused, found.sender_proven) == ("temperror", False, False)
+    assert "family.example" not in "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from mail.authentication import (
     MOST_QUESTIONS,
     NOTHING_SHOWN,
+    Examination,
     Examiner,
     Origin,
     Verdict,
@@ -336,6 +337,32 @@ def test_a_record_that_would_have_us_ask_for_ever_is_given_up() -> None:
     verdict = look(letter("a@a.example"), sender="a@a.example", world=world)
     assert verdict.spf == "temperror"
     assert len(world.asked) == MOST_QUESTIONS
+
+
+def run(examination: Examination, world: World) -> tuple[int, Verdict]:
+    """How often DNS was waited for, and what came of it."""
+    waits, questions = 0, next(examination)
+    while True:
+        waits += 1
+        answers = {question: world(question) for question in questions}
+        try:
+            questions = examination.send(answers)
+        except StopIteration as end:
+            return waits, end.value
+
+
+def test_records_that_name_others_are_asked_for_together() -> None:
+    zone = {"a.example": "v=spf1 " + " ".join(f"include:{n}.example" for n in range(4)) + " -all"}
+    zone |= {f"{n}.example": f"v=spf1 ip4:198.51.100.{n} -all" for n in range(4)}
+    world = World(zone)
+    examination = Examiner(ORGANISATIONS).examine(letter("a@a.example"), Origin(CARRIERS, "h.example", "a@a.example"))
+    waits, verdict = run(examination, world)
+    assert (waits, verdict.spf) == (2, "fail")
+
+
+def test_a_record_of_endless_length_is_not_read() -> None:
+    zone = {"a.example": "v=spf1 " + "ip4:198.51.100.1 " * 3_000 + "ip4:192.0.2.5 -all"}
+    assert look(letter("a@a.example"), sender="a@a.example", world=World(zone)).spf == "permerror"
 
 
 # Small parts

@@ -103,7 +103,9 @@ class Examiner:
         spf: SpfResult = "none"
         if origin.peer and spf_domain:
             spf = yield from _answered(
-                notes, lambda: spf_checks.check(origin.peer, origin.helo, local or "postmaster", spf_domain, notes)
+                notes,
+                lambda: spf_checks.check(origin.peer, origin.helo, local or "postmaster", spf_domain, notes),
+                lambda: spf_checks.ahead(notes),
             )
         signatures: list[Signature] = []
         for index in range(len(dkim_checks.signatures(mail))):
@@ -173,14 +175,17 @@ def _check(mail: SignedMail, index: int, notes: Notes) -> Callable[[], Signature
     return lambda: dkim_checks.check(mail, index, notes)
 
 
-def _answered(notes: Notes, step: Callable[[], T]) -> Generator[tuple[Question, ...], Answers, T]:
-    """Repeat a step until everything that it asks has been answered."""
+def _answered(
+    notes: Notes, step: Callable[[], T], ahead: Callable[[], Sequence[Question]] = tuple
+) -> Generator[tuple[Question, ...], Answers, T]:
+    """Repeat a step until everything that it asks has been answered. `ahead`: what it will ask next, probably."""
     while True:
         try:
             return step()
         except Unanswered as missing:
-            answers = yield (missing.question,)
-            notes.write({missing.question: answers.get(missing.question)})
+            questions = notes.unknown((missing.question, *ahead()))
+            answers = yield questions
+            notes.write({question: answers.get(question) for question in questions})
 
 
 def conclude(examination: Examination, answer: Callable[[Question], Answer]) -> Verdict:

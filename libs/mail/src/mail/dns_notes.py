@@ -54,6 +54,10 @@ class Notes:
         wanted = [question for question in dict.fromkeys(questions) if question not in self._known]
         return tuple(wanted[: max(0, self._most - len(self._known))])
 
+    def texts(self) -> list[str]:
+        """All texts that were found."""
+        return [text for question, texts in self._known.items() if question.kind == "TXT" for text in texts or ()]
+
     def read(self, kind: QuestionKind, name: str) -> tuple[str, ...]:
         """Raises Unanswered, DnsTrouble."""
         question = Question(kind, name)

@@ -6,10 +6,11 @@ refused for SPF alone. Total: what raises inside is a permanent error of the rec
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any, Literal
 
-from mail.dns_notes import DnsTrouble, Notes, QuestionKind, Unanswered
+from mail.dns_notes import DnsTrouble, Notes, Question, QuestionKind, Unanswered
 
 with warnings.catch_warnings():
     # About a text in it that newer Pythons would have written otherwise.
@@ -26,6 +27,18 @@ _RESULTS: dict[str, SpfResult] = {
     "none": "none",
     "temperror": "temperror",
 }
+
+
+LONGEST = 8_000
+"""Characters of all SPF records read for one mail; real ones stay below a half of that."""
+
+_NAMED = re.compile(r"(?:^|\s)[+?~-]?(?:include:|redirect=)([^\s%/]{1,253})", re.IGNORECASE)
+
+
+def ahead(notes: Notes) -> list[Question]:
+    """Records that those known so far name: asked for together, they take one time of waiting."""
+    records = [text for text in notes.texts() if text[:7].lower() == "v=spf1 " and len(text) <= LONGEST]
+    return [Question("TXT", name.lower().removesuffix(".")) for text in records for name in _NAMED.findall(text)][:10]
 
 
 def check(peer: str, helo: str, local: str, domain: str, notes: Notes) -> SpfResult:
@@ -47,6 +60,7 @@ class _Query(spf.query):  # type: ignore[misc]  # pyspf is not annotated
     def __init__(self, peer: str, sender: str, helo: str, notes: Notes) -> None:
         super().__init__(i=peer, s=sender, h=helo, receiver="unknown")
         self._notes = notes
+        self._length = 0
 
     def dns(
         self, name: str, qtype: QuestionKind, cnames: object = None, ignore_void: bool = False
@@ -64,6 +78,9 @@ class _Query(spf.query):  # type: ignore[misc]  # pyspf is not annotated
             if self.void_lookups > spf.MAX_VOID_LOOKUPS:
                 raise spf.PermError("too many void lookups")
         if qtype == "TXT":
+            self._length += sum(len(text) for text in found if text[:6].lower() == "v=spf1")
+            if self._length > LONGEST:
+                raise spf.PermError("too much text")
             return [(text.encode(),) for text in found]
         if qtype == "MX":
             return [(int(preference), host) for preference, _, host in (each.partition(" ") for each in found) if host]

@@ -23,8 +23,10 @@ from mail.authentication import Answers, Examination, Examiner, Origin, Verdict
 from mail.dns_notes import Answer, Question
 from runtime.dns_client import AddressKind, Dns, DnsTrouble, Exchanger, Found
 from runtime.dns_memory import RememberedDns
+from runtime.logs import get_logger
 
 T = TypeVar("T")
+log = get_logger(__name__)
 
 LARGE = 100_000
 """Octets from which on a mail is gone through in a thread."""
@@ -43,6 +45,14 @@ class Authenticator:
 
     async def look(self, origin: Origin, raw: bytes) -> Authentication:
         """What can be said of a mail's origin; `origin.peer` as the socket gives it."""
+        try:
+            return await self._look(origin, raw)
+        except Exception as error:
+            # A mail shall not be turned away again and again for a mistake of ours. Its text might name a domain.
+            log.error("authentication_failed", error=type(error).__name__, size=len(raw))
+            return Authentication(spf="temperror", dkim="temperror", dmarc="temperror", arc="temperror")
+
+    async def _look(self, origin: Origin, raw: bytes) -> Authentication:
         started = monotonic()
         seen = Origin(self._peer(origin.peer), origin.helo, origin.envelope_from)
         examination = self._examiner.examine(raw, seen)
