@@ -42,6 +42,7 @@ _KNOWN = set(aliases.values()) | {"koi8_u", "cp874", "cp720", "cp737", "cp856", 
 _NOT_ALNUM = re.compile(r"[^a-z0-9]")
 _PYTHON_NAME = re.compile(r"^(?:(iso)_?(8859)_?|cp(?=125\d))")
 _CJK = re.compile("[\u3000-\u9fff\uff00-\uff9f]")
+_THREE_OCTETS = re.compile("[\u2010-\ud7ff\uf900-\U0010ffff]")
 _HIRAGANA = re.compile("[\u3041-\u3096]")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 _VOICED = re.compile("[\u3041-\u30ff][\u3099\u309a]")
@@ -72,9 +73,9 @@ def _decode(raw: bytes, label: str | None) -> tuple[str, str]:
     if not charset or charset == _ISO2022:
         return _guess(raw, "")
     if charset != "utf-8" and not ascii_only and not charset.startswith("utf"):
-        # A label that lies: Japanese in valid UTF-8 is next to impossible by chance.
+        # A label that lies: characters of three octets or more in valid UTF-8 are next to impossible by chance.
         text = _strict(raw, "utf-8")
-        if text is not None and (_CJK.search(text) or _is_single_byte(charset)):
+        if text is not None and (_THREE_OCTETS.search(text) or _is_single_byte(charset)):
             return text, "utf-8"
         if _is_single_byte(charset) and (japanese := _certainly_japanese(raw)):
             return japanese
