@@ -6,7 +6,7 @@ import pytest
 
 from mail.answers import answer_text
 from mail.reading import Letter, read
-from tests.support.reply_forms import BARE, FOOTERS, MARKED, UNMARKED, Form, Posting, Question, compose
+from tests.support.reply_forms import BARE, ELSEWHERE, FOOTERS, MARKED, UNMARKED, Form, Posting, Question, compose
 
 PLAIN = """緑小学校です。
 本日の体調をお知らせください。
@@ -109,3 +109,12 @@ def test_a_reply_without_an_answer_is_empty(form: Form, question: Question) -> N
     assert answer_text(letter(text), question.template, sent_subject=question.subject) == ""
     if form.mark:
         assert answer_text(letter(text), None) == ""
+
+
+@pytest.mark.parametrize("head", ELSEWHERE)
+def test_heads_from_elsewhere(head: str) -> None:
+    marked = "".join(f"> {line}\n" for line in PLAIN.splitlines())
+    for body in (PLAIN, marked, "Hi there\n"):
+        for answer in ("Yes", "2です。\nよろしく"):
+            for known in (PLAIN, None):
+                assert answer_text(letter(f"{answer}\n\n{head}\n\n{body}"), known) == answer

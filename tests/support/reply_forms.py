@@ -246,3 +246,43 @@ UNMARKED = (
 
 BARE = (Form("nothing but the text", mark=None), Form("nothing, signed", mark=None, signature="iPhoneから送信"))
 """Forms that only our own text tells from the person's."""
+
+ELSEWHERE = (
+    "At 6/16/2026 08:32 PM, you wrote:",
+    "El jueves, 21 de noviembre de 2026, midori escribió:",
+    "Op 24 aug. 2026 om 16:48 heeft Midori via Parents <a@b.jp> het volgende geschreven:",
+    "Dnia 14 lip 2026 o godz. 00:25 Midori Sho <a@b.jp> napisał(a):",
+    "On Wed, 2026-12-02 at 13:58 +0000, Midori Sho wrote:",
+    "On Thursday, June 27, 2026, midori via Parents wrote:",
+    'Le 4 janv. 2026 19:03, "Midori Sho" <a@b.jp> a écrit :',
+    "søn. 30. apr. 2026 kl. 00.26 skrev Midori Sho <a@b.jp>:",
+    '30 серп. 2026 р. 20:45 "Midori" a@b.jp пише:',
+    "суббота, 14 марта 2026 г. пользователь midori написал:",
+    "Midori Sho <a@b.jp> schrieb am Fr., 28. Apr. 2026 um 11:53 Uhr:",
+    "midori via Parents wrote:",
+    "Posted by midori on 01/21/2026",
+    "2026/10/2 midori <a@b.jp>",
+    "2026-10-18 0:17 GMT+03:00 Midori Sho <a@b.jp>:",
+    "2026-03-03 17:21 GMT+01:00 Midori Sho",
+    "вт, 5 янв. 2026 г. в 23:39, Midori Sho <a@b.jp>:",
+    "ср, 1 апр. 2026, 18:29, Midori <a@b.jp>:",
+    "Midori Sho (a@b.jp) wrote:",
+    "---- On Tue, 22 Dec 2026 14:17:36 +0530 Midori Sho&lt;a@b.jp&gt; wrote ----",
+    "Name <a@b.hu> ezt írta (időpont: 2026. ápr. 8., Sze, 9:00):",
+    "st 8. 4. 2026 v 9:00 odesílatel Name <a@b.cz> napsal:",
+    "8 Nis 2026 Çar, 09:00 tarihinde Name <a@b.tr> şunu yazdı:",
+    "Den ons 8 apr. 2026 kl 09:00 skrev Name <a@b.se>:",
+    "Em seg, 27 de jul de 2026 17:13, Midori <a@b.jp> escreveu:",
+    "W dniu 2026-04-08 09:00, Midori pisze:",
+    "ke 8. huhtik. 2026 klo 9.00 Midori <a@b.fi> kirjoitti:",
+    '________________________________\n From: "a@b.jp" <a@b.jp>\nTo: t@b.jp; u@b.jp \nSent: Monday, April 2, 2026 5:44 PM\nSubject: Test\n ',
+    "-------- Ursprüngliche Nachricht --------\nVon: Midori <a@b.jp>\nDatum: 08.04.26 09:00 (GMT+01:00)\nAn: t@b.jp\nBetreff: Test",
+    "-------- Message d'origine --------\nDe : Midori <a@b.jp>\nDate : 08/04/2026 09:00 (GMT+01:00)\nÀ : t@b.jp\nObjet : Test",
+    "Da: Midori <a@b.jp>\nInviato: mercoledì 8 aprile 2026 09:00\nA: t@b.jp\nOggetto: Test",
+    "Van: Midori <a@b.jp>\nVerzonden: woensdag 8 april 2026 09:00\nAan: t@b.jp\nOnderwerp: Test",
+    "Från: Midori <a@b.jp>\nSkickat: den 8 april 2026 09:00\nTill: t@b.jp\nÄmne: Test",
+    "Fra: Midori <a@b.jp>\nSendt: 8. april 2026 09:00\nTil: t@b.jp\nEmne: Test",
+    "Від: Midori <a@b.jp>\nДата: 8 квіт. 2026\nКому: t@b.jp\nТема: Test",
+    "Begin forwarded message:\n\nFrom: Midori <a@b.jp>\nSubject: Test\nDate: April 8, 2026 at 9:00:00 AM GMT+9\nTo: t@b.jp",
+)  # fmt: skip
+"""Heads from other countries, forums and older programs."""

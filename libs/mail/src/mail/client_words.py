@@ -27,7 +27,7 @@ WROTE = _any(
     さんの発言 | (?:こう|次のように|以下のように)?書きました | が?書いた | 書かれました | 曰く | 写道 | 寫道
     님이 작성 | 님이 작성하였습니다 | 님이 쓴 글 | 작성 | 씀 | đã viết | viết | escreveu | escribió | a écrit
     ha scritto | schrieb | geschrieben | schrieben sie | schreef | het volgende geschreven | skrev | kirjoitti
-    napisał\(?a?\)? | napsal\(?a?\)? | написал\(?а?\)? | пишет | пише | yazdı | şunu yazdı | írta | menulis
+    napisał\(?a?\)? | napsal\(?a?\)? | написал\(?а?\)? | пишет | пише | pisze | yazdı | şunu yazdı | írta | menulis
     เขียน(?:ว่า)? | (?:sinulat|isinulat) ni .{1,120} ang
     """
 )
@@ -61,7 +61,7 @@ ORIGINAL = _any(
 
 BEGIN = _any(
     r"""
-    begin forwarded message | reply message | 転送された?メッセージ
+    begin forwarded message | reply message | posted by .{1,80} on \d{1,2}/\d{1,2}/\d{4} | 転送された?メッセージ
     以下は?、?元の(?:メッセージ|メール)です?。? | début du message (?:transféré|réexpédié)
     anfang der weitergeleiteten nachricht | inizio messaggio inoltrato | inicio del mensaje reenviado
     início da mensagem (?:reencaminhada|encaminhada) | 开始转发的邮件 | 开始转发邮件 | 開始轉寄訊息
@@ -108,8 +108,8 @@ _FIELDS = {
     ),
     "other": _any(
         """
-        reply-to | 返信先 | répondre à | antwort an | organization | organisation | 添付 | 添付ファイル
-        attachments | importance | 重要度 | priority | message-id
+        reply-to | 返信先 | beantwoorden - aan | répondre à | antwort an | organization | organisation | 添付
+        添付ファイル | attachments | importance | 重要度 | priority | message-id
         """
     ),
 }

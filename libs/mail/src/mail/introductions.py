@@ -19,7 +19,7 @@ from mail.quotation import is_quoted, without_marks
 _MAX = 500
 _MAX_ATTRIBUTION = 4  # lines
 _MAX_FIELDS = 24  # lines
-_MAX_NAMED = 80  # characters of a date and a name
+_MAX_NAMED = 160  # characters of a date and a name
 
 _MONTH = (
     r"(?:jan|feb|fév|mar|mär|apr|avr|abr|may|mai|mag|maj|jun|juin|giu|jul|juil|lug|aug|aoû|ago|sep|set|oct|okt|out"
@@ -41,7 +41,13 @@ _WROTE = re.compile(rf"(?:{words.WROTE})\s?:?$", re.IGNORECASE)
 _WROTE_SOMEBODY = re.compile(rf"\b(?:{words.WROTE_SOMEBODY})\b.{{1,160}}:$", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?:です|ます|ました|ません|ください|下さい|でした|。|！|？|!|\?|[a-z]{4}\.)\s*$")
 _SAID = re.compile(r"です|ます|ました|ません|ください|下さい")
-_ZONED = re.compile(r"\d{4}-\d{2}-\d{2} \d{1,2}:\d{2} (?:GMT|UTC)[+-]\d{1,2}:\d{2} \S")
+_JAPANESE = re.compile(r"[ぁ-んァ-ヶ]")
+_SURELY = re.compile(  # nobody writes so
+    r"\d{4}-\d{2}-\d{2} \d{1,2}:\d{2} (?:GMT|UTC)[+-]\d{1,2}:\d{2} \S.*"
+    r"|\d{4}[/-]\d{1,2}[/-]\d{1,2} [^<>]*<[^<>\s]+@[^<>\s]+>"
+    r"|\S.* via \S.* (?:wrote|schrieb):",
+    re.IGNORECASE,
+)
 _GLUED = re.compile(
     r"[。！？!?]\s{0,3}(?=(?:On|Le|Am|El) \S{1,20}[ ,]|\d{4}年\d{1,2}月\d{1,2}日|\d{4}/\d{1,2}/\d{1,2})"
 )
@@ -129,8 +135,10 @@ def _judge(text: str) -> bool | None:
     """True for what is certainly an attribution, False for what is one above a quotation, None for what is none."""
     colon = text.endswith(":")
     wrote = bool(_WROTE.search(text[-60:]))
+    if len(text) < _MAX_NAMED and _SURELY.fullmatch(text):
+        return True
     if not (colon or wrote or text.endswith(">")):
-        return False if _ZONED.match(text) and len(text) < _MAX_NAMED else None
+        return None
     day, year, time = _DAY.search(text), _YEAR.search(text), _TIME.search(text)
     addressed = "@" in text and bool(_ADDRESS.search(text))
     dated = bool(day and (year or time))
@@ -139,7 +147,7 @@ def _judge(text: str) -> bool | None:
             return None
         return colon or bool(year and time)
     if wrote:
-        if dated and colon:
+        if colon and (dated or (year and not _JAPANESE.search(text))):
             return True
         return False if colon or addressed else None
     if colon and _WROTE_SOMEBODY.search(text[-200:]):
