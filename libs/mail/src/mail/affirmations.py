@@ -27,7 +27,7 @@ _DOING = (
 )
 _TAKING = (
     r"を(?:お|ご)?(?:希望(?!し(?:ない|ませ))|選|お?願|お?ねが|望み|申)|に(?:し(?:ます|て|た(?:い|く))|なり(?:ま"
-    r"|そ)|なる(?:と思|予定|ので)|○|丸|まる|ちぇっく|決|致|いた|変更|訂正|伺|参|うかが|いき|行き|来|登校|お願"
+    r"|そ)|なる(?:と思|予定|ので)|○|丸|まる|ちぇっく|決|致|いた|変更|訂正|伺|参|出席|うかが|いき|行き|来|登校|お願"
     r"|おねが|て(?!か))"
     r"|と(?:なり|なって|させ|いたし|致し|して(?!は)|し(?:ます|たい)|思(?!って)|のこと|のことで|の事|いうこと"
     r"|いえば)|が(?:いい|良|よ(?:い|さ|ろ)|希望|助か|あり(?:が|ま)|一番|最|都合(?:が)?(?:いい|良|よ)|嬉|うれ)"
@@ -45,13 +45,15 @@ _VERBAL = r"(?:が|けれど|けど|ので|から|し|のみ|て|の(?:で|で�
 _VERB_END = re.compile(r"(?:ます|ません|あり|有り?|ある|る|ない|なし|無し?|た|う|く|む|す|です|出て|いる)$")
 _AFFIRMED = re.compile(rf"\s?(?:{_END}|{_COPULA}|{_DOING}|{_TAKING}|{_EVEN})")
 _AFFIRMED_DATE = re.compile(
-    r"\s?(?:以降|以後|すぎ|過ぎ|の?(?:午前中?|午後|朝|夕方|昼|夜|火曜|面談)|の?[0-9]{1,2}(?:時|:)|頃|ごろ|辺り"
+    r"\s?(?:参加|出席|伺|に$|以降|以後|すぎ|過ぎ|の?(?:午前中?|午後|朝|夕方|昼|夜|火曜|面談)|の?[0-9]{1,2}(?:時"
+    r"|:)|頃|ごろ|辺り"
     r"|分|以外(?!\w)|から(?=で|を|に|の|希望|が))"
 )
 _AFFIRMED_VERB = re.compile(rf"\s?(?:{_END}|{_COPULA}|{_DOING}|{_VERBAL}|{_TAKING})")
 _IN_ENGLISH = re.compile(r"[a-z][a-z' ]*$")
 
 
+_JOINED = re.compile(r"[\s()、,:の]{0,3}")
 _TOPIC = re.compile(r"(?:の(?:件|こと|話)|について|に関し)")
 
 
@@ -60,13 +62,14 @@ def is_topic(text: str, mention: Mention) -> bool:
     return mention.kind is not Kind.NUMBER and bool(_TOPIC.match(text[mention.end : mention.end + 5]))
 
 
-def affirms(text: str, mention: Mention) -> bool:
-    """Whether what follows a mention lets it stand. Numbers have been asked already."""
+def affirms(text: str, mention: Mention, following: int) -> bool:
+    """Whether what follows a mention lets it stand. Numbers have been asked already. `following`: where the next one
+    starts: 3回目の4月24日 is one choice told twice."""
     if mention.kind is Kind.NUMBER:
         return True
     said = text[mention.start : mention.end]
     rest = text[mention.end : mention.end + 24]
-    if _IN_ENGLISH.match(said):
+    if _IN_ENGLISH.match(said) or _JOINED.fullmatch(text[mention.end : following]):
         return True
     if _AFFIRMED.match(rest) or (mention.kind is Kind.DATE and _AFFIRMED_DATE.match(rest)):
         return True

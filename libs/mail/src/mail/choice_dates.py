@@ -19,6 +19,9 @@ _PIECE: Final = re.compile(
     rf"(?:(?<![0-9])(?:[0-9]{{4}}[年/.-])?(?P<month>{_N})(?:月|がつ)\s?の?(?P<mday>{_N})(?:日|にち|(?=\s?\())"
     r"|(?<![0-9/.])(?:[0-9]{4}/)?(?P<smonth>[0-9]{1,2})/(?P<sday>[0-9]{1,2})日?(?![0-9/])"
     rf"|(?<![0-9.,、・~〜-])(?P<day>{_N})(?:日|にち)(?!間|前|後|目|め|ほど|くらい|ぐらい|連続|以内|分)"
+    r"|(?<![0-9])(?P<pday>[0-9]{1,2})\s?\((?P<pweek>[月火水木金土日])\)"
+    r"|\b(?P<emonth>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s(?P<eday>[0-9]{1,2})(?:st|nd"
+    r"|rd|th)?\b"
     r"|(?P<kday>ついたち|ふつか|みっか|よっか|むいか|なのか|ようか|ここのか|とおか|はつか)"
     r"|(?P<week>[月火水木金土日])曜日?"
     r"|(?P<kweek>げつ|か|すい|もく|きん|ど|にち)ようび?"
@@ -28,12 +31,13 @@ _PIECE: Final = re.compile(
     r"|(?<![0-9.:/])(?P<chour>[0-9]{1,2}):(?P<cmin>[0-9]{2})(?![0-9:])"
     r"|(?P<part>午前中?|午後|ごぜん(?:ちゅう)?|ごご|am\b|pm\b|夕方|終日))"
 )
-_BARE_WEEKDAY = re.compile(r"(?<!\w)(?P<bare>[月火水木金土日])(?=で|です|が|を|希望|\s|、|。|$)", re.MULTILINE)
+_BARE_WEEKDAY = re.compile(r"(?<!\w)(?P<bare>[月火水木金土日])(?=で|です|が|を|と|希望|\s|、|。|・|/|$)", re.MULTILINE)
 _GAP = re.compile(r"[\s()、,の・]{0,2}")
-_RANGE = re.compile(r"\s?[~〜ー–-]\s?(?=[0-9])")
+_RANGE = re.compile(r"\s?[~〜ー–-]\s?|\s?から\s?")
 _VAGUE_AFTER = re.compile(r"\s?(?:まで|以降|以後|以前|過ぎ|すぎ|より|頃まで|ごろまで|から(?!で|を|に|の|希望|が))")
 _WEEKDAYS = {name: n for n, pair in enumerate(zip("月火水木金土日", ("mon", "tue", "wed", "thu", "fri", "sat",
     "sun"), ("げつ", "か", "すい", "もく", "きん", "ど", "にち"), strict=True)) for name in pair}  # fmt: skip
+_MONTHS: Final = "janfebmaraprmayjunjulaugsepoctnovdec"
 _KANA_DAYS = {
     "ついたち": 1, "ふつか": 2, "みっか": 3, "よっか": 4, "むいか": 6, "なのか": 7, "ようか": 8, "ここのか": 9,
     "とおか": 10,
@@ -162,7 +166,7 @@ def _fits(offered: Moment, said: Moment) -> bool:
         if (hour >= 12) != bool(said.part) and not (said.part and hour < 7):
             return False
     if said.times and offered.times:
-        return any(_same_time(mine, theirs, said.part) for theirs in said.times for mine in offered.times[:1])
+        return any(_same_time(mine, theirs, said.part) for theirs in said.times[:1] for mine in offered.times[:1])
     if said.times and offered.part in (0, 1):
         return all((hour >= 12) == bool(offered.part) for hour, _ in said.times)
     return True
@@ -179,6 +183,10 @@ def _moment(found: re.Match[str]) -> Moment:
         return Moment(month=_number(found["month"]), day=_number(found["mday"]))
     if found["smonth"]:
         return Moment(month=int(found["smonth"]), day=int(found["sday"]))
+    if found["pday"]:
+        return Moment(day=int(found["pday"]), weekday=_WEEKDAYS[found["pweek"]])
+    if found["emonth"]:
+        return Moment(month=_MONTHS.index(found["emonth"]) // 3 + 1, day=int(found["eday"]))
     if found["day"]:
         return Moment(day=_number(found["day"]))
     if found["kday"]:

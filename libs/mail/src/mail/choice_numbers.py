@@ -15,29 +15,32 @@ from mail.mentions import Kind, Mention
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _NOT_BEFORE = re.compile(
-    r"(?:[0-9][.:/~〜ー–・-]|[a-pr-z第約小中高の]|(?<![a-z])q|[0-9]の\s?|[0-9]組\s?|出席番号[は:]?\s?|[階級])$"
+    r"(?:[0-9][.:/~〜ー–・-]|[a-pr-z第約小中高の]|(?<![a-z])q|[0-9]の\s?|[0-9]組\s?|出席番号[は:]?\s?|[階級]"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s?)$"
 )
 _NO_BEFORE = re.compile(r"(?:\b(?:no|nr|num|number|option|choice|answer|回答|番号|答え?|選択肢?|その)[.:は]?\s?)$")
 _MEASURE: Final = re.compile(
     r"\s?(?:年|月|日|時|分(?!で)|秒|度|℃|°|c\b|兄弟|姉妹|人|名|才|歳|回(?!答)|枚|個(?!目|め)|円|%|kg|g\b|cm"
-    r"|m\b|組|学期"
+    r"|m(?![a-z(])|組|学期"
     r"|週|泊|号|階|丁|番地|番線|[ヶかカケ]月"
     r"|頁|ぺーじ|年生|さい|じ(?!ゃ)|ふん|ぷん|にん|時限|限|校時|こま|台|本|箱|食|杯|皿|着|足|膳|冊|部|つ(?!目"
     r"|め)|匹|km|ml|点|行|通|件|割|倍"
-    r"|am\b|pm\b|教室|丸目|対|番街|番出口)"
+    r"|am\b|pm\b|(?:years?|yrs?|days?|hours?|people|persons?|child(?:ren)?|kids?|times?|min(?:ute)?s?|degrees?"
+    r"|adults?)\b|教室|丸目|対|番街|番出口)"
 )
 _LISTED_MEASURE = re.compile(rf"(?:\s?[,、・~〜-]\s?[0-9]{{1,4}})+(?:{_MEASURE.pattern})")  # "2,3日"
 _DECIMAL = re.compile(r"[.:/~〜ー–・-][0-9]|の\s?[0-9](?![0-9月/])")
 _ENDING: Final = (
     r"です|でした|で(?![0-9])|を|に(?!ん)|が(?:いい|い|良|よ|希望|都合|最|助か|あり|無難|嬉|うれ)|なので"
-    r"|だ(?:よ|と|$)|っす|と(?:なり|し|させ|思)|との?こと"
+    r"|だ(?:よ|と|$)|だった|っす|と(?:なり|し|させ|思)|との?こと"
     r"|の(?![0-9\s])|希望|お願|おねが|御願|よろし|宜し|選|ば(?:ん|ん)|かも|かな|じゃ|は?違|以外"
 )
 _AFTER = re.compile(
     rf"\s?(?:番|ばん|ban\b|つ|個|こ)?(?:目|め)?\s?(?:{_ENDING})|\s?(?:番|ばん|ban\b)(?:目|め)?(?![線地号街出ぁ-ん\w])"
     rf"|\s?(?:番|ばん)(?:目|め)?(?=は|も|が|と|か|だ|ね|よ|な)|\s?(?:つ|個|番|ばん)(?:目|め)"
-    r"|\s*[。!?)\]」』】〉♪]|\s*[^\w\s.:/~〜,、-](?![0-9])|\s*[.:/~〜,、-]+(?!\s?[0-9])|\s*$|\s+(?=[^\d\s])"
-    r"|(?:st|nd|rd|th)\b",
+    r"|\s*[。!?)\]」』】〉♪]|\s*[^\w\s.:/~〜,、-](?![0-9])|\s*[.:/~〜,、-]+(?!\s?[0-9])|\s*$|\s+(?=[^\d\sa-z]"
+    r"|(?:please|thanks|thank|pls|for|is|sent)\b)"
+    r"|m\(|(?:st|nd|rd|th)\b(?!\s(?:grade|year|floor|time|child|class|son|daughter))",
     re.MULTILINE,
 )
 _COUNTER = re.compile(r"\s?(?:番|ばん|ban\b|つ|個)?(?:目|め)?")
@@ -58,7 +61,7 @@ _COUNTED = {
     "ひと": 1, "ふた": 2, "みっ": 3, "み": 3, "よっ": 4, "よ": 4, "いつ": 5, "むっ": 6, "む": 6, "なな": 7,
     "やっ": 8, "や": 8, "ここの": 9,
 }  # fmt: skip
-_START = r"(?:^|(?<=[\s、。,.!?:・「『(（【はをの]))"
+_START = r"(?:^|(?<=[\s、。,.!?:・「『(（【はをのら]))"
 _STOP = (
     r"(?=\s*(?:で(?!き)|を|に(?!ん)|、|。|,|\.|!|\)|」|』|\]|】|\s|希望|お願|おねが|御願|よろし|宜し|だ"
     r"|が(?:い|良|よ|希)|と思|の(?!方々)|は|も|か|$))"
@@ -121,7 +124,7 @@ def mentions(text: str, count: int, *, beside: bool = False) -> list[Mention]:
     beyond: list[Mention] = []
     for digits in _DIGITS.finditer(text):
         start, end = digits.span()
-        before = text[max(0, start - 8) : start]
+        before = text[max(0, start - 12) : start]
         labelled = bool(_NO_BEFORE.search(text[max(0, start - 12) : start]))
         if not labelled and _NOT_BEFORE.search(before) and not before.endswith("○の"):
             continue

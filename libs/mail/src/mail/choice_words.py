@@ -18,12 +18,12 @@ from mail.mentions import Kind, Mention
 from mail.spellings import spellings, stem
 
 NUMBERING: Final = re.compile(
-    r"^\s*(?:[0-9]{1,2}\s*[.:)、．：）]|\([0-9]{1,2}\)|[0-9]{1,2}\s+"
+    r"^\s*(?:[0-9]{1,2}\s*[.:)、](?![0-9])|\([0-9]{1,2}\)|[0-9]{1,2}\s+"
     r"|[0-9]{1,2}(?=[^0-9\s年月日時分度人名.:/食個泊枚回本台組番]))\s*(?=\S)"
 )
 _LABEL = re.compile(r"^\(?([a-i]|[あいうえお])(?:[).:、．：）]\s*|\s+)(?=\S)")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^】]*】")
-_PARTS = re.compile(r"\s*(?:[・/／、,;:「」『』☆★]|\s|または|又は|もしくは|あるいは)\s*")
+_PARTS = re.compile(r"\s*(?:[・/／、,;:「」『』☆★]|(?<![a-z])\s|または|又は|もしくは|あるいは)\s*")
 _EXISTS = re.compile(r"(.+?)(?:が|の症状)?(?:あり(?:ます)?|有り?|ある)$")
 _ABSENT = re.compile(r"(.+?)(?:は|が|も)?(?:なし|無し|無|ありません|ない|無い)$")
 _MANNER = (
@@ -60,6 +60,14 @@ _KANA_AFTER = re.compile(
 _ACKNOWLEDGED = re.compile(r"[、。,!\s]*(?:了解|りょうかい|わか|分か|承知|かしこま|畏ま|確認|拝見|ありがと)")
 _YES: Final = {"はい": ("yes", "はーい", "ええ", "うん"), "いいえ": ("no", "いえ", "いや", "ううん"),
     "yes": ("はい",), "no": ("いいえ",)}  # fmt: skip
+_ALONE: Final = {
+    word: words
+    for words in (
+        ("あり", "有り", "有", "ある", "あります"),
+        ("なし", "無し", "無", "ない", "ありません", "ございません", "無い"),
+    )
+    for word in words
+}
 _OPPOSITES: Final = (
     ("出席", "欠席"), ("参加", "不参加"), ("参加", "欠席"), ("出席", "不参加"), ("可", "不可"), ("可能", "不可"),
     ("必要", "不要"), ("希望", "希望なし"),
@@ -171,8 +179,8 @@ def _end(text: str, start: int, form: Form) -> int:
     if form.literal == "はい" and _ACKNOWLEDGED.match(text, end):
         return 0
     if form.opening:
-        opens = start == 0 or text[start - 1] in "\n。.!"
-        return end if opens and re.match(r"\s*(?:[、。,.!\n♪]|です|$)", text[end:]) else 0
+        opens = _OPENS.search(text[max(0, start - 6) : start])
+        return end if opens and _CLOSES.match(text, end) else 0
     return end if _stands_alone(text, start, end, closed=form.tail is not None) else 0
 
 
@@ -194,13 +202,15 @@ def _stands_alone(text: str, start: int, end: int, *, closed: bool) -> bool:
         return False
     if closed or not after:
         return True
-    if end - start == 1 and not re.match(r"です|で(?![きあ])|に(?:し|○)|を(?:希|選)|[\W]|でお|だ", text[end:]):
+    if end - start == 1 and not re.match(r"です|で(?![きあ])|さいず|に(?:し|○)|を(?:希|選)|[\W]|でお|だ", text[end:]):
         return False
     if is_kanji(last) and is_kanji(after):
         return bool(_KANJI_AFTER.match(text, end) or refuses(text[end : end + 3]))
     return not (end - start <= 3 and is_kana(last) and is_kana(after) and not _KANA_AFTER.match(text, end))
 
 
+_OPENS = re.compile(r"(?:^|[\n。.!]\s?)(?:特に|とくに|特には|はい、|いいえ、|今回は)?$")
+_CLOSES = re.compile(r"\s*(?:[、。,.!\n♪]|です|で(?:お願い|$)|please|$)")
 _REFUSED = re.compile(r"不可|無理|困難|辞退|見送|見合|不能|取消|中止|拒否|否|無し|無")
 
 
@@ -212,11 +222,13 @@ def refuses(following: str) -> bool:
 def _keys(phrase: str) -> Iterator[tuple[str, str]]:
     """The spellings of a phrase, each with the kind of ending that must follow it."""
     for literal in spellings(phrase):
-        yield literal, ""
+        yield literal, "opening" if phrase in _ALONE or phrase in ("yes", "no") else ""
     if exists := _EXISTS.match(phrase):
         yield from ((spelling, "exists") for spelling in spellings(exists[1]))
     elif (absent := _ABSENT.match(phrase)) and not phrase.endswith(("ない", "無い")):
         yield from ((spelling, "missing") for spelling in spellings(absent[1]))
+    if phrase in _ALONE:
+        yield from ((word, "opening") for word in _ALONE[phrase])
     if phrase in _YES:
         yield from ((word, "opening") for word in _YES[phrase])
 

@@ -79,11 +79,12 @@ def recognise(answer: str, choices: Sequence[str], synonyms: Sequence[Sequence[s
     absent: set[int] = set()
     denied = False
     for mention, following in zip(found, [*found[1:], None], strict=False):
-        how = choice_doubt.denies(text, mention, following.start if following else len(text))
+        end = following.start if following else len(text)
+        how = choice_doubt.denies(text, mention, end)
         opposite = _opposite(mention, offer)
         if is_topic(text, mention):
             continue
-        if not how and not affirms(text, mention):
+        if not how and not affirms(text, mention, end):
             return _look("other words around it")
         if not how:
             affirmed.append(mention)
