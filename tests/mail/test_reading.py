@@ -43,6 +43,8 @@ def mail(body: bytes, *headers: str | bytes) -> bytes:
         ("iso-8859-1", "Müller café".encode("latin-1"), "Müller café", "iso-8859-1"),
         ("iso-8859-1", b"\x93x\x94", "“x”", "iso-8859-1"),
         ("gb2312", "你好，镕".encode("gbk"), "你好，镕", "gb18030"),
+        ("iso-2022-jp", b"2 $B$G$9\x1b(B (B".replace(b"\x1b", b""), "2 です (B", "iso-2022-jp"),
+        ("utf-8", b"$B$G$9(B", "$B$G$9(B", "utf-8"),
         ("cp51932", b"\xad\xa1\xb9\xe2", "①高", "euc-jp"),
         ("iso-2022-jp", b"\x1b$B\x76\x7d\x1b(B", "\ue522", "iso-2022-jp"),  # au's emoji of a boxed 1
         ("us-ascii", "欠席".encode(JIS), "欠席", "iso-2022-jp"),
@@ -98,6 +100,7 @@ def test_no_line_end_hides_in_a_header() -> None:
         ("=?utf-8?B?PHhAeS5qcD4=?= <taro@example.jp>", "taro@example.jp"),
         ("taro@example.jp (太郎)", "taro@example.jp"),
         ("undisclosed:;", ""),
+        ("太郎<たろう> <taro@example.jp>", "taro@example.jp"),
         ("", ""),
     ],
 )

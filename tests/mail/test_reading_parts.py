@@ -139,6 +139,7 @@ def test_an_inner_boundary_that_begins_like_the_outer_one() -> None:
         ("base64", b"Mg==\r\nMw==\r\n", "23\n"),
         ("base64", b"Mu\x00OBp+OBmeOAguOCiOOCjeOBl+OBj!+OBiumhmOOBhOOBl+OBvuOBmQ=!=", "2です。よろしくお願いします\n"),
         ("base64", "2です。よろしくお願いします".encode(), "2です。よろしくお願いします\n"),
+        ("base64", base64.encodebytes("2です。".encode()) + b"\r\n-- \r\nScanned by an example", "2です。\n"),
         ("quoted-printable", b"2=E3=81=A7=\r\n=E3=81=99 ", "2です\n"),
         ("quoted-printable", b"2=ZZ=", "2=ZZ\n"),
         ("Quoted-Printable; x", b"=32", "2\n"),

@@ -66,6 +66,8 @@ def decode(raw: bytes, label: str | None = None) -> tuple[str, str]:
 def _decode(raw: bytes, label: str | None) -> tuple[str, str]:
     charset = _charset_of(label)
     ascii_only = raw.isascii()
+    if charset == _ISO2022 and ascii_only and b"\x1b" not in raw:
+        raw = jis.with_escapes(raw)
     if jis.is_escaped(raw) and charset != "utf-7" and (charset in ("", _ISO2022, "cp932") or ascii_only):
         return jis.from_iso2022(raw, lambda octets: _guess(octets, "")[0]), _ISO2022
     if ascii_only and charset in ("", "utf-8", "cp932", "euc-jp", _ISO2022):

@@ -13,6 +13,7 @@ from functools import cache
 
 _ESCAPE = re.compile(rb"\x1b(\([BJIHA]|\$[@B]|\$\([@BDOPQ]|\$[GEFOPQ](?=[\x21-\x7a]+\x0f)|&@)|[\x0e\x0f]|\n")
 _ESCAPED = re.compile(rb"\x1b[$(]")
+_WITHOUT_ESCAPES = re.compile(rb"(\$[@B])((?:[!-~]{2}){1,60}?)(\([BJ])")
 _PLAIN_PAIRS = re.compile(rb"(?:[\x21-\x7e][\x21-\x7e])+")
 _WEBCODE_BASE = {b"G": 0xE001, b"E": 0xE101, b"F": 0xE201, b"O": 0xE301, b"P": 0xE401, b"Q": 0xE501}
 # au writes its emoji into JIS rows of its own, which stand for these lead octets of its Shift_JIS.
@@ -23,6 +24,11 @@ _LOST = "\ufffd"
 def is_escaped(raw: bytes) -> bool:
     """Whether there are escape sequences of ISO-2022-JP."""
     return b"\x1b" in raw and bool(_ESCAPED.search(raw))
+
+
+def with_escapes(raw: bytes) -> bytes:
+    """ISO-2022-JP whose escape characters some program took away, with them put back."""
+    return _WITHOUT_ESCAPES.sub(b"\x1b\\1\\2\x1b\\3", raw) if b"$B" in raw or b"$@" in raw else raw
 
 
 def from_iso2022(raw: bytes, eight_bit: Callable[[bytes], str]) -> str:

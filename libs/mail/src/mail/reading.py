@@ -102,7 +102,7 @@ def sender_of(value: bytes) -> str:
     text = _SPACE.sub(" ", value[:4000].decode("latin-1")).strip()
     bare = _QUOTED_STRING.sub("", text)
     angles = _ANGLE.findall(bare)
-    candidates = angles[:1] if angles else [part.strip() for part in _COMMENT.sub("", bare).split(",")][:5]
+    candidates = angles[:5] if angles else [part.strip() for part in _COMMENT.sub("", bare).split(",")][:5]
     for candidate in candidates:
         try:
             return normalise(candidate.strip())

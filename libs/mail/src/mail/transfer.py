@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 _FOREIGN = re.compile(rb"[^A-Za-z0-9+/=\s]| (?=[A-Za-z])")
+_FOOTER = re.compile(rb"\n[ \t]*+\r?\n(?=[^\r\n]*?[^A-Za-z0-9+/=\s])")  # appended as plain text by a list or a scanner
 _UU_BEGIN = re.compile(r"^begin(?:-base64)? [0-7]{3,4} [^\n]{1,200}$", re.MULTILINE)
 _UU_LINE = re.compile(r"[!-`][ -`]{0,84}|`|[A-Za-z0-9+/]{1,76}={0,2}")
 _BINHEX = "(This file must be converted with BinHex 4.0)"
@@ -22,7 +23,9 @@ def decode(body: bytes, encoding: bytes) -> bytes:
     """Take the encoding off that a Content-Transfer-Encoding field names; an unknown one is none."""
     name = encoding.partition(b";")[0].strip(b" \t\r\n\"'").lower()
     if name in (b"base64", b"b"):
-        return decode_base64(body) if _looks_like_base64(body) else body
+        footer = _FOOTER.search(body)
+        encoded = body[: footer.start()] if footer else body
+        return decode_base64(encoded) if _looks_like_base64(encoded) else body
     if name in (b"quoted-printable", b"quotedprintable", b"quoted/printable", b"q"):
         return binascii.a2b_qp(body)
     return body
