@@ -23,6 +23,8 @@ MEMORY = 1500  # MB
 LONGEST = 20_000  # octets of an input
 NAMES = ("reading", "answers", "choices", "bounces", "feedback", "automatic", "authentication", "addresses", "paths")
 STATE = Path("var/fuzz")
+CORPORA = Path(os.environ.get("RENRAKUMO_CORPORA") or Path(__file__).parents[2].parent / "shared" / "corpora")
+"""Sample mails that are not part of the project: a fuzzer gets further with them."""
 
 
 def main() -> int:
@@ -72,6 +74,8 @@ def _fuzz(name: str, seconds: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(SEEDS):
         (kept / f"seed-{number}").write_bytes(seed)
+    for file in CORPORA.rglob("*.eml"):
+        (kept / f"seed-{file.stem}").write_bytes(b"\0" + file.read_bytes()[: LONGEST - 1])
     words = STATE / "words.dict"
     words.write_text("".join('"' + "".join(f"\\x{octet:02x}" for octet in piece) + '"\n' for piece in PIECES))
     options = {
