@@ -13,7 +13,7 @@ from aiosmtpd.smtp import Session as SmtpState
 
 from ingress_smtp import metrics, model
 from ingress_smtp.handlers import Intake
-from ingress_smtp.model import Reply, Sender
+from ingress_smtp.model import Reply
 from ingress_smtp.session import NULL, Session, Transaction
 from mail.authentication import Origin
 
@@ -61,9 +61,11 @@ class Hooks:
         sender = self._intake.sender(given)
         if isinstance(sender, Reply):
             return sender
-        if given and not door.limits.mails_of_sender.may(self._sender_key(server, sender), monotonic()):
+        # Together with the peer: a sender is easily forged, and nobody shall use up what another may send.
+        who = (server.peer, self._intake.sender_key(sender))
+        if given and not door.limits.mails_of_sender.may(who, monotonic()):
             return _because("sender_rate", model.SENDER_TOO_FAST)
-        envelope.sender = sender
+        envelope.sender, envelope.who = sender, who
         return model.SENDER_OK
 
     async def handle_RCPT(
@@ -116,13 +118,9 @@ class Hooks:
         server.errors = server.junk = 0
         metrics.MAILS.labels("tls" if server.over_tls else "clear").inc()
         if envelope.sender.given:
-            self._door.limits.mails_of_sender.allow(self._sender_key(server, envelope.sender), now)
+            self._door.limits.mails_of_sender.allow(envelope.who, now)
         for recipient in dict.fromkeys(envelope.recipients):
             self._door.limits.units.take(recipient.kind, recipient.unit, now)
-
-    def _sender_key(self, server: Session, sender: Sender) -> tuple[str, str]:
-        """Together with the peer: a sender is easily forged, and nobody shall use up what another may send."""
-        return server.peer, self._intake.sender_key(sender)
 
 
 def _because(reason: str, reply: Reply) -> Reply:

@@ -22,11 +22,13 @@ _DRAINED = 4
 
 
 class Transaction(Envelope):
-    """A mail under way: beside what aiosmtpd keeps, what we understood of its envelope."""
+    """A mail under way: beside what aiosmtpd keeps, what we understood of its envelope. `who`: what the limits of a
+    sender count."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sender = Sender("", "")
+        self.who = ("", "")
         self.recipients: list[Recipient] = []
 
 

@@ -60,6 +60,7 @@ class Talk(SMTP):
         self._bounds = door.bounds
         self._out: list[bytes] = []
         self._over = self._quit = self._lingering = self._receiving = self._counted = self._at_once = False
+        self._deadline = 0.0
         self._idle_since: float | None = None
         self._farewell: Reply | None = None
         self._lifetime: asyncio.TimerHandle | None = None
@@ -109,7 +110,20 @@ class Talk(SMTP):
         if self.transport is not None:
             cast(asyncio.Transport, self.transport).abort()
 
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """The next word must have come in so many seconds. A timer that rings too early is wound up again, which is
+        cheaper than a new one for each command."""
+        self._deadline = self.loop.time() + (duration or self._bounds.times.timeout)
+        if self._timeout_handle is not None:
+            if self._timeout_handle.when() <= self._deadline:
+                return
+            self._timeout_handle.cancel()
+        self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
+
     def _timeout_cb(self) -> None:
+        if self.loop.time() < self._deadline - 0.001:
+            self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
+            return
         metrics.REASONS.labels("slow").inc()
         self._farewell = model.TOO_SLOW
         self._say_farewell()
