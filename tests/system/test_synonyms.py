@@ -1,0 +1,40 @@
+"""From the administrator's synonym to the tally: a parent answers in the school's own words, and is counted."""
+
+import pytest
+
+from tests.support.client_styles import Style
+from tests.support.house import House
+from tests.support.incoming import LetterKind
+from tests.support.people import Child, Parent, Relation
+from tests.system.quiet import quiet
+from tests.system.school import open_school
+
+pytestmark = pytest.mark.system
+
+CHILD = Child(15, "山田", "太郎", "Yamada", "Taro", "ヤマダ", "タロウ", 3, 2)
+ANSWERS = {"元気です": 1, "異常ありません": 1, "３": 3, "元気ですが、熱があります": None}
+PEOPLE = [
+    Parent(number, f"s{number:03}@docomo.ne.jp", "docomo", (CHILD,), Relation.MOTHER, Style.IPHONE)
+    for number in range(1, len(ANSWERS) + 1)
+]
+
+
+async def test_a_parent_answers_in_the_schools_words_and_is_counted(tmp_path_factory: pytest.TempPathFactory) -> None:
+    async with await House.build(tmp_path_factory.mktemp("synonyms"), people=PEOPLE, say=print) as house:
+        school = await open_school(house, "minami", "みなみ小学校", receipts=False, groups={"g1": "1年"})
+        await school.register(PEOPLE, "g1", with_name=False)
+        message = await school.send(
+            "健康調査",
+            "様子は？",
+            asks="choice",
+            choices=["良好", "せきあり", "発熱あり"],
+            synonyms=[["元気", "異常なし"], [], ["熱あり"]],
+        )
+        await quiet(house)
+        for parent, words in zip(PEOPLE, ANSWERS, strict=True):
+            letter = house.parents.letters_of(parent, LetterKind.BROADCAST)[-1]
+            assert (await house.parents.answer(letter, words)).code == 250
+        await quiet(house)
+        shown = await school.office.get(school.path(f"messages/{message}"))
+        assert {tally["choice"]: tally["count"] for tally in shown["tallies"]} == {1: 2, 2: 0, 3: 1, None: 1}
+        assert [tally["needs_look"] for tally in shown["tallies"] if tally["choice"] is None] == [1]
