@@ -4,10 +4,12 @@ import base64
 
 import pytest
 
+from mail.reading import DEFAULT_LIMITS, Limits, read
 from runtime.settings import (
     CipherKeysSetting,
     KeyRingSetting,
     PublicKeysSetting,
+    ReadingSettings,
     SecretKeySetting,
     ServiceSettings,
     load,
@@ -86,3 +88,17 @@ def test_a_bad_value_is_named_and_not_shown(
     shown = capsys.readouterr().err
     assert name in shown
     assert value not in shown
+
+
+def test_how_much_of_a_mail_is_read_is_what_the_operator_says(environment: pytest.MonkeyPatch) -> None:
+    class Reader(ReadingSettings):
+        health_port: int = 9101
+
+    assert Limits(**load(Reader).reading_limits()) == DEFAULT_LIMITS
+    environment.setenv("RENRAKUMO_READING_MAX_LINE", "1000")
+    environment.setenv("RENRAKUMO_READING_MAX_PARTS", "10")
+    letter = read(b"Subject: s\r\n\r\n" + b"2" * 3000, Limits(**load(Reader).reading_limits()))
+    assert letter.text.split() == ["2" * 1000] * 3
+    environment.setenv("RENRAKUMO_READING_MAX_PARTS", "0")
+    with pytest.raises(SystemExit):
+        load(Reader)
