@@ -40,6 +40,29 @@ def test_what_is_written_on_a_quoted_line_is_an_answer(before: str, after: str) 
         assert answer_text(letter(f"お願いします\n\n{HEAD}{text}"), PLAIN).split() == ["お願いします", *after.split()]
 
 
+def test_what_is_written_behind_a_sentence_of_ours_stands_alone() -> None:
+    text = quoted(PLAIN.replace("返信してください。", "返信してください。3です"))
+    assert answer_text(letter(HEAD + text), PLAIN) == "3です"
+
+
+def test_what_is_written_in_the_midst_of_the_quotation_is_an_answer_where_there_is_no_other() -> None:
+    inside = quoted(PLAIN.replace("\n\n1", "\n3です\n1"))
+    below = quoted(PLAIN) + "> \n> 3です\n"
+    for text in (inside, below):
+        assert answer_text(letter(HEAD + text), PLAIN) == "3です"
+        assert answer_text(letter(f"2です\n\n{HEAD}{text}"), PLAIN) == "2です"
+    earlier = quoted(f"{PLAIN}\n2026/04/08 9:00、緑 <taro@example.jp>のメール:\n\n> 1です\n")
+    assert answer_text(letter(HEAD + earlier), PLAIN) == ""
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("～", "〜"), ("－", "−"), ("—", "―"), ("か\u3099", "が"), ("ｶﾞ", "ガ")])
+def test_characters_that_phones_confuse_are_ours_all_the_same(ours: str, theirs: str) -> None:
+    sent = PLAIN.replace("3 発熱あり", f"3 10時{ours}11時の間に熱が出た")
+    back = sent.replace(ours, theirs)
+    for text in (quoted(back), back):
+        assert answer_text(letter(f"2です\n\n{text}"), sent) == "2です"
+
+
 def test_an_arrow_on_a_quoted_line_means_something_even_where_our_text_is_unknown() -> None:
     text = HEAD + quoted(PLAIN.replace("1 良好", "1 良好 ←これです"))
     assert answer_text(letter(text), None) == "1 良好 ←これです"

@@ -27,6 +27,7 @@ __all__ = ["Choice", "answer_text", "recognise", "redact"]
 _MAX_LINES = 5000
 _MAX_COPIED = 60  # so many characters somebody may copy to answer; more is a quotation
 _MAX_ADDRESSED = 2
+_MAX_INSIDE = 3
 _NEAR = 12  # lines between an introduction and the quotation
 _BLANK_LINES = re.compile(r"\n{3,}")
 _ARROW = re.compile(r"(?:←|⇐|⬅|◀|<[-=]{1,3})")
@@ -63,7 +64,10 @@ class _Sorted:
     blocks: list[list[str]] = field(default_factory=lambda: [[]])
     copied: list[str] = field(default_factory=list)
     marked: list[str] = field(default_factory=list)
+    inside: list[str] = field(default_factory=list)  # of those what isn't ours, but stands below what is
     foreign: bool = False  # something behind a mark isn't ours
+    ours: int = 0  # so many are
+    depth: int = -1  # so many marks are in front of them
 
     def quoted(self) -> None:
         """What follows is another stretch of own lines."""
@@ -99,7 +103,7 @@ def _sort(lines: Sequence[str], original: Comparison) -> _Sorted:
         ):
             if begun and (mark := quotation.rare_mark(line)):
                 rare |= {mark[0]}
-            _add_marked(found, content, original)
+            _add_marked(found, content, quotation.depth(line), original)
             before, at = content, at + 1
         elif marked and original.wraps(marked, at):
             before, at = marked + line, at + 1
@@ -167,16 +171,23 @@ def _behind_marks(
     return content if introduced or mark in rare or (content and original.ours(content)) else None
 
 
-def _add_marked(found: _Sorted, content: str, original: Comparison) -> None:
-    if original.written_on(content):
-        found.blocks[-1].append(content)
+def _add_marked(found: _Sorted, content: str, depth: int, original: Comparison) -> None:
+    if written := original.written_on(content):
+        found.blocks[-1].append(written)
         return
     found.quoted()
     if not content.strip():
         return
     found.marked.append(content)
-    if original.known and not original.ours(content):
+    if original.known and original.foreign(content):
+        if found.ours > 1 and depth == found.depth:
+            found.inside.append(content)
+        if introductions.find([content], 0):
+            found.depth = -1  # another mail begins
         found.foreign = True
+    else:
+        found.ours += 1
+        found.depth = depth if found.ours == 1 else found.depth
 
 
 def _introduction(
@@ -220,6 +231,9 @@ def _only_quoted(found: _Sorted, original: Comparison) -> list[str]:
     pointed = [line for line in found.marked if _ARROW.search(line)]
     if pointed and not original.known:
         return pointed if len(pointed) <= 2 else []
+    if found.inside and found.depth >= 0:
+        # A person wrote behind the mark itself, as in a page where the cursor stood in the quotation.
+        return signatures.strip_block(found.inside, alone=True) if len(found.inside) <= _MAX_INSIDE else []
     if not original.known or found.foreign:
         return []
     left = sum(len(plain(line)) for line in found.marked)

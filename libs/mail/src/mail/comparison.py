@@ -18,6 +18,10 @@ from mail.rendering import PLACEHOLDER
 _GAP = "\ufdd0"  # a noncharacter: never in text that people exchange
 _GAPS = re.compile(f"{_GAP}+")
 _SPACE = re.compile(r"\s+")
+# Ways through JIS, cp932 and UTF-8 turn these into one another, or drop them.
+_ALIKE = str.maketrans(
+    dict.fromkeys("〜∼˜", "~") | dict.fromkeys("−‐‑‒–—―─", "-") | dict.fromkeys("\u200b\u200d\ufe0e\ufe0f\ufeff\u00ad")
+)
 _MAX_SENT = 100_000
 _MAX_LINE = 4000
 _MAX_FILL = 300
@@ -40,7 +44,8 @@ _MAX_SENT_LINES = 2000
 
 def plain(text: str) -> str:
     """The text as it is compared: without blanks, differences of width and of case."""
-    return _SPACE.sub("", unicodedata.normalize("NFKC", text.replace(_GAP, ""))).casefold()
+    text = unicodedata.normalize("NFKC", text.replace(_GAP, "")).translate(_ALIKE)
+    return _SPACE.sub("", text).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,17 +163,25 @@ class Comparison:
         text = self._compared(content)
         return not text or text in self._sent_lines or (len(text) >= 2 and text in self._sent)
 
-    def written_on(self, content: str) -> bool:
-        """Whether what stands behind a mark is a line of ours that somebody wrote on ("1 良好 ←これです")."""
+    def written_on(self, content: str) -> str:
+        """What somebody wrote on a line of ours that stands behind a mark ("1 良好 ←これです"), "" for nothing.
+
+        Where our line is a sentence, it is what comes after it; else the whole line, which may be an option.
+        """
         text = self._compared(content)
         if not self._sent or len(text) > _MAX_EXTENDED or self.ours(content):
-            return False
+            return ""
         for length in range(len(text) - 1, 1, -1):
             if text[:length] in self._sent_lines and not _NOISE.fullmatch(text[length:]):
-                return True
+                return _behind(content, length) if text[length - 1] in "。!?" else content
             if text[-length:] in self._sent_lines and _FILL_MARKS.fullmatch(text[:-length]):
-                return True
-        return any(form.fixed > 1 and form.matches(text) for form in self._forms[:_MAX_PATTERNS])
+                return content
+        return content if any(form.fixed > 1 and form.matches(text) for form in self._forms[:_MAX_PATTERNS]) else ""
+
+    def foreign(self, content: str) -> bool:
+        """Whether what stands behind a mark can't be of the sent text, nor anything that was filled in there."""
+        text = self._compared(content)
+        return bool(text) and not self.ours(content) and _GAP not in self._sent
 
     def wraps(self, marked: str, at: int) -> bool:
         """Whether a line is the end of the marked line before it, which a mail program wrapped without a mark."""
@@ -272,6 +285,12 @@ def _form(line: str) -> Pattern | None:
     return Pattern(tuple(plain(part) for part in _BLANKS.split(text)))
 
 
+def _behind(text: str, length: int) -> str:
+    """What follows so many compared characters."""
+    _, places = plain_places(text)
+    return text[places[length - 1][1] :].strip() if length <= len(places) else text
+
+
 def _end(joined: str, following: str) -> str:
     """What is looked for: a bounded end of what was matched so far, and what follows."""
     return joined[-_TAIL:] + following
@@ -279,7 +298,8 @@ def _end(joined: str, following: str) -> str:
 
 def _plain_sent(text: str) -> str:
     marked = PLACEHOLDER.sub(_GAP, text.replace(_GAP, ""))
-    return _GAPS.sub(_GAP, _SPACE.sub("", unicodedata.normalize("NFKC", marked)).casefold())
+    text = unicodedata.normalize("NFKC", marked).translate(_ALIKE)
+    return _GAPS.sub(_GAP, _SPACE.sub("", text).casefold())
 
 
 def plain_places(text: str) -> tuple[str, list[tuple[int, int]]]:

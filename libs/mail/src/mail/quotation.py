@@ -31,6 +31,12 @@ def without_marks(line: str) -> str:
     return line[found.end() :] if found else line
 
 
+def depth(line: str) -> int:
+    """How many marks (``>``) a line bears."""
+    found = _MARKS.match(line)
+    return sum(char in ">＞≫》»›" for char in found[0]) if found else 0
+
+
 def rare_mark(line: str) -> tuple[str, str] | None:
     """A mark that is one only in company (``|``, ``taro>``, an indent) and what stands behind it; None without."""
     if (found := _BARRED.match(line)) and not line.rstrip().endswith(("|", "｜"), found.end()):
