@@ -8,6 +8,7 @@ is decoded once, and all of them together only so far.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,10 @@ from mail.parts import SIGNED_WHOLE, Limits, Part, clean
 
 _HTML = frozenset({"text/html", "text/xhtml", "application/xhtml+xml", "text/enriched", "text/richtext"})
 _PLAIN = frozenset({"text/plain", "text/"})
+_FOR_PROGRAMS = frozenset(
+    {"text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/css", "text/javascript", "text/xml",
+     "text/csv", "text/x-amp-html", "text/rfc822-headers"}
+)  # fmt: skip
 _FIRST_CHILD_ONLY = frozenset({"multipart/report", "multipart/related"})
 _VISIBLE = re.compile("[^\\s\u00ad\u200b-\u200f\u2060\ufeff\u3164]")
 _REFERS_TO_HTML = re.compile(
@@ -43,7 +48,7 @@ NOTHING = Written("", "us-ascii", False)
 def written(top: Part, limits: Limits) -> Written:
     """What a person wrote in a mail. Never raises."""
     reader = _Reader(top, limits)
-    found = [each for part in reader.chosen(top) if not _is_blank((each := reader.text_of(part)).text)]
+    found = _once([each for part in reader.chosen(top) if not _is_blank((each := reader.text_of(part)).text)])
     if not found:
         found = [each for part in reader.left() if not _is_blank((each := reader.text_of(part)).text)][:1]
     if not found:
@@ -51,6 +56,12 @@ def written(top: Part, limits: Limits) -> Written:
     text = "\n".join(each.text.rstrip("\n") for each in found) + "\n"
     text = _broken(transfer.without_files(text)[: limits.text], limits.line)
     return Written(text, found[0].charset, all(each.from_html for each in found))
+
+
+def _once(texts: list[Written]) -> list[Written]:
+    """Without pages that say what stands in plain text as well: some programs send both one after the other."""
+    plain = {" ".join(each.text.split()) for each in texts if not each.from_html}
+    return [each for each in texts if not (each.from_html and " ".join(each.text.split()) in plain)]
 
 
 def _is_blank(text: str) -> bool:
@@ -103,7 +114,8 @@ class _Reader:
         for part in self._top.walk():
             if part.content_type.startswith("message/"):
                 return
-            is_text = part.content_type.startswith("text/") and not part.children
+            kind = part.content_type
+            is_text = kind.startswith("text/") and kind not in _FOR_PROGRAMS and not part.children
             if is_text and (part is self._top or not part.is_sent_as_file):
                 yield part
 
@@ -144,7 +156,7 @@ def _decoded(octets: bytes, label: str | None) -> tuple[str, str]:
 
 def _only_refers_to_html(texts: list[str]) -> bool:
     text = "".join(text[: _MAX_NOTICE + 1] for text in texts[:2]).strip()
-    return len(text) <= _MAX_NOTICE and bool(_REFERS_TO_HTML.search(text))
+    return len(text) <= _MAX_NOTICE and bool(_REFERS_TO_HTML.search(unicodedata.normalize("NFKC", text)))
 
 
 def _root(part: Part) -> int:
