@@ -18,7 +18,16 @@ def migrated(fresh_databases: Databases) -> Databases:
     return fresh_databases
 
 
-INDEXES = {"messages_unit", "notices_unit", "events_unit", "post_attempts_unit", "audit_log_unit"}
+INDEXES = {
+    "messages_unit",
+    "notices_unit",
+    "events_unit",
+    "post_attempts_unit",
+    "audit_log_unit",
+    "held_mail_reason",
+    "held_mail_state",
+    "held_mail_at",
+}
 VIEWS = {
     "responder": {"public_units", "public_notices", "public_events"},
     "info_site": {"public_units", "public_notices", "public_events"},

@@ -55,6 +55,13 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None, str]] = [
     ("POST", "/v1/carriers/docomo/pause", None, "o"),
     ("PUT", "/v1/carriers/docomo/pace", {"rate": 5}, "o"),
     ("POST", "/v1/carriers/docomo/resume", None, "o"),
+    ("GET", "/v1/held-mail", None, "o"),
+    ("GET", "/v1/held-mail/counts", None, "o"),
+    ("GET", f"/v1/held-mail/{NONE}", None, "o"),
+    ("POST", "/v1/held-mail/retry", {"reason": "token_not_ours"}, "o"),
+    ("POST", "/v1/held-mail/drop", {"reason": "token_not_ours"}, "o"),
+    ("POST", f"/v1/held-mail/{NONE}/retry", None, "o"),
+    ("POST", f"/v1/held-mail/{NONE}/drop", None, "o"),
 ]
 
 

@@ -19,6 +19,10 @@ from renrakumo_cli.local.services import SERVICES, Database
 from renrakumo_cli.secret_store import DATABASE_ROLES, SecretsMissing
 
 _SECONDS = 5.0
+_HELD = """
+    SELECT service, reason, count(*) AS number FROM office.held_mail WHERE state = 'held'
+    GROUP BY service, reason ORDER BY service <> 'dispatcher', number DESC LIMIT 8
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ async def examine() -> list[Finding]:
         _secrets,
         _bus,
         _databases,
+        _held_mail,
         _services,
         _signatures,
     ]
@@ -89,7 +94,7 @@ async def _streams(js: JetStreamContext) -> list[Finding]:
     return [
         Finding("bus", True, f"{len(wanted)} streams and buckets, all consumers"),
         *await _cluster(js),
-        Finding("dead letters", dead == 0, f"{dead} messages nobody could handle"),
+        Finding("dead letters", dead == 0, f"{dead} on the bus that the office has not taken yet"),
     ]
 
 
@@ -123,6 +128,27 @@ async def _databases(configuration: Configuration) -> list[Finding]:
         if wall == "":
             findings.append(Finding(f"wall before {role}", False, f"it enters the {other} database: run roles.sql"))
     return findings
+
+
+async def _held_mail(configuration: Configuration) -> list[Finding]:
+    """What waits for the operator's decision; first of all copies that were not sent."""
+    try:
+        password = context.secret_store().database_passwords()["admin_api"]
+        connection = await asyncpg.connect(
+            configuration.database_url("general", "admin_api", password), timeout=_SECONDS
+        )
+    except (SecretsMissing, OSError, TimeoutError, asyncpg.PostgresError):
+        return []  # told among the databases
+    try:
+        rows = await connection.fetch(_HELD)
+    except asyncpg.PostgresError as error:
+        return [Finding("held mail", False, f"cannot be counted: {type(error).__name__}")]
+    finally:
+        await connection.close()
+    if not rows:
+        return [Finding("held mail", True, "nothing waits for a decision")]
+    what = ", ".join(f"{row['number']} {row['reason']} ({row['service']})" for row in rows)
+    return [Finding("held mail", False, f"{what}; see `renrakumo held list`")]
 
 
 def _databases_of(role: str) -> tuple[Database, Database]:

@@ -34,14 +34,24 @@ class AgainHandler:
 
     async def __call__(self, delivery: Delivery) -> None:
         again = delivery.event(Again)
-        handler = self._given_up if again.given_up else self._handlers.get(again.letter.consumer)
-        if handler is None and again.given_up:
-            return
-        if handler is None:
-            raise PermanentError("consumer_is_no_more")
         with tracing.accept(again.letter.headers) as correlation:
+            if again.given_up:
+                await self._give_up(again.letter, delivery.attempt, correlation)
+                return
+            handler = self._handlers.get(again.letter.consumer)
+            if handler is None:
+                raise PermanentError("consumer_is_no_more")
             await handler(as_it_was(again.letter, delivery.attempt, correlation))
-        log.info("handled_again", letter=again.letter.first, given_up=again.given_up)
+        log.info("handled_again", letter=again.letter.first)
+
+    async def _give_up(self, letter: DeadLetter, attempt: int, correlation: str) -> None:
+        if self._given_up is None:
+            return
+        try:
+            await self._given_up(as_it_was(letter, attempt, correlation))
+        except PermanentError as error:
+            # Who decided on it shall not get it back for that: nobody can read whose outcome it would be.
+            log.warning("given_up_without_outcomes", letter=letter.first, reason=reason_of(error))
 
 
 def as_it_was(letter: DeadLetter, attempt: int, correlation: str) -> Delivery:

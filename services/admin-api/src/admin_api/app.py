@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from admin_api import security, tables
 from admin_api.clients import BusVerbs, Contents, Postmen, Registry
-from admin_api.consumers import EventConsumer
+from admin_api.consumers import DeadLetterConsumer, EventConsumer
+from admin_api.handlers import held
 from admin_api.handlers.context import Books, Office
 from admin_api.routes import web
 from admin_api.settings import SERVICE, Settings
-from contracts.streams import ADMIN_API_EVENTS, ADMIN_API_INBOUND
+from contracts.streams import ADMIN_API_DEADLETTERS, ADMIN_API_EVENTS, ADMIN_API_INBOUND
 from runtime import database
 from runtime.ciphers import FieldCipher, KeyedHash
 from runtime.lifecycle import Service
@@ -58,9 +59,12 @@ async def set_up(service: Service, settings: Settings) -> None:
 
     for consumer in (ADMIN_API_EVENTS, ADMIN_API_INBOUND):
         service.consume(bus, consumer, EventConsumer(office), concurrency=CONCURRENCY)
+    service.consume(bus, ADMIN_API_DEADLETTERS, DeadLetterConsumer(office.books), concurrency=CONCURRENCY)
+    service.consume_again(bus)
     service.task("outbox relay", OutboxRelay(engine, tables.outbox, bus).run)
     service.task("web", serve_web)
     service.task("forget", forget)
+    service.task("held mail", lambda stop: held.tend(office.books, timedelta(days=settings.held_days), stop))
 
 
 def build(settings: Settings, engine: AsyncEngine, bus: BusVerbs) -> Office:

@@ -1,10 +1,16 @@
-"""From the bus to plain calls: phone posts, their confirmations and refusals, guesses at their addresses."""
+"""From the bus to plain calls: phone posts, their confirmations and refusals, guesses at their addresses; and what
+services gave up on."""
 
-from admin_api.handlers import posts
-from admin_api.handlers.context import Office
+from admin_api.handlers import held, posts
+from admin_api.handlers.context import Books, Office
 from contracts.events import ConfirmationGiven, InboundGuessed, PostRecognised, PostRefused
 from runtime.consumer import Delivery
-from runtime.errors import PermanentError
+from runtime.errors import PermanentError, Postponed
+from runtime.logs import get_logger
+from runtime.redaction import reason_of
+
+HELD_AGAIN_SECONDS = 30.0
+log = get_logger(__name__)
 
 
 class EventConsumer:
@@ -25,3 +31,17 @@ class EventConsumer:
                 await posts.guessed(self._office, delivery.event(InboundGuessed))
             case _:
                 raise PermanentError("unexpected_subject")
+
+
+class DeadLetterConsumer:
+    """Handler for the consumer `admin-api-deadletters`. It gives nothing up: its own dead letters would come to it."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+
+    async def __call__(self, delivery: Delivery) -> None:
+        try:
+            await held.arrived(self._books, delivery.sequence, delivery.subject, delivery.data)
+        except Exception as error:
+            log.warning("dead_letter_not_held", sequence=delivery.sequence, reason=reason_of(error))
+            raise Postponed("dead_letter_not_held", HELD_AGAIN_SECONDS) from None

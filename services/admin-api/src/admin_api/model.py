@@ -54,13 +54,15 @@ class Right(StrEnum):
     CHANGE_NEWS = "change_news"
     READ_AUDIT = "read_audit"
     KEEP_PACE = "keep_pace"
+    DECIDE_HELD_MAIL = "decide_held_mail"
 
 
 _EVERYBODY = frozenset({Right.READ_UNIT, Right.READ_NEWS})
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
     # The operator keeps the house; what a school writes and who its members are is not his to read.
-    "operator": _EVERYBODY | {Right.MANAGE_UNITS, Right.CHANGE_GROUPS, Right.READ_AUDIT, Right.KEEP_PACE},
-    "administrator": frozenset(Right) - {Right.MANAGE_UNITS, Right.KEEP_PACE},
+    "operator": _EVERYBODY
+    | {Right.MANAGE_UNITS, Right.CHANGE_GROUPS, Right.READ_AUDIT, Right.KEEP_PACE, Right.DECIDE_HELD_MAIL},
+    "administrator": frozenset(Right) - {Right.MANAGE_UNITS, Right.KEEP_PACE, Right.DECIDE_HELD_MAIL},
     "sender": _EVERYBODY | {Right.READ_MEMBERS, Right.READ_MESSAGES, Right.SEND},
     "viewer": _EVERYBODY | {Right.READ_MEMBERS, Right.READ_MESSAGES},
 }

@@ -138,6 +138,17 @@ is needed to take quotations out of answers. `addressee`: a sealed box with the 
 when its newest wave went out. `supersedes`: the message that it corrects; `superseded_by`: the one that corrects it.
 `authentication`: what a phone post showed of its origin. `synonyms`: a list for each choice, or none at all."""
 
+choices_by_hand = Table(
+    "choices_by_hand",
+    metadata,
+    Column("answer", BigInteger, primary_key=True, autoincrement=False),
+    Column("message", BigInteger, ForeignKey("office.messages.id"), nullable=False),
+    Column("choice", Integer, nullable=False),
+    Column("account", BigInteger, ForeignKey("office.accounts.id"), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+"""What an account said that an answer of the ledger means."""
+
 requests_seen = Table(
     "requests_seen",
     metadata,
@@ -197,6 +208,46 @@ post_attempts = Table(
 )
 """Mails to a group's secret post address that were refused, and wrong guesses at it (`tries` of them). Who wrote is not
 known here."""
+
+held_mail = Table(
+    "held_mail",
+    metadata,
+    _number(),
+    Column("letter", Text, nullable=False, unique=True),
+    Column("newest", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
+    Column("service", Text, nullable=False),
+    Column("consumer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("unit", Text),
+    Column("message", BigInteger),
+    Column("size", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("times_back", Integer, nullable=False, server_default=text("0")),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("decided_by", Text),
+    Column("letter_key_id", Text),
+    Column("letter_blob", LargeBinary),
+)
+"""What services gave up on. `letter`: id of the first dead letter of a message; `newest`: of its newest
+one. `letter_blob`: that one itself, encrypted (what is personal in it is sealed besides); null once it
+was decided about or erased. `unit` and `message`: what the message says in clear that it is about."""
+
+held_counts = Table(
+    "held_counts",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("total", BigInteger, nullable=False),
+    Column("let_go", BigInteger, nullable=False, server_default=text("0")),
+    Column("first_at", DateTime(timezone=True), nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
+)
+"""How many dead letters came, by reason. `let_go`: so many of them were the oldest when there were too many to keep."""
 
 audit_log = Table(
     "audit_log",

@@ -89,6 +89,14 @@ async def pace_keeper(here: SessionHere) -> Caller:
     return here.caller
 
 
+async def held_mail_keeper(here: SessionHere) -> Caller:
+    """The caller, if he may decide about what could not be processed."""
+    if not here.caller.may(Right.DECIDE_HELD_MAIL):
+        raise Forbidden
+    return here.caller
+
+
+HeldMailKeeper = Annotated[Caller, Depends(held_mail_keeper)]
 PaceKeeper = Annotated[Caller, Depends(pace_keeper)]
 UnitManager = Annotated[Caller, Depends(unit_manager)]
 UnitReader = Annotated[Caller, Depends(permit(Right.READ_UNIT))]

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from admin_api.handlers.context import Office
-from admin_api.routes import board, carriers, members, messages, problems, results, session, units
+from admin_api.routes import board, carriers, held, members, messages, problems, results, session, units
 from admin_api.routes.middleware import Guard
 
 _ABOUT = """The administrators' side of Renrakumo.
@@ -26,6 +26,7 @@ _TAGS = (
     ("results", "Who got it, who answered what"),
     ("news", "Notices and calendar, which anybody may read"),
     ("carriers", "How fast mail goes out, carrier by carrier"),
+    ("held mail", "What could not be processed, and what is to become of it"),
     ("audit", "Who did what"),
 )
 
@@ -48,7 +49,7 @@ def bare() -> FastAPI:
         generate_unique_id_function=_operation,
         redoc_url=None,
     )
-    for module in (session, units, members, messages, results, board, carriers):
+    for module in (session, units, members, messages, results, board, carriers, held):
         app.include_router(module.router)
     problems.install(app)
     app.add_middleware(Guard)
