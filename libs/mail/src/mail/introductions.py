@@ -84,7 +84,7 @@ def find(lines: Sequence[str], at: int) -> Introduction | None:
     announced = separator(line)
     if announced or is_rule(line):
         blank = 1 if at + 1 < len(lines) and not lines[at + 1].strip() else 0
-        if block := header_block(lines, at + 1 + blank, announced=announced):
+        if block := header_block(lines, at + 1 + blank, announced=announced, ruled=True):
             return Introduction(1 + blank + block)
         return Introduction(1) if announced else None
     if block := header_block(lines, at):
@@ -195,11 +195,12 @@ def separator(line: str) -> bool:
     return bool(_BEGIN.fullmatch(text))
 
 
-def header_block(lines: Sequence[str], at: int, *, announced: bool = False) -> int:
+def header_block(lines: Sequence[str], at: int, *, announced: bool = False, ruled: bool = False) -> int:
     """How many lines from `at` are the header fields of an original ("差出人: ...", "件名: ..."); 0 for none.
 
     A parent may well write "From: 10時" and "To: 11時", or "日時: ... 件名: ...". So one of the fields must say who
-    wrote, and the others or its value must be those of a mail, unless a separator `announced` the block.
+    wrote, and the others or its value must be those of a mail, unless a separator `announced` the block; below a mere
+    rule three fields are enough.
     """
     kinds: dict[str, str] = {}
     length = blanks = 0  # programs that make text from HTML leave a blank line after each field, or after none
@@ -235,7 +236,7 @@ def header_block(lines: Sequence[str], at: int, *, announced: bool = False) -> i
         return length if announced or (len(kinds) > 2 and dated) else 0
     if announced or "@" in origin or "＠" in origin or dated:
         return length
-    return length if len(kinds) > 2 and not origin.lstrip()[:1].isdigit() else 0
+    return length if ruled and len(kinds) > 2 and not origin.lstrip()[:1].isdigit() else 0
 
 
 def _field(line: str) -> tuple[str, str]:
