@@ -48,6 +48,11 @@ def _seed(*lines: str) -> bytes:
     return b"\0" + "\r\n".join(lines).encode()
 
 
+def _packed(kind: str, structure: str) -> bytes:
+    octets = base64.b64encode(bytes.fromhex(structure)).decode()
+    return _seed("Subject: s", f"Content-Type: {kind}", "Content-Transfer-Encoding: base64", "", octets)
+
+
 SEEDS: tuple[bytes, ...] = (
     _seed("From: taro@docomo.ne.jp", "Subject: Re: 健康調査", "In-Reply-To: <r-a@b>", "", "2です", "> 1 良好"),
     _seed(
@@ -104,6 +109,10 @@ SEEDS: tuple[bytes, ...] = (
     _seed('<@a,@b:"ta..ro"@docomo.ne.jp> SIZE=1 BODY=8BITMIME'),
     _seed("<xx1-entry@sakura.school.example>"),
     _seed("foo..bar@docomo.ne.jp"),
+    _packed(
+        "application/ms-tnef", "789f3e22 0100 01 03900600 18000000 01000000 1f000010 01000000 06000000 320067300000"
+    ),
+    _packed("application/pkcs7-mime", "3080 06092a864886f70d010701 a080 2480 0402 0a0a 0401 32 0000 0000 0000"),
     bytes((1, *range(16, 40, 3), 0, 2, *range(41, 120, 5))),
     bytes((1, *range(len(PIECES)))),
 )

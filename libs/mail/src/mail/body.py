@@ -12,11 +12,12 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mail import charsets, headers, plaintext, transfer
+from mail import charsets, headers, plaintext, tnef, transfer
 from mail.parts import SIGNED_WHOLE, Limits, Part, clean
 
 _HTML = frozenset({"text/html", "text/xhtml", "application/xhtml+xml", "text/enriched", "text/richtext"})
 _PLAIN = frozenset({"text/plain", "text/"})
+_TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _FOR_PROGRAMS = frozenset(
     {"text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/css", "text/javascript", "text/xml",
      "text/csv", "text/x-amp-html", "text/rfc822-headers"}
@@ -99,6 +100,9 @@ class _Reader:
         octets = part.payload(self._left)
         self._left -= min(max(part.end - part.start, 1), self._left)
         kind = part.content_type
+        if kind in _TNEF:
+            text, charset = tnef.text_in(octets)
+            return Written(clean(text), charset, False)
         label = part.parameters.get("charset")
         if kind in _HTML and not label and (found := _META_CHARSET.search(octets[:_META_WITHIN])):
             label = found[1].decode("ascii")
@@ -110,13 +114,13 @@ class _Reader:
         return Written(text, charset, False)
 
     def left(self) -> Iterator[Part]:
-        """Text of an unusual kind, or with a name of its own, for a mail with no other."""
+        """Text of an unusual kind, with a name of its own, or in a winmail.dat, for a mail with no other."""
         for part in self._top.walk():
             if part.content_type.startswith("message/"):
                 return
             kind = part.content_type
             is_text = kind.startswith("text/") and kind not in _FOR_PROGRAMS and not part.children
-            if is_text and (part is self._top or not part.is_sent_as_file):
+            if kind in _TNEF or (is_text and (part is self._top or not part.is_sent_as_file)):
                 yield part
 
     def chosen(self, top: Part) -> list[Part]:
