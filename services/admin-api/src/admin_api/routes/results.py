@@ -6,12 +6,13 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from admin_api.explanations import explain
-from admin_api.handlers import reading
-from admin_api.routes.access import MessageReader, OfficeHere
+from admin_api.handlers import answers, reading
+from admin_api.routes.access import MessageReader, OfficeHere, Sender
 from admin_api.routes.problems import documented
 from admin_api.routes.types import (
     AfterQuery,
     AuthenticationView,
+    Body,
     ExplanationView,
     Moment,
     Number,
@@ -20,6 +21,9 @@ from admin_api.routes.types import (
     UnitPath,
     View,
 )
+from admin_api.store.ledger import Answer
+from admin_api.store.messages import Message
+from contracts.requests import Names
 
 router = APIRouter(prefix="/v1/units/{unit}/messages/{message}", tags=["results"])
 
@@ -53,7 +57,8 @@ class CopyView(View):
 class AnswerView(View):
     """One answer. `latest` is the one that counts for its copy; earlier ones stay. `needs_look`: no choice was
     recognised beyond doubt, so a person should read `text`. `authentication`: what the mail showed of its origin;
-    an answer counts by the address that it came to, whatever that says."""
+    an answer counts by the address that it came to, whatever that says. `chosen_by`: the account that set `choice` by
+    hand, at `chosen_at`; null where it is as it was read."""
 
     id: Number
     copy_ref: Number
@@ -68,6 +73,14 @@ class AnswerView(View):
     text: str
     latest: bool
     authentication: AuthenticationView | None
+    chosen_by: Number | None
+    chosen_at: Moment | None
+
+
+class Chosen(Body):
+    """`choice`: what the answer means, counted from 1; null: as it was read."""
+
+    choice: Annotated[int | None, Field(ge=1, le=9)]
 
 
 @router.get("/copies", summary="Copies of a message", responses=documented(401, 403, 404, 409))
@@ -122,24 +135,39 @@ async def list_answers(
     asked, found, names = await reading.answers(
         office, who, unit, message, latest=latest, after=after or 0, limit=limit + 1
     )
-    labels = dict(enumerate(asked.choices, 1))
     shown = found[:limit]
-    items = [
-        AnswerView(
-            id=answer.id,
-            copy_ref=answer.copy_ref,
-            member=answer.member,
-            member_name=names.members.get(answer.member or 0),
-            child=answer.child,
-            child_name=names.children.get(answer.child or 0),
-            received_at=answer.received_at,
-            choice=answer.choice,
-            label=labels.get(answer.choice or 0),
-            needs_look=answer.needs_look,
-            text=answer.text,
-            latest=answer.latest,
-            authentication=AuthenticationView.of(answer.authentication),
-        )
-        for answer in shown
-    ]
+    items = [_answer(answer, asked, names) for answer in shown]
     return Page[AnswerView](items=items, next=shown[-1].id if len(found) > limit else None)
+
+
+@router.put(
+    "/answers/{answer}/choice", summary="Say which choice an answer means", responses=documented(401, 403, 404, 409)
+)
+async def choose(
+    unit: UnitPath, message: NumberPath, answer: NumberPath, body: Chosen, who: Sender, office: OfficeHere
+) -> AnswerView:
+    """For an answer that needs a look, or was read wrongly. It counts in the tallies at once; null takes it back.
+    An answer that comes later counts as usual."""
+    await answers.choose(office, who, unit, message, answer, body.choice)
+    asked, found, names = await reading.answers(office, who, unit, message, latest=None, after=answer - 1, limit=1)
+    return _answer(found[0], asked, names)
+
+
+def _answer(answer: Answer, asked: Message, names: Names) -> AnswerView:
+    return AnswerView(
+        id=answer.id,
+        copy_ref=answer.copy_ref,
+        member=answer.member,
+        member_name=names.members.get(answer.member or 0),
+        child=answer.child,
+        child_name=names.children.get(answer.child or 0),
+        received_at=answer.received_at,
+        choice=answer.choice,
+        label=dict(enumerate(asked.choices, 1)).get(answer.choice or 0),
+        needs_look=answer.needs_look,
+        text=answer.text,
+        latest=answer.latest,
+        authentication=AuthenticationView.of(answer.authentication),
+        chosen_by=answer.chosen_by,
+        chosen_at=answer.chosen_at,
+    )

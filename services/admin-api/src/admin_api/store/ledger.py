@@ -61,7 +61,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer; `latest`: the last one of its copy, which counts."""
+    """One answer; `latest`: the last one of its copy, which counts. `chosen_by`: who set `choice` by hand."""
 
     id: int
     copy_ref: int
@@ -73,6 +73,8 @@ class Answer:
     text: str
     latest: bool
     authentication: Authentication | None = None
+    chosen_by: int | None = None
+    chosen_at: datetime | None = None
 
 
 _COUNTS = text("""
@@ -84,8 +86,10 @@ _COUNTS = text("""
 _TALLIES = text("""
     SELECT choice, count(*) AS count, count(*) FILTER (WHERE needs_look) AS needs_look
     FROM (
-        SELECT DISTINCT ON (child, CASE WHEN child IS NULL THEN copy_ref END) choice, needs_look
-        FROM ledger.answers WHERE message = :message
+        SELECT DISTINCT ON (child, CASE WHEN child IS NULL THEN copy_ref END)
+               coalesce(by_hand.choice, answers.choice) AS choice, needs_look AND by_hand.answer IS NULL AS needs_look
+        FROM ledger.answers LEFT JOIN office.choices_by_hand AS by_hand ON by_hand.answer = answers.id
+        WHERE answers.message = :message
         ORDER BY child, CASE WHEN child IS NULL THEN copy_ref END, received_at DESC, id DESC
     ) AS last_answers
     GROUP BY choice
@@ -125,11 +129,16 @@ _OPEN_COPIES = text("""
 """)
 
 _ANSWERS = text("""
-    SELECT id, copy_ref, member, child, received_at, choice, needs_look, text_key_id, text_blob, latest, authentication
-    FROM ledger.answers
-    WHERE message = :message AND id > :after AND (CAST(:latest AS boolean) IS NULL OR latest = :latest)
+    SELECT id, copy_ref, member, child, received_at, coalesce(by_hand.choice, answers.choice) AS choice,
+           needs_look AND by_hand.answer IS NULL AS needs_look, text_key_id, text_blob, latest, authentication,
+           by_hand.account, by_hand.at
+    FROM ledger.answers LEFT JOIN office.choices_by_hand AS by_hand ON by_hand.answer = answers.id
+    WHERE answers.message = :message AND id > :after AND (CAST(:latest AS boolean) IS NULL OR latest = :latest)
     ORDER BY id LIMIT :limit
 """)
+
+
+_HAS_ANSWER = text("SELECT EXISTS (SELECT FROM ledger.answers WHERE message = :message AND id = :answer)")
 
 
 async def counts(connection: AsyncConnection, messages: Sequence[int]) -> dict[int, Counts]:
@@ -190,9 +199,15 @@ async def answers(
             text="" if row.text_blob is None else cipher.decrypt(row.text_key_id, row.text_blob, context=ANSWER_TEXT),
             latest=row.latest,
             authentication=None if row.authentication is None else Authentication.model_validate(row.authentication),
+            chosen_by=row.account,
+            chosen_at=row.at,
         )
         for row in await connection.execute(_ANSWERS, parameters)
     ]
+
+
+async def has_answer(connection: AsyncConnection, message: int, answer: int) -> bool:
+    return bool((await connection.execute(_HAS_ANSWER, {"message": message, "answer": answer})).scalar_one())
 
 
 def _copy(row: Any) -> Copy:
