@@ -114,6 +114,10 @@ def test_the_envelope_that_is_told_counts_before_what_the_mail_says(tmp_path: Pa
     returned = saved(tmp_path, f"Return-Path: <>\n{REPLY}", "returned.eml")
     assert lines(returned)[0]["automatic"]["count_answer"] is False
     assert lines(returned, "--envelope-from", "parent@docomo.ne.jp")[0]["automatic"]["count_answer"] is True
+    ours = ("--envelope-from", "info@xx.school.example", "--envelope-to", "info@yy.school.example")
+    assert lines(mail, *ours)[0]["automatic"]["count_answer"] is False
+    nobody = saved(tmp_path, REPLY.replace("parent@docomo.ne.jp", "(none)"), "nobody.eml")
+    assert lines(nobody)[0]["automatic"]["count_answer"] is True
     to_a_copy = ("--choices", "良好,発熱", "--envelope-to", f"{TOKEN}@xx.school.example")
     assert lines(mail, *to_a_copy)[0]["choice"] is None
 

@@ -33,6 +33,11 @@ class Known:
     origin: Callable[[bytes, str], dict[str, str | bool]] | None = None
 
     @property
+    def base_domain(self) -> str:
+        """Ours, if it came to an address of a unit; "" where that isn't told."""
+        return (self.envelope_to or "").partition("@")[2].partition(".")[2]
+
+    @property
     def to_bounces(self) -> bool:
         """Whether it came to an envelope sender of ours, where nobody answers anything."""
         try:
@@ -60,7 +65,7 @@ def classify(raw: bytes, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
     """Read one mail. `choice` is its 1-based number, None (none offered, or the mail is no answer at all), or "needs a
     look". Never raises."""
     letter = read(raw)
-    marks = automatic.judge(letter, _envelope_from(letter, known))
+    marks = automatic.judge(letter, _envelope_from(letter, known), known.base_domain)
     report = bounces.judge(raw, letter.tree)
     answer = answers.answer_text(letter, known.sent, sent_subject=known.sent_subject)
     counts = marks.count_answer and not report.is_bounce and not known.to_bounces
@@ -88,7 +93,9 @@ def classify(raw: bytes, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
 def _envelope_from(letter: Letter, known: Known) -> str:
     if known.envelope_from is not None:
         return known.envelope_from
-    return letter.header("return-path") if "return-path" in letter.headers else letter.sender
+    if "return-path" in letter.headers:
+        return letter.header("return-path")
+    return letter.sender or "unknown"  # which isn't the same as the empty sender of a machine
 
 
 def _choice(answer: str, choices: Sequence[str], *, doubtful: bool) -> int | str | None:
