@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mail.answers import answer_text
+from mail.answers import answer_text, recognise
 from mail.reading import read
 from tests.mail.test_answers_clients import PLAIN, letter
 
@@ -61,6 +61,12 @@ def test_characters_that_phones_confuse_are_ours_all_the_same(ours: str, theirs:
     back = sent.replace(ours, theirs)
     for text in (quoted(back), back):
         assert answer_text(letter(f"2です\n\n{text}"), sent) == "2です"
+
+
+@pytest.mark.parametrize("line", ["×2 せきあり", "✕ 2 せきあり", "2 せきあり ×", "❌2 せきあり"])
+def test_a_crossed_option_is_not_chosen(line: str) -> None:
+    answer = answer_text(letter(HEAD + quoted(PLAIN.replace("2 せきあり", line))), PLAIN)
+    assert recognise(answer, ("良好", "せきあり", "発熱あり")).number is None
 
 
 def test_an_arrow_on_a_quoted_line_means_something_even_where_our_text_is_unknown() -> None:

@@ -165,6 +165,8 @@ def _decide(text: str, affirmed: Sequence[Mention], absent: set[int], offer: _Of
         return _look("the choices are numbers themselves")
     if why := choice_doubt.doubt(text, affirmed):
         return _look(why)
+    if "×" in text and not any("×" in text[mention.start : mention.end] for mention in affirmed):
+        return _look("a cross beside it")
     return Choice(number, False, affirmed[0].kind.value)
 
 
