@@ -21,7 +21,7 @@ from tests.fuzz.pieces import assembled
 LIMITS = Limits(size=200_000, parts=40, depth=20, headers=50, line=500, text=20_000)
 CHOICES = ("良好", "せきあり", "発熱あり", "12月3日（火）")
 SENT = "{{child}}さんの体調はいかがですか。\n1 良好\n2 せきあり\n3 発熱あり\n返信してください。"
-_ADDRESS = re.compile(r"[a-z0-9]@[a-z0-9-]+\.[a-z]{2,24}", re.IGNORECASE)
+_ADDRESS = re.compile(r"[a-z0-9]@[a-z0-9-]{1,63}\.[a-z]{2,24}", re.IGNORECASE)
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _EXAMINER = Examiner(Organisations())
 _RECORDS: dict[str, Answer] = {
