@@ -41,6 +41,7 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None, str]] = [
     ("POST", f"{U}/messages/{NONE}/stop", None, "as"),
     ("GET", f"{U}/messages/{NONE}/copies", None, "asv"),
     ("GET", f"{U}/messages/{NONE}/answers", None, "asv"),
+    ("PUT", f"{U}/messages/{NONE}/answers/{NONE}/choice", {"choice": 1}, "as"),
     ("GET", f"{U}/notices", None, "oasv"),
     ("POST", f"{U}/notices", NEWS, "a"),
     ("DELETE", f"{U}/notices/{NONE}", None, "a"),
