@@ -184,7 +184,7 @@ class _Parser:
     def tree(self, raw: bytes) -> Part:
         self.waiting.append(_Node(raw, _Dashes(raw, _MAX_DASHES), 0, len(raw), 0, "text/plain", -1))
         made: list[tuple[headers.Fields, str, dict[str, str], int]] = []
-        while self.waiting and len(self.nodes) < self.limits.parts:
+        while self.waiting and len(self.nodes) < max(self.limits.parts, 1):
             node = self.waiting.pop()
             self.nodes.append(node)
             made.append(self._open(node, len(self.nodes) - 1))
@@ -196,7 +196,7 @@ class _Parser:
             part = Part(fields, main, parameters, below, node.source, min(body, node.end), node.end)
             if node.parent >= 0:
                 children[node.parent].append(part)
-        assert part is not None  # a mail is at least one part, whatever the limit says
+        assert part is not None  # a mail is at least one part
         return part
 
     def _open(self, node: _Node, number: int) -> tuple[headers.Fields, str, dict[str, str], int]:
