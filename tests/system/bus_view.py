@@ -17,6 +17,7 @@ from renrakumo_cli.bus.accounts import OPERATOR
 from renrakumo_cli.local.stack import LocalStack
 from runtime.keys import KeyRing
 from runtime.sealing import Opener
+from tests.system import databases
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,23 @@ async def listening(stack: LocalStack, subject: str) -> AsyncIterator[list[OnThe
         yield heard
 
 
-async def dead_letters(stack: LocalStack) -> list[DeadLetter]:
-    """What services gave up on."""
-    return [DeadLetter.model_validate_json(each.data) for each in await messages(stack, [DEADLETTERS.name])]
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """What a service could not process."""
+
+    service: str
+    reason: str
+
+
+async def dead_letters(stack: LocalStack) -> list[GivenUp]:
+    """What services gave up on: what the office holds, and what is on its way there."""
+    query = "SELECT service, detail FROM office.held_mail ORDER BY id"
+    rows = await databases.rows(stack, databases.GENERAL_DATABASE, query)
+    letters = [DeadLetter.model_validate_json(each.data) for each in await messages(stack, [DEADLETTERS.name])]
+    return [
+        *(GivenUp(row["service"], row["detail"]) for row in rows),
+        *(GivenUp(letter.service, letter.reason) for letter in letters),
+    ]
 
 
 def opener(stack: LocalStack, service: str) -> Opener:

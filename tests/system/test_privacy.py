@@ -97,7 +97,7 @@ async def test_no_message_on_the_bus_holds_an_address_or_a_name(story: Story, ev
     streams = {message.stream for message in messages}
     print(f"\n{len(messages)} messages in {sorted(streams)}")
     assert {message.subject for message in story.mail} >= {f"inbound.{kind}" for kind in ("entry", "reply", "post")}
-    assert {"EVENTS", "OUTCOMES", "PROGRESS", "KV_directory", "KV_content", "DEADLETTERS"} <= streams
+    assert {"EVENTS", "OUTCOMES", "PROGRESS", "KV_directory", "KV_content"} <= streams
     for message in messages:
         none(everything.in_bytes(f"{message.stream}/{message.sequence} {message.subject}", message.raw()))
 
