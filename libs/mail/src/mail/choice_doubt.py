@@ -12,7 +12,7 @@ from typing import Final
 
 from mail.choice_text import BLANK, blank
 from mail.choice_words import refuses
-from mail.mentions import Mention
+from mail.mentions import Kind, Mention
 
 _SENTENCE = re.compile(r"[^。!?\n.]*(?:\.(?=\S)[^。!?\n.]*)*[。!?\n.]*")
 _HARMLESS: Final = re.compile(
@@ -39,10 +39,11 @@ _WORD_AGAINST = (
 )
 _AGAINST = re.compile(_WORD_AGAINST)
 _DENIED_BEFORE = re.compile(
-    r"(?:[不非未否]|\b(?:not|no|never|cannot|without|unable to|[a-z]+n['’]?t)\s(?:[a-z']+\s){0,2})$"
+    r"(?:[不非未否]|\b(?:not|no|never|cannot|without|unable to|but|except|other than|besides"
+    r"|[a-z]+n['’]?t)\s(?:[a-z']+\s){0,2})$"
 )
 _CORRECTS = re.compile(r"では|でな|じゃ|とは|でも|に[はも]")
-_TWICE = re.compile(r"\s?(?:は|も)?(?:ない|わけ|こと|とは|とも)")  # 参加しなくはない
+_TWICE = re.compile(r"\s?(?:は|も|て)?(?:ない|大丈夫|いい|良い|構|かま|わけ|こと|とは|とも)")  # 参加しなくはない
 _NOES = ("いいえ", "いえ", "いや", "no")
 _AND_YET = re.compile(r"[、,。.!\s]+(?:参加|出席|行き|いき|希望|利用|食べ)(?!しま?せ)[^。\n]{0,10}(?:ます|です|たい)")
 _YESES = ("はい", "ええ", "うん", "yes", "はーい")
@@ -51,6 +52,7 @@ _BUT_NOT = re.compile(
     r"|欠席|不参加"
     r"|\bnot\b|無理)"
 )
+_AT_ONCE = re.compile(r"[、,\s]+(?:は|が)?(?:無理|だめ|駄目|ng\b|不可|×|以外|きゃんせる|取り?消)")
 _SCOPE_END = re.compile(
     r"[。!?\n(「【]|\.(?![0-9])|(?<=ます)[、,]|(?<=です)[、,]|(?<=した)[、,]|(?<=ため)[、,]|(?<=ので)[、,]"
 )
@@ -122,6 +124,8 @@ def denies(text: str, mention: Mention, following: int) -> str:
         return "in words" if _BUT_NOT.match(rest) else ""
     if denial := _DENIAL.match(rest):
         return "in words" if _CORRECTS.search(denial[0]) or _TWICE.match(rest, denial.end()) else "plainly"
+    if mention.kind is Kind.NUMBER and rest[:1] in "、, ":
+        return "in words" if _AT_ONCE.match(rest) else ""  # "4番、都合がつかないので"
     end = _SCOPE_END.search(rest)
     return "in words" if _AGAINST.search(rest[: end.start()] if end else rest) else ""
 

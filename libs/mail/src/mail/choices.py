@@ -51,6 +51,7 @@ class _Offer:
 
 _MAX_TEXT = 4000
 _RING = re.compile(r"\s?[:は]?\s?([○×])")
+_YEAR = re.compile(r"20[0-9]{2}[年/.-]")  # a day with its year is when something was written
 _OTHER_DAY = re.compile(
     r"\s?(?:は|も|だけは|にも|の件|に(?:頂|いただ|届|もら)|付|の(?:お|ご)?(?:手紙|連絡|案内|めーる|ぷりんと))"
 )  # "10日は仕事です"
@@ -141,7 +142,7 @@ def _mentions(text: str, offer: _Offer) -> tuple[list[Mention], dict[int, Form]]
         rest = blank(rest, mention.start, mention.end)
     dates = [
         mention for mention in choice_dates.mentions(rest, offer.moments)
-        if mention.choices or not _OTHER_DAY.match(rest, mention.end)
+        if mention.choices or not (_OTHER_DAY.match(rest, mention.end) or _YEAR.match(rest, mention.start))
     ]  # fmt: skip
     for mention in dates:
         rest = blank(rest, mention.start, mention.end)
