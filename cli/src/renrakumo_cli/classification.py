@@ -58,7 +58,10 @@ def classify_file(file: Path, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         return {"file": name, **classify(b"", known), "error": reason}
-    return {"file": name, **classify(raw, known)}
+    try:
+        return {"file": name, **classify(raw, known)}
+    except Exception as error:  # a mistake of ours, which must not keep the other mails from being looked at
+        return {"file": name, **classify(b"", known), "error": f"could not be judged: {type(error).__name__}"}
 
 
 def classify(raw: bytes, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
