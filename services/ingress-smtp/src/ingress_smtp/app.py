@@ -1,6 +1,7 @@
 """Where the front door is put together: bus, directory in memory, intake, socket."""
 
 import asyncio
+import resource
 import ssl
 from datetime import UTC, datetime
 
@@ -24,6 +25,9 @@ from runtime.dns_memory import RememberedDns
 from runtime.lifecycle import Service
 from runtime.sealing import Sealer
 
+_OTHER_FILES = 200
+"""Open beside connections: bus, health, DNS."""
+
 
 async def set_up(service: Service, settings: Settings) -> None:
     """Wire everything; the door opens at once and says 451 until the directory has been read."""
@@ -37,6 +41,8 @@ async def set_up(service: Service, settings: Settings) -> None:
     async def follow(stop: asyncio.Event) -> None:
         await directory.follow(bus.kv_watch(DIRECTORY.name, stop=stop))
 
+    allow_files(settings.smtp_max_connections + _OTHER_FILES)
+
     async def serve(stop: asyncio.Event) -> None:
         await door.run(settings.smtp_host, settings.smtp_port, stop, share=settings.smtp_share_port)
 
@@ -47,6 +53,14 @@ async def set_up(service: Service, settings: Settings) -> None:
     service.task("smtp", serve)
     service.task("backlog", look_at_backlog)
     service.task("guesses", guesses.run)
+
+
+def allow_files(wanted: int) -> None:
+    """Each connection is an open file: take as many as are needed, or as the system allows at most."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def build_pressure(settings: Settings) -> Pressure:
