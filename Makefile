@@ -51,6 +51,8 @@ test: $(STAMP) ## run every test (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 fuzz: $(STAMP) ## throw hostile mail at all that reads mail (SECONDS=60 each; ARGS="reading bounces" for some)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --disable-pip-version-check --quiet \
+	  --only-binary :all: --require-hashes -r requirements-fuzz.lock || true
 	@SECONDS=$(SECONDS) $(BIN)/python -m tests.fuzz $(ARGS)
 
 lint: $(STAMP) ## style, types, import rules
@@ -78,7 +80,9 @@ lock: ## pin all dependencies anew (needs an installed .venv)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --upgrade --python-version 3.11 \
 	  --custom-compile-command "make lock" --group dev $(addprefix --no-emit-package ,$(OURS)) \
 	  $(PYPROJECTS) --output-file requirements.lock
-	@! grep -nE 'https?://|file:|--(extra-)?index-url|--find-links| @ ' requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --upgrade --python-version 3.11 \
+	  --custom-compile-command "make lock" --group fuzz --output-file requirements-fuzz.lock
+	@! grep -nE 'https?://|file:|--(extra-)?index-url|--find-links| @ ' requirements.lock requirements-fuzz.lock
 
 clean: ## remove the environment and caches; data in var/ stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
