@@ -1,5 +1,6 @@
 """Held mail: what could not be processed is seen with its reason, handled once more, dropped, and erased in time."""
 
+import asyncio
 import base64
 import itertools
 import re
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 
 from admin_api.handlers import held
 from admin_api.handlers.held import BOUNDS, Bounds
@@ -207,6 +209,19 @@ async def test_a_flood_that_anybody_can_send_keeps_its_newest_and_counts_the_res
     assert (flood["total"], flood["held"], flood["let_go"]) == (35, 10, 25)
     assert counts["unknown_registration"]["held"] == 1, "others are not crowded out"
     assert BOUNDS.anybodys == 1_000
+
+
+async def test_how_much_waits_is_shown_on_the_metrics(desk: Desk) -> None:
+    await arrive(desk, letter(1), letter(2), letter(3, service="dispatcher"))
+    stop = asyncio.Event()
+    tending = asyncio.create_task(held.tend(desk.office.books, LIFE, stop))
+    async with asyncio.timeout(10):
+        dispatchers = b'renrakumo_held_mail{reason="unknown_registration",service="dispatcher"} 1.0'
+        while dispatchers not in generate_latest():  # noqa: ASYNC110 (nothing tells of it)
+            await asyncio.sleep(0.02)
+    stop.set()
+    await tending
+    assert b'renrakumo_held_mail{reason="unknown_registration",service="registry"} 2.0' in generate_latest()
 
 
 async def test_what_nobody_decides_about_is_erased_in_time(desk: Desk, operator: Operator) -> None:
