@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail.choices import recognise
+from tests.mail.written_answers import rows
 
 CHOICES = ("良好", "せきあり", "発熱あり", "下痢", "腹痛", "頭痛", "けが", "鼻水", "その他")
 KANJI = "一二三四五六七八九"
@@ -185,3 +186,16 @@ def test_a_day_is_the_choice_of_that_day_or_none(choices: tuple[str, ...], day: 
         number for number, choice in enumerate(choices, 1) if f"{day}日" in choice and f"{1}{day}日" not in choice
     ]
     assert recognise(f"{day}{ending}", choices).number == (fitting[0] if len(fitting) == 1 else None)
+
+
+CERTAIN = [row for row in rows() if row.meant and len(row.answer) < 25 and not set("\n○◯⭕ ") & set(row.answer)]
+GROUPS = {row.choices: [other for other in CERTAIN if other.choices == row.choices] for row in CERTAIN}
+ASKED = [choices for choices, group in GROUPS.items() if len({row.meant for row in group}) > 1]
+
+
+@given(st.data(), st.sampled_from(["。", "\n"]))
+def test_two_answers_that_differ_are_never_one(data: st.DataObject, between: str) -> None:
+    choices = data.draw(st.sampled_from(ASKED))
+    one, other = data.draw(st.lists(st.sampled_from(GROUPS[choices]), min_size=2, max_size=2))
+    choice = recognise(f"{one.answer}{between}{other.answer}", choices)
+    assert choice.number is None or one.meant == other.meant == choice.number

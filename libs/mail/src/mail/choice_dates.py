@@ -18,7 +18,7 @@ _N = r"(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3})"
 _PIECE: Final = re.compile(
     rf"(?:(?<![0-9])(?:[0-9]{{4}}[年/.-])?(?P<month>{_N})(?:月|がつ)\s?の?(?P<mday>{_N})(?:日|にち|(?=\s?\())"
     r"|(?<![0-9/.])(?:[0-9]{4}/)?(?P<smonth>[0-9]{1,2})/(?P<sday>[0-9]{1,2})日?(?![0-9/])"
-    rf"|(?<![0-9.,、・~〜-])(?P<day>{_N})(?:日|にち)(?!間|前|後|目|め|ほど|くらい|ぐらい|連続|以内|分)"
+    rf"|(?<![0-9.])(?P<day>{_N})(?:日|にち)(?!間|前|後|目|め|ほど|くらい|ぐらい|連続|以内|分)"
     r"|(?<![0-9])(?P<pday>[0-9]{1,2})\s?\((?P<pweek>[月火水木金土日])\)"
     r"|\b(?P<emonth>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s(?P<eday>[0-9]{1,2})(?:st|nd"
     r"|rd|th)?\b"
@@ -32,8 +32,8 @@ _PIECE: Final = re.compile(
     r"|(?P<part>午前中?|午後|ごぜん(?:ちゅう)?|ごご|am\b|pm\b|夕方|終日))"
 )
 _BARE_WEEKDAY = re.compile(r"(?<!\w)(?P<bare>[月火水木金土日])(?=で|です|が|を|と|希望|\s|、|。|・|/|$)", re.MULTILINE)
-_GAP = re.compile(r"[\s()、,の・]{0,2}")
-_RANGE = re.compile(r"\s?[~〜ー–-]\s?|\s?から\s?")
+_GAP = re.compile(r"[ ()、,の・]{0,2}")
+_RANGE = re.compile(r" ?[~〜ー–-] ?| ?から ?")
 _VAGUE_AFTER = re.compile(r"\s?(?:まで|以降|以後|以前|過ぎ|すぎ|より|頃まで|ごろまで|から(?!で|を|に|の|希望|が))")
 _WEEKDAYS = {name: n for n, pair in enumerate(zip("月火水木金土日", ("mon", "tue", "wed", "thu", "fri", "sat",
     "sun"), ("げつ", "か", "すい", "もく", "きん", "ど", "にち"), strict=True)) for name in pair}  # fmt: skip

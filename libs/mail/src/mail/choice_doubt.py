@@ -40,7 +40,7 @@ _WORD_AGAINST = (
 _AGAINST = re.compile(_WORD_AGAINST)
 _DENIED_BEFORE = re.compile(
     r"(?:[不非未否]|\b(?:not|no|never|cannot|without|unable to|but|except|other than|besides"
-    r"|[a-z]+n['’]?t)\s(?:[a-z']+\s){0,2})$"
+    r"|[a-z]+n['’]?t)\s(?:[a-z']+\s){0,2})\Z"
 )
 _CORRECTS = re.compile(r"では|でな|じゃ|とは|でも|に[はも]")
 _TWICE = re.compile(r"\s?(?:は|も|て)?(?:ない|大丈夫|いい|良い|構|かま|わけ|こと|とは|とも)")  # 参加しなくはない
@@ -99,7 +99,7 @@ _CONTRAST = re.compile(r"\s?(?:でも|ただし?|しかし|けど|だけど|で�
 _PAST = re.compile(
     r"(?:昨日|きのう|一昨日|おととい|昨夜|昨晩|前回|先週|先月|去年|昨年|以前|(?<![午以手直事])前)(?!から|より"
     r"|以来)(?:までは|まで"
-    r"|は|の|には|、)?.{0,6}$"
+    r"|は|の|には|、)?.{0,6}\Z"
 )
 _SIBLING = re.compile(r"兄(?!弟)|姉(?!妹)|(?<!兄)弟|(?<!姉)妹|長男|次男|三男|長女|次女|三女|上の子|下の子|双子の")
 

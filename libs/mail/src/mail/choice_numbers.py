@@ -16,11 +16,11 @@ from mail.mentions import Kind, Mention
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _NOT_BEFORE = re.compile(
     r"(?:[0-9][.:/~〜ー–・-]|[a-pr-z第約小中高の]|(?<![a-z])q|[0-9]の\s?|[0-9]組\s?|出席番号[は:]?\s?|[階級]"
-    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s?)$"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s?)\Z"
 )
-_NO_BEFORE = re.compile(r"(?:\b(?:no|nr|num|number|option|choice|answer|回答|番号|答え?|選択肢?|その)[.:は]?\s?)$")
+_NO_BEFORE = re.compile(r"(?:\b(?:no|nr|num|number|option|choice|answer|回答|番号|答え?|選択肢?|その)[.:は]?\s?)\Z")
 _MEASURE: Final = re.compile(
-    r"\s?(?:年|月|日|時|分(?!で)|秒|度|℃|°|c\b|兄弟|姉妹|人|名|才|歳|回(?!答)|枚|個(?!目|め)|円|%|kg|g\b|cm"
+    r" ?(?:年|月|日|時|分(?!で)|秒|度|℃|°|c\b|兄弟|姉妹|人|名|才|歳|回(?!答)|枚|個(?!目|め)|円|%|kg|g\b|cm"
     r"|m(?![a-z(])|組|学期"
     r"|週|泊|号|階|丁|番地|番線|[ヶかカケ]月"
     r"|頁|ぺーじ|年生|さい|じ(?!ゃ)|ふん|ぷん|にん|時限|限|校時|こま|台|本|箱|食|杯|皿|着|足|膳|冊|部|つ(?!目"
@@ -28,7 +28,8 @@ _MEASURE: Final = re.compile(
     r"|am\b|pm\b|(?:years?|yrs?|days?|hours?|people|persons?|child(?:ren)?|kids?|times?|min(?:ute)?s?|degrees?"
     r"|adults?)\b|教室|丸目|対|番街|番出口)"
 )
-_LISTED_MEASURE = re.compile(rf"(?:\s?[,、・~〜-]\s?[0-9]{{1,4}})+(?:{_MEASURE.pattern})")  # "2,3日"
+# "2,3日"
+_LISTED_MEASURE = re.compile(r"(?: ?[,、・~〜-] ?[0-9]{1,4})+ ?(?:日|泊|週|回|名|人|時|分|個(?!目|め)|枚)")
 _DECIMAL = re.compile(r"[.:/~〜ー–・-][0-9]|の\s?[0-9](?![0-9月/])")
 _ENDING: Final = (
     r"です|でした|で(?![0-9])|を|に(?!ん)|が(?:いい|い|第|良|よ|希望|都合|最|助か|あり|無難|嬉|うれ)|なので"
@@ -49,8 +50,8 @@ _QUANTITY = re.compile(
     r"(?<![0-9.])(?:[0-9]{1,2}\.[0-9](?![0-9])|3[4-9](?=\s?(?:度|℃|°)))(?:\s?(?:度|℃|°c?|c\b|分))?"
     r"|(?<![0-9:/])[0-9]{1,2}(?:時(?![^間半0-9]{0,2}番)(?:[0-9]{1,2}分|半)?|:[0-9]{2}(?![0-9:]))"
 )
-_LINE_START = re.compile(r"(?:^|\n)$")
-_FROM_BELOW = re.compile(r"(?:下|後ろ|うしろ)から\s?$")
+_LINE_START = re.compile(r"(?:^|\n)\Z")
+_FROM_BELOW = re.compile(r"(?:下|後ろ|うしろ)から\s?\Z")
 _ROLL = re.compile(r"(?:番)?\s+[^\W\d_][^\n0-9]{1,20}(?:$|\n)")
 
 _KANJI = dict(zip("一二三四五六七八九十壱弐参", (*range(1, 11), 1, 2, 3), strict=True))
@@ -77,15 +78,15 @@ _WRITTEN: Final = (
     (
         re.compile(
             rf"{_START}({'|'.join(_KANJI)})(?=\s*(?:です|でお|で(?:$|[。、!])|を希望|を選|に(?:します|して|○)"
-            rf"|希望|お願|$|[。、!]))",
+            rf"|希望|お願|$|[。、!\s]))",
             re.MULTILINE,
         ),
         _KANJI,
     ),
 )  # fmt: skip
 _ALONE = re.compile(
-    rf"(?:^|\n)({'|'.join(_KANA)})(?:です|で|でお願い(?:いた)?します|でおねがいします|にします|を希望します"
-    rf"|希望です|希望)?[。.!♪☆ー〜\s]*(?=\n|$)"
+    rf"(?:^|[\n。!、]\s?)({'|'.join(_KANA)})(?:です|で|でお願い(?:いた)?します|でおねがいします|にします|を希望します"
+    rf"|希望です|希望)?(?=[。.!♪☆ー〜\s]*(?:[\n。、]|$))"
 )
 _FIRST = re.compile(
     r"(?:一番|いちばん|1番)(?:上|初め|はじめ|最初)|最初の(?=もの|やつ|方|ほう|日|枠|選択|で|を)|(?<!\w)1st\b"
@@ -94,7 +95,7 @@ _LAST = re.compile(
     r"(?:一番|いちばん|1番)(?:下|最後|後ろ|うしろ)|最後の(?=もの|やつ|方|ほう|日|枠|選択|で|を)"
     r"|\bthe last (?:one|option|choice)\b"
 )
-_MIDDLE = re.compile(r"(?:真ん中|まん中|まんなか)(?=の|で|を|に|です|希望|$)")
+_MIDDLE = re.compile(r"(?:真ん中|まん中|まんなか)(?=の|で|を|に|です|希望|[。、.!\s]|$)")
 # a superlative, no number
 _MOST = re.compile(r"(?:一番|いちばん|1番)(?:良|よ|い|都合|早|遅|近|楽|安|好|希望|上手|遠|多|少|大|小|目立)")
 _ENGLISH = {
@@ -105,10 +106,10 @@ _CARDINAL, _ORDINAL = "|".join(list(_ENGLISH)[:9]), "|".join(list(_ENGLISH)[9:])
 _IN_ENGLISH = re.compile(
     rf"\b(?:option|number|choice|no\.?|answer(?: is)?:?)\s({_CARDINAL})\b|\b({_ORDINAL})\s(?:one|option|choice"
     rf"|answer)\b"
-    rf"|(?:^|\n)(?:the )?({_CARDINAL}|{_ORDINAL})(?:,? please)?[.!\s]*(?=\n|$)"
+    rf"|(?:^|[\n。.!、]\s?)(?:the )?({_CARDINAL}|{_ORDINAL})(?:,? please)?(?=[.!\s]*(?:[\n。.!、]|$))"
 )
 _ROMAN = {"ii": 2, "iii": 3, "iv": 4, "vi": 6, "vii": 7, "viii": 8}
-_IN_ROMAN = re.compile(rf"(?:^|\n)({'|'.join(_ROMAN)})(?:\s?(?:番|です|で.{{0,12}}))?[。.!]*(?=\n|$)")
+_IN_ROMAN = re.compile(rf"(?:^|[\n。!、\s])({'|'.join(_ROMAN)})(?:\s?(?:番|です|で.{{0,12}}))?(?=[。.!、\s]|$)")
 
 
 def mentions(text: str, count: int, *, beside: bool = False) -> list[Mention]:

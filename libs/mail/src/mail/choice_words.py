@@ -40,7 +40,7 @@ _MISSING = re.compile(
     r"|でてい)?(?:ません|なし|無し|無い|ない(?!か)|なく|無く|無(?!\w))"
 )
 _BARE = re.compile(
-    r"\s*(?:です|中|のため|により|した(?:ため|ので)|で(?:す|欠|休|お休|、)|[。、.,!()♪\n○×]|$|[34][0-9](?:\."
+    r"\s*(?:です|中|のため|により|した(?:ため|ので)|で(?:す|欠|休|お休|、)|[。、.,!()♪\s○×]|$|[34][0-9](?:\."
     r"|度|℃|°))"
     r"|(?:も|と|や|・|/)(?=[^。\n]{1,10}(?:あり(?!ませ)|有|ある|(?:出|で)て))"
 )
@@ -53,7 +53,7 @@ _PARTICLES: Final = "はがのでもをにとやへな"
 _KANA_BEFORE = re.compile(
     r"(?:すこし|ちょっと|かなり|やや|とても|まだ|もう|きょう|けさ|いま|から|より|やはり|やっぱり|ただし?|あと"
     r"|および|または|ほんじつ|たいちょう|ぜんいん"
-    r"|ふたりとも)$"
+    r"|ふたりとも)\Z"
 )
 _KANA_AFTER = re.compile(
     r"です|でし|でお|で|に|を|は|が|も|の|と|や|だ|よろし|お願|おねが|さんか|いき|いた|しま|する|します|です|ます|ね"
@@ -164,7 +164,7 @@ def mentions(text: str, words: Vocabulary) -> Iterator[tuple[Mention, Form]]:
         yield Mention(at, best[0], best[1].choices, Kind.WORDS), best[1]
         at = best[0]
     for found in re.finditer(
-        r"(?:^|(?<=[\n\s「『(:]))([a-i]|[あいうえお])(?=[\s。、.!)」』]|です|でお|で$|を|に|番|$)", text
+        r"(?:^|(?<=[\n\s「『(:。.、,!]))([a-i]|[あいうえお])(?=[\s。、.!)」』]|です|でお|で$|を|に|番|$)", text
     ):
         if number := words.labels.get(found[1]):
             yield Mention(*found.span(1), frozenset({number}), Kind.WORDS), Form(found[1], frozenset({number}))
@@ -211,8 +211,8 @@ def _stands_alone(text: str, start: int, end: int, *, closed: bool) -> bool:
     return not (end - start <= 3 and is_kana(last) and is_kana(after) and not _KANA_AFTER.match(text, end))
 
 
-_OPENS = re.compile(r"(?:^|[\n。.!]\s?)(?:特に|とくに|特には|はい、|いいえ、|今回は)?$")
-_CLOSES = re.compile(r"\s*(?:[、。,.!\n♪]|です|で(?:お願い|$)|please|$)")
+_OPENS = re.compile(r"(?:^|[\n。.!、,\s])(?:特に|とくに|特には|はい、|いいえ、|今回は)?$")
+_CLOSES = re.compile(r"(?<![a-z])\s|\s*(?:[、。,.!\n♪]|です|で(?:お願い|$)|please|$)")
 _REFUSED = re.compile(r"不可|無理|困難|辞退|見送|見合|不能|取消|中止|拒否|否|無し|無")
 
 

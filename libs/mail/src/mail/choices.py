@@ -50,12 +50,13 @@ class _Offer:
 
 
 _MAX_TEXT = 4000
+_BESIDE = re.compile(r"[^\W0-9]")
 _RING = re.compile(r"\s?[:は]?\s?([○×])")
 _YEAR = re.compile(r"20[0-9]{2}[年/.-]")  # a day with its year is when something was written
 _OTHER_DAY = re.compile(
     r"\s?(?:は|も|だけは|にも|の件|に(?:頂|いただ|届|もら)|付|の(?:お|ご)?(?:手紙|連絡|案内|めーる|ぷりんと))"
 )  # "10日は仕事です"
-_MARK = re.compile("[○✓✔☑✅◎●←★☆]")
+_MARK = re.compile("[○✓✔☑✅◎●←]")
 
 
 def recognise(answer: str, choices: Sequence[str], synonyms: Sequence[Sequence[str]] = ()) -> Choice:
@@ -71,11 +72,11 @@ def recognise(answer: str, choices: Sequence[str], synonyms: Sequence[Sequence[s
         return _look("empty")
     offer = _offer(tuple(choices), tuple(tuple(words) for words in synonyms))
     found, forms = _mentions(text, offer)
-    if marked := _ringed(text, found) or _marked(text, found):
+    if marked := _ringed(text, found) or _marked(text, found, offer.count):
         return Choice(marked, False, "marked in a list")
-    slipped = not found
-    if slipped:
-        found = slips.find(text, offer.words.literals())
+    # Beside what is clear, a slip can only cast doubt: on a choice that it isn't.
+    slipped = slips.find(_without(text, found), offer.words.literals())
+    found = sorted((*found, *slipped), key=lambda mention: mention.start)
     affirmed: list[Mention] = []
     absent: set[int] = set()
     denied = False
@@ -89,7 +90,7 @@ def recognise(answer: str, choices: Sequence[str], synonyms: Sequence[Sequence[s
             return _look("other words around it")
         if not how:
             affirmed.append(mention)
-        elif how == "plainly" and opposite and not slipped:
+        elif how == "plainly" and opposite:
             affirmed.append(Mention(mention.start, mention.end, frozenset({opposite}), Kind.WORDS))
         elif how == "plainly" and (form := forms.get(mention.start)) and form.symptom:
             absent |= mention.choices
@@ -137,17 +138,19 @@ def _mentions(text: str, offer: _Offer) -> tuple[list[Mention], dict[int, Form]]
         if not any(other.start < mention.end and mention.start < other.end for other in found):
             found.append(mention)
             forms[mention.start] = form
-    rest = text
-    for mention in found:
-        rest = blank(rest, mention.start, mention.end)
+    rest = _without(text, found)
     dates = [
         mention for mention in choice_dates.mentions(rest, offer.moments)
         if mention.choices or not (_OTHER_DAY.match(rest, mention.end) or _YEAR.match(rest, mention.start))
     ]  # fmt: skip
-    for mention in dates:
-        rest = blank(rest, mention.start, mention.end)
-    numbers = choice_numbers.mentions(rest, offer.count, beside=bool(found or dates))
+    numbers = choice_numbers.mentions(_without(rest, dates), offer.count, beside=bool(found or dates))
     return sorted((*found, *dates, *numbers), key=lambda mention: mention.start), forms
+
+
+def _without(text: str, found: Sequence[Mention]) -> str:
+    for mention in found:
+        text = blank(text, mention.start, mention.end)
+    return text
 
 
 def _decide(text: str, affirmed: Sequence[Mention], absent: set[int], offer: _Offer) -> Choice:
@@ -175,8 +178,8 @@ def _is_clearly_the_place(text: str, mention: Mention) -> bool:
     return mention.kind is not Kind.NUMBER or text[mention.start : mention.end].endswith(("番", "ばん", "目", "め"))
 
 
-def _marked(text: str, found: Sequence[Mention]) -> int | None:
-    """The one choice with a mark, where somebody copied the list and marked a line of it."""
+def _marked(text: str, found: Sequence[Mention], count: int) -> int | None:
+    """The one choice with a mark, where somebody copied the whole list and marked a line of it."""
     lines: dict[int, set[int]] = {}
     marks: set[int] = set()
     start = 0
@@ -184,13 +187,15 @@ def _marked(text: str, found: Sequence[Mention]) -> int | None:
         end = start + len(line)
         inside = [mention for mention in found if start <= mention.start < end]
         if inside and (common := frozenset.intersection(*(mention.choices for mention in inside))):
+            if _BESIDE.search(_without(text, inside)[start:end]):
+                return None  # more than a copy of the list
             lines[at] = set(common)
             if _MARK.search(line):
                 marks.add(at)
         elif inside:
             return None
         start = end + 1
-    if len(lines) < 2 or len(marks) != 1 or any(len(choices) != 1 for choices in lines.values()):
+    if len(lines) != count or len(marks) != 1 or any(len(choices) != 1 for choices in lines.values()):
         return None
     every = [next(iter(choices)) for choices in lines.values()]
     return lines[marks.pop()].pop() if len(set(every)) == len(every) else None
