@@ -40,7 +40,7 @@ _ENDING: Final = (
 _AFTER = re.compile(
     rf"\s?(?:番|ばん|ban\b|つ|個|こ)?(?:目|め)?\s?(?:{_ENDING})|\s?(?:番|ばん|ban\b)(?:目|め)?(?![線地号街出ぁ-ん\w])"
     rf"|\s?(?:番|ばん)(?:目|め)?(?=は|も|が|と|か|だ|ね|よ|な)|\s?(?:つ|個|番|ばん)(?:目|め)|\s?番っ"
-    r"|\s*[。!?)\]」』】〉♪]|\s*[^\w\s.:/~〜,、-](?![0-9])|\s*[.:/~〜,、-]+(?!\s?[0-9])|\s*$|\s+(?=[^\d\sa-z]"
+    r"|\s*[。!?)\]」』】〉♪]|\s*[^\w\s.:/~〜,、-](?![0-9])|\s*[.:/~〜,、-]+(?! ?[0-9])|\s*$|\s+(?=[^\d\sa-z]"
     r"|(?:please|thanks|thank|pls|for|is|sent|works|would|will|sounds|looks|suits)\b)"
     r"|m\(|(?:st|nd|rd|th)\b(?!\s(?:grade|year|floor|time|child|class|son|daughter))",
     re.MULTILINE,
