@@ -68,8 +68,8 @@ class LeaveOpened(Event):
 
 
 class LeaveCompleted(Event):
-    """A member left the group, or with group None the whole unit. `complained`: he is said to have told his carrier that
-    the mail is unwanted, which may have been a mistake."""
+    """A member left the group, or with group None the whole unit. `complained`: he is said to have told his carrier
+    that the mail is unwanted, which may have been a mistake."""
 
     name: ClassVar[str] = "leave.completed"
 
