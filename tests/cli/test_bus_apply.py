@@ -67,3 +67,21 @@ async def test_the_number_of_copies_stays_unless_another_is_asked_for(fresh_nats
     assert set((await apply(fresh_nats)).values()) == {"unchanged"}
     changes = await bus.apply(fresh_nats.url, OPERATOR, fresh_nats.passwords[OPERATOR], replicas=1)
     assert {change.outcome for change in changes} == {"unchanged"}
+
+
+async def test_dead_letters_of_an_earlier_release_reach_the_office_and_then_go(fresh_nats: NatsServer) -> None:
+    client, js = await as_operator(fresh_nats)
+    await js.delete_stream("DEADLETTERS")
+    await js.add_stream(StreamConfig(name="DEADLETTERS", subjects=["dead.>"]))
+    await js.publish("dead.receipts", b"of an earlier release")
+
+    outcomes = await apply(fresh_nats)
+
+    assert outcomes["stream", "DEADLETTERS"] == "updated"
+    assert outcomes["consumer", "DEADLETTERS/admin-api-deadletters"] == "created"
+    reader = await js.pull_subscribe_bind("admin-api-deadletters", "DEADLETTERS")
+    (message,) = await reader.fetch(1)
+    assert message.data == b"of an earlier release"
+    await message.ack_sync()
+    assert (await js.stream_info("DEADLETTERS")).state.messages == 0
+    await client.close()

@@ -51,15 +51,23 @@ async def apply(
         usual = max([config.num_replicas or 1 for config in known.values()], default=1)
         copies = {spec.name: replicas or _copies(known, spec.name, usual) for spec in STREAMS}
         held = {spec.name: replicas or _copies(known, f"KV_{spec.name}", usual) for spec in BUCKETS}
-        changes = [
+        # What nobody is to read goes at the moment when a stream begins to keep only what somebody is.
+        turning = {spec.name for spec in STREAMS if spec.retention == "interest" and _keeps_all(known.get(spec.name))}
+        first = [spec for spec in consumers() if spec.stream in turning]
+        changes = [await _consumer(js, spec) for spec in first]
+        changes += [
             await _stream(js, known, "stream", _stream_config(spec, copies[spec.name]), spec.name) for spec in STREAMS
         ]
         changes += [
             await _stream(js, known, "bucket", _bucket_config(spec, held[spec.name]), spec.name) for spec in BUCKETS
         ]
-        changes += [await _consumer(js, spec) for spec in consumers()]
+        changes += [await _consumer(js, spec) for spec in consumers() if spec not in first]
         changes += await _unknown(js, set(known))
         return changes
+
+
+def _keeps_all(known: StreamConfig | None) -> bool:
+    return known is not None and known.retention == RetentionPolicy.LIMITS
 
 
 def _copies(known: Mapping[str | None, StreamConfig], name: str, usual: int) -> int:
