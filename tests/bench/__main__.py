@@ -23,7 +23,7 @@ from tests.bench.results import LANES, PEERS, Aim, Row, aims, as_json, summarise
 from tests.bench.run import Outcome, Parts
 from tests.support import figures
 
-_PARTS = ("ours", "peers", "lanes", "rush")
+_PARTS = ("ours", "peers", "lanes", "door", "rush")
 
 
 def main() -> int:
@@ -57,6 +57,7 @@ def main() -> int:
         return 143
     rows = summarise(outcome.measurements)
     found = aims(rows, None if outcome.lanes is None else outcome.lanes.ratio)
+    found += inbound.door_aims(outcome.door) if outcome.door else []
     found += [] if outcome.rush is None else inbound.aims(outcome.rush)
     _show(console, outcome, rows, found)
     about = {
@@ -88,6 +89,7 @@ def kept_form(outcome: Outcome, rows: list[Row], found: list[Aim]) -> dict[str, 
         kept.append(_lanes_row(outcome))
     return {
         "rows": kept,
+        "door": [dataclasses.asdict(each) | {"rate": round(each.rate, 1)} for each in outcome.door],
         "rush": None if outcome.rush is None else outcome.rush.as_dict(),
         "aims": [dataclasses.asdict(aim) for aim in found],
         "missing": outcome.missing,
@@ -134,6 +136,8 @@ def _show(console: Console, outcome: Outcome, rows: list[Row], found: list[Aim])
         show.costs(console, rows)
     if outcome.lanes is not None:
         show.lanes(console, outcome.lanes)
+    if outcome.door:
+        inbound.show_door(console, outcome.door)
     if outcome.rush is not None:
         inbound.show(console, outcome.rush)
     show.aims(console, found)

@@ -17,7 +17,7 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,8 @@ KINDS = ("reply", "info")
 _EMPTY = "From: <{sender}>\r\nTo: <{to}>\r\nMessage-ID: <1.{sender}>\r\nSubject: \r\n\r\n\r\n"
 WARM = 300
 POSTFIX = "postfix"
-DOORS = ("one process", "two", POSTFIX)
+ONE = "one process"
+DOORS = (ONE, "two", POSTFIX)
 UNLIMITED = {
     "RENRAKUMO_SMTP_RATE_PER_PEER": "1000000",
     "RENRAKUMO_SMTP_BURST_PER_PEER": "1000000",
@@ -232,10 +233,6 @@ async def postfix(folder: Path) -> AsyncIterator[House]:
         await master.stop_soon(within=10)
 
 
-def _pid(process: ChildProcess) -> int:
-    return process.pid
-
-
 async def measure(door: str, house: House, load: Load) -> list[Acceptance]:
     """Each kind in turn, after a few to warm up."""
     results = []
@@ -257,6 +254,29 @@ async def measure_in(folder: Path, door: str, load: Load) -> list[Acceptance]:
         return await measure(door, house, load)
 
 
+async def compare(load: Load, rounds: int, doors: Sequence[str], say: Callable[[str], None]) -> list[Acceptance]:
+    """Each of the doors in turn, so many times. Raises PeerMissing, PeerFailed, LocalError, TimeoutError."""
+    results: list[Acceptance] = []
+    for _ in range(rounds):
+        for door in doors:
+            folder = Path(tempfile.mkdtemp(prefix="renrakumo-acceptance-"))
+            try:
+                found_now = await measure_in(folder, door, load)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            for each in found_now:
+                used = ", ".join(f"{name} {spent:.0f} µs" for name, spent in each.cpu.items())
+                say(f"{door:12} {each.kind:6} {each.rate:7.0f} mails/s   of processor a mail: {used}")
+            results += found_now
+    return results
+
+
+def ratio(results: Sequence[Acceptance], door: str, kind: str) -> float | None:
+    """Our median rate divided by Postfix's of the same run; None without both."""
+    ours, theirs = ([each.rate for each in results if (each.door, each.kind) == (who, kind)] for who in (door, POSTFIX))
+    return median(ours) / median(theirs) if ours and theirs else None
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mails", type=int, default=5000)
@@ -264,21 +284,11 @@ async def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=DOORS, nargs="*", default=list(DOORS))
     chosen = parser.parse_args()
-    rates: dict[tuple[str, str], list[float]] = {}
-    for _ in range(chosen.rounds):
-        for door in chosen.only:
-            folder = Path(tempfile.mkdtemp(prefix="renrakumo-acceptance-"))
-            try:
-                results = await measure_in(folder, door, Load(chosen.mails, chosen.sessions))
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-            for each in results:
-                rates.setdefault((each.kind, door), []).append(each.rate)
-                used = ", ".join(f"{name} {spent:.0f} µs" for name, spent in each.cpu.items())
-                print(f"{door:12} {each.kind:6} {each.rate:7.0f} mails/s   of processor a mail: {used}", flush=True)
-    for (kind, door), seen in rates.items():
-        if door != POSTFIX and (kind, POSTFIX) in rates:
-            print(f"{door:12} {kind:6} {median(seen) / median(rates[kind, POSTFIX]):.2f} times Postfix (medians)")
+    results = await compare(Load(chosen.mails, chosen.sessions), chosen.rounds, chosen.only, print)
+    for door in (each for each in DOORS if each != POSTFIX):
+        for kind in KINDS:
+            if (times := ratio(results, door, kind)) is not None:
+                print(f"{door:12} {kind:6} {times:.2f} times Postfix (medians)")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
     each round:  ours without signatures, all sizes -> ours with RSA -> ours with the shipped limits
                  -> smtp-source -> Postfix -> aiosmtplib -> Mailman
-    at the end:  the urgent message before a full queue; a rush of replies, questions and registrations
+    at the end:  the urgent message before a full queue; the door beside Postfix's; a rush of replies,
+                 questions and registrations
 
 Taking turns spreads whatever else happens on the machine over all of them. A peer that can't be had, or fails, is named
 with the reason and left out; what fails of ours is named, too, and the run goes on.
 """
 
+import contextlib
 import shutil
 import tempfile
 import time
@@ -16,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from renrakumo_cli.local.paths import LocalError
-from tests.bench import lanes, letter, sink
+from tests.bench import acceptance, lanes, letter, sink
+from tests.bench.acceptance import Acceptance
 from tests.bench.full_path import Station
 from tests.bench.lanes import Lanes
 from tests.bench.peers.aiosmtplib_alone import AiosmtplibAlone
@@ -25,7 +28,7 @@ from tests.bench.peers.peer import Peer, PeerFailed, PeerMissing
 from tests.bench.peers.postfix import Postfix
 from tests.bench.peers.wire import SmtpSource
 from tests.bench.plan import LANES_SECONDS, Plan
-from tests.bench.results import LANES, RUSH, Measurement
+from tests.bench.results import DOOR, LANES, RUSH, Measurement
 from tests.bench.sink import Sink
 from tests.bench.variants import PLAIN, SESSIONS, SHIPPED, SIGNED, Variant
 from tests.rush import run as rush
@@ -43,6 +46,7 @@ class Outcome:
     sink: str = ""
     measurements: list[Measurement] = field(default_factory=list)
     lanes: Lanes | None = None
+    door: list[Acceptance] = field(default_factory=list)
     rush: RushOutcome | None = None
     missing: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -55,6 +59,7 @@ class Parts:
     ours: bool = True
     peers: bool = True
     lanes: bool = True
+    door: bool = True
     rush: bool = True
 
 
@@ -77,6 +82,8 @@ async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatche
                     await _rounds(plan, None, peers, target, outcome, say, started)
     if parts.lanes:
         await _lanes(plan, outcome, say)
+    if parts.door:
+        await _door(plan, outcome, say)
     if parts.rush:
         await _rush(plan, outcome, say)
     return outcome
@@ -150,6 +157,17 @@ async def _lanes(plan: Plan, outcome: Outcome, say: Callable[[str], None]) -> No
             outcome.lanes = await lanes.measure(Path(folder), plan.ordinary, Plan.within(lanes.URGENT), _quietly(say))
     except _FAILURES as error:
         _fail(LANES, error, outcome, say)
+
+
+async def _door(plan: Plan, outcome: Outcome, say: Callable[[str], None]) -> None:
+    doors = [acceptance.ONE]
+    try:
+        with contextlib.suppress(PeerMissing):  # named with the other peers
+            await Postfix().prepare()
+            doors.append(acceptance.POSTFIX)
+        outcome.door = await acceptance.compare(plan.door, plan.door_rounds, doors, say)
+    except _FAILURES as error:
+        _fail(DOOR, error, outcome, say)
 
 
 async def _rush(plan: Plan, outcome: Outcome, say: Callable[[str], None]) -> None:
