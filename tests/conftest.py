@@ -1,6 +1,6 @@
 """Fixtures that everybody uses: real servers, started once a session when somebody first asks for them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -8,6 +8,23 @@ from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.postgres import PostgresServer
 from tests.support import servers
 from tests.support.servers import Databases
+
+_SCORE = "score"
+
+
+@pytest.fixture
+def score(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Tell a figure that is shown when all tests are through, also by those that passed in another process."""
+    return lambda line: record_property(_SCORE, line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [each for outcome in ("passed", "failed") for each in terminalreporter.stats.get(outcome, [])]
+    lines = [line for each in reports if each.when == "call" for name, line in each.user_properties if name == _SCORE]
+    if lines:
+        terminalreporter.section("scores on mail that others wrote")
+        for line in lines:
+            terminalreporter.write_line(str(line))
 
 
 @pytest.fixture(scope="session")
