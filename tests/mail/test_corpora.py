@@ -1,7 +1,8 @@
 """How well the reading does on mail that others wrote.
 
 The samples are not part of the project: set RENRAKUMO_CORPORA to their folder (or have them beside the checkout, in
-../shared/corpora); the scores are shown when all tests are through. The asserted bounds are those that must never be crossed.
+../shared/corpora); the scores are shown when all tests are through. The asserted bounds are those that must never be
+crossed.
 """
 
 from __future__ import annotations
