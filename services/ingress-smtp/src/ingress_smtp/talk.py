@@ -60,6 +60,7 @@ class Talk(SMTP):
         self._bounds = door.bounds
         self._out: list[bytes] = []
         self._over = self._quit = self._lingering = self._receiving = self._counted = self._at_once = False
+        self._secured = False
         self._deadline = 0.0
         self._idle_since: float | None = None
         self._farewell: Reply | None = None
@@ -74,6 +75,8 @@ class Talk(SMTP):
             self.peer = peer_of(self.address)
             self._door.arrived(self)
             self._lifetime = self.loop.call_later(self._bounds.times.session, self.leave, model.SESSION_TOO_LONG)
+        else:
+            self._secured = True
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -96,8 +99,8 @@ class Talk(SMTP):
 
     @property
     def idle_since(self) -> float | None:
-        """Since when nothing was heard (monotonic); None while something is under way."""
-        return self._idle_since
+        """Since when nothing was heard (monotonic); None while something is under way, and of one who has to go."""
+        return self._idle_since if self._farewell is None else None
 
     def leave(self, farewell: Reply) -> None:
         """End the session: now with this reply when it is idle, else after the mail that is being received."""
@@ -107,8 +110,16 @@ class Talk(SMTP):
 
     def cut(self) -> None:
         """End it at once."""
-        if self.transport is not None:
-            cast(asyncio.Transport, self.transport).abort()
+        for transport in (self.transport, self._original_transport):
+            if transport is not None:
+                cast(asyncio.Transport, transport).abort()
+
+    def _close(self) -> None:
+        """End it when all that was said has left; but who reads nothing keeps no connection by that."""
+        if self.transport is not None and self._lifetime is not None:
+            self._lifetime.cancel()
+            self._lifetime = self.loop.call_later(_LINGER_SECONDS, self.cut)
+            self.transport.close()
 
     def _reset_timeout(self, duration: float | None = None) -> None:
         """The next word must have come in so many seconds. A timer that rings too early is wound up again, which is
@@ -136,7 +147,7 @@ class Talk(SMTP):
             self._out.append(f"{self._farewell}\r\n".encode())
             cast(asyncio.Transport, self.transport).write(b"".join(self._out))
             self._out.clear()
-        self.transport.close()
+        self._close()
 
     def _cb_client_connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         super()._cb_client_connected(reader, writer)
@@ -154,8 +165,11 @@ class Talk(SMTP):
         except (Hung, ConnectionError, TLSSetupException, ssl.SSLError):
             pass
         finally:
-            if self.transport is not None:
-                self.transport.close()
+            self._close()
+            if self.over_tls and not self._secured:
+                # A TLS that never came to be tells nobody that the connection is lost.
+                self.cut()
+                self.connection_lost(None)
 
     async def _introduced(self) -> bool:
         if not self._bounds.proxy_from:
