@@ -15,6 +15,7 @@ from prometheus_client import generate_latest
 from admin_api.handlers import held
 from admin_api.handlers.held import BOUNDS, Bounds
 from admin_api.held_reasons import BY_ANYBODY, KNOWN, explain
+from admin_api.store.held import Filter
 from contracts.events import Again, DeadLetter
 from tests.admin_api.desk import Desk
 
@@ -181,19 +182,42 @@ async def test_many_of_one_kind_are_decided_about_at_once(desk: Desk, operator: 
     await arrive(desk, *(letter(number) for number in range(4)), letter(9, reason="KeyError"))
     assert (await operator.ask("POST", "/retry", json={})).status_code == 422
     done = (await operator.ask("POST", "/retry", json={"reason": "unknown_registration"})).json()
-    assert done == {"done": 4, "left": 0}
+    assert (done["done"], done["left"]) == (4, 0)
     assert len(await operator.said()) == 4
     assert [row["reason"] for row in await operator.listed("?state=held")] == ["KeyError"]
-    assert (await operator.ask("POST", "/drop", json={"service": "registry"})).json() == {"done": 1, "left": 0}
+    done = (await operator.ask("POST", "/drop", json={"service": "registry"})).json()
+    assert (done["done"], done["left"]) == (1, 0)
     audited = await desk.sql("SELECT action, detail->>'count' AS count FROM office.audit_log WHERE object='held_mail'")
     assert [tuple(each) for each in audited] == [("held_mail.retried", "4"), ("held_mail.dropped", "1")]
+
+
+async def test_a_retry_of_all_reaches_each_once_however_soon_some_fail_again(desk: Desk, operator: Operator) -> None:
+    letters = [letter(number) for number in range(5)]
+    await arrive(desk, *letters)
+    reached: list[str] = []
+    after = 0
+    for number in range(4):
+        part = await held.decide_many(desk.office.books, "test", Filter("registry"), "retried", after=after, at_once=2)
+        if part.last is None:
+            break
+        after = part.last
+        for again in (await operator.said())[len(reached) :]:
+            reached.append(again.letter.first)
+            back = again.letter.model_copy(update={"id": f"AGAIN-{number}-{again.id}", "again_of": again.letter.first})
+            await arrive(desk, back)
+    assert reached == [each.id for each in letters]
+    assert (part.done, part.left) == (0, 5)
+    asked = {"service": "registry", "after": str(after)}
+    answer = (await operator.ask("POST", "/retry", json=asked)).json()
+    assert answer == {"done": 0, "left": 5, "next": None}
 
 
 async def test_a_message_too_large_to_keep_can_only_be_dropped(desk: Desk, operator: Operator) -> None:
     await arrive(desk, letter(1, payload=""), letter(2))
     (row,) = [each for each in await operator.listed() if not each["kept"]]
     assert (await operator.ask("POST", f"/{row['id']}/retry")).status_code == 409
-    assert (await operator.ask("POST", "/retry", json={"service": "registry"})).json() == {"done": 1, "left": 1}
+    done = (await operator.ask("POST", "/retry", json={"service": "registry"})).json()
+    assert (done["done"], done["left"]) == (1, 1)
     assert (await operator.decide(row["id"], "drop"))["state"] == "dropped"
 
 
@@ -236,6 +260,22 @@ async def test_what_nobody_decides_about_is_erased_in_time(desk: Desk, operator:
     desk.clock.forward(held.REMEMBERED)
     await held.tidy(desk.office.books, LIFE)
     assert await desk.sql("SELECT 1 FROM office.held_mail UNION ALL SELECT 1 FROM office.held_counts") == []
+
+
+async def test_what_cannot_be_decrypted_any_more_is_erased_too_and_keeps_nothing_else(
+    desk: Desk, operator: Operator
+) -> None:
+    await arrive(desk, letter(1, service="dispatcher"), letter(2, service="dispatcher"))
+    await desk.sql("UPDATE office.held_mail SET letter_key_id = 'lost' WHERE letter LIKE 'EVENTS-1-%'")
+    (lost,) = await desk.sql("SELECT id FROM office.held_mail WHERE letter_key_id = 'lost'")
+    assert (await operator.ask("POST", f"/{lost['id']}/retry")).status_code == 409
+    part = await held.decide_many(desk.office.books, "test", Filter("dispatcher"), "retried")
+    assert (part.done, part.left) == (1, 1)
+    await arrive(desk, letter(3, service="dispatcher"))
+    desk.clock.forward(LIFE + timedelta(hours=1))
+    assert await held.tidy(desk.office.books, LIFE) == 2
+    rows = await desk.sql("SELECT state, letter_blob FROM office.held_mail")
+    assert sorted(tuple(row) for row in rows) == [("dropped", None), ("dropped", None), ("retried", None)]
 
 
 async def test_what_is_no_dead_letter_at_all_is_held_too(desk: Desk, operator: Operator) -> None:

@@ -115,15 +115,16 @@ def _decide(
         return
 
     async def all_of_them(books: Books) -> tuple[int, int]:
-        done = 0
+        done = after = 0
         while True:
-            part = await held.decide_many(books, ACTOR, which, decision)
+            part = await held.decide_many(books, ACTOR, which, decision, after=after)
             done += part.done
-            if not part.done or not part.left:
+            if part.last is None or not part.left:
                 return done, part.left
+            after = part.last
 
     done, left = run(all_of_them)
-    typer.echo(f"{done} {decision}" + (f"; {left} are held on, as they were too large to keep" if left else ""))
+    typer.echo(f"{done} {decision}" + (f"; {left} are held: too large to keep, or back again" if left else ""))
 
 
 def _values(row: HeldMail) -> dict[str, object]:

@@ -26,6 +26,7 @@ from admin_api.store import held
 from admin_api.store.held import Count, Filter, HeldMail
 from contracts.base import UNIT_PATTERN
 from contracts.events import Again, DeadLetter
+from runtime.errors import CipherError
 from runtime.faults import is_outage
 from runtime.ids import new_id
 from runtime.logs import get_logger
@@ -61,10 +62,12 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Of a decision about many: how many it was about, and how many that fit are still held."""
+    """Of a decision about many: how many it was about, the number of the last of them (None: there was none), and how
+    many that fit are held."""
 
     done: int
     left: int
+    last: int | None
 
 
 BOUNDS: Final = Bounds()
@@ -117,23 +120,27 @@ async def drop(books: Books, actor: str, number: int) -> HeldMail:
     return await _decide_one(books, actor, number, "dropped")
 
 
-async def decide_many(books: Books, actor: str, which: Filter, decision: Decision) -> Decided:
-    """The same for all held rows that fit, oldest first, as many as may be at once."""
+async def decide_many(
+    books: Books, actor: str, which: Filter, decision: Decision, *, after: int = 0, at_once: int = AT_ONCE
+) -> Decided:
+    """The same for all held rows that fit, oldest first, as many as may be at once. Who goes on does so `after` the
+    last of them: what failed again is held again under its old number, and would come first for ever."""
     if which.service is None and which.reason is None:
         raise Unacceptable("reason", "Give a reason, a service, or both.")
     which = Filter(which.service, which.reason, which.unit, "held")
     async with books.engine.begin() as connection:
-        some = _within_bounds(await held.undecided(connection, which, kept=decision == "retried", limit=AT_ONCE))
-        await _carry_out(books, connection, some, decision, actor)
+        fitting = await held.undecided(connection, which, after=after, kept=decision == "retried", limit=at_once)
+        some = _within_bounds(fitting)
+        done = await _carry_out(books, connection, some, decision, actor)
         left = await held.how_many(connection, which)
         detail: dict[str, str | int | None] = {
             "service": which.service,
             "reason": which.reason,
             "unit": which.unit,
-            "count": len(some),
+            "count": done,
         }
         await books.audit(connection, actor, f"held_mail.{decision}", "held_mail", unit=which.unit, detail=detail)
-    return Decided(len(some), left)
+    return Decided(done, left, some[-1].id if some else None)
 
 
 async def tidy(books: Books, life: timedelta) -> int:
@@ -161,8 +168,9 @@ async def tend(books: Books, life: timedelta, stop: asyncio.Event) -> None:
             erased = await tidy(books, life)
             if erased:
                 log.warning("held_mail_erased_undecided", count=erased)
+            now_held = await counts(books)
             HELD.clear()
-            for each in await counts(books):
+            for each in now_held:
                 HELD.labels(each.service, each.reason).set(each.held)
         except Exception as error:
             if is_outage(error):
@@ -184,7 +192,8 @@ async def _decide_one(books: Books, actor: str, number: int, decision: Decision)
             raise Conflict("retried", "It is being handled once more. Should that fail, it will be held again.")
         if decision == "retried" and not row.kept:
             raise Conflict("not-kept", "The message was too large to keep; it can only be dropped.")
-        await _carry_out(books, connection, [row], decision, actor)
+        if not await _carry_out(books, connection, [row], decision, actor):
+            raise Conflict("not-readable", "The key that it is encrypted with is missing in the office's settings.")
         detail: dict[str, str | int] = {"service": row.service, "reason": row.reason}
         await books.audit(
             connection, actor, f"held_mail.{decision}", f"held_mail/{row.id}", unit=row.unit, detail=detail
@@ -194,16 +203,27 @@ async def _decide_one(books: Books, actor: str, number: int, decision: Decision)
 
 async def _carry_out(
     books: Books, connection: AsyncConnection, rows: list[HeldMail], decision: Decision, actor: str
-) -> None:
-    now = books.clock()
+) -> int:
+    """Returns how many it was done with. What can't be decrypted isn't retried; but a key that is gone must not keep it
+    from being erased, nor what is erased together with it."""
+    now, done = books.clock(), []
     for row in rows:
         # Only the dispatcher's work has somebody waiting for its outcome.
         if row.kept and (decision == "retried" or row.service == "dispatcher"):
-            letter = await held.letter(connection, books.cipher, row.id)
-            assert letter is not None
-            again = Again(id=f"{letter.id}/{decision}", occurred_at=now, letter=letter, given_up=decision == "dropped")
-            await books.outbox.add(connection, again)
-    await held.decide(connection, [row.id for row in rows], decision, now, actor)
+            try:
+                letter = await held.letter(connection, books.cipher, row.id)
+            except CipherError:
+                log.warning("held_mail_not_readable", id=row.id, decision=decision)
+                if decision == "retried":
+                    continue
+            else:
+                assert letter is not None
+                given_up = decision == "dropped"
+                again = Again(id=f"{letter.id}/{decision}", occurred_at=now, letter=letter, given_up=given_up)
+                await books.outbox.add(connection, again)
+        done.append(row.id)
+    await held.decide(connection, done, decision, now, actor)
+    return len(done)
 
 
 def _within_bounds(rows: list[HeldMail]) -> list[HeldMail]:

@@ -6,7 +6,9 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from admin_api.handlers import held
+from admin_api.handlers.context import Office
 from admin_api.held_reasons import explain
+from admin_api.model import Caller
 from admin_api.routes.access import HeldMailKeeper, OfficeHere
 from admin_api.routes.problems import documented
 from admin_api.routes.types import (
@@ -79,21 +81,24 @@ class CountList(View):
 
 
 class Many(Body):
-    """Which held mail: at least one of `service` and `reason`."""
+    """Which held mail: at least one of `service` and `reason`. `after`: the `next` of the answer before."""
 
     service: ServiceText | None = None
     reason: ReasonText | None = None
     unit: UnitText | None = None
+    after: Number | None = None
 
     def filter(self) -> Filter:
         return Filter(self.service, self.reason, self.unit)
 
 
 class DecidedView(View):
-    """`done`: so many were decided about (the oldest, at most 500); `left`: so many that fit are still held."""
+    """`done`: so many were decided about (the oldest, at most 500); `left`: so many that fit are held, those included
+    that failed again meanwhile; `next`: the `after` of the request that goes on, null when there were no more."""
 
     done: int
     left: int
+    next: Number | None
 
 
 @router.get("", summary="What could not be processed, newest first (operator)", responses=documented(401, 403))
@@ -143,16 +148,15 @@ async def get_held_mail(number: NumberPath, _: HeldMailKeeper, office: OfficeHer
 
 @router.post("/retry", summary="Have many handled once more (operator)", responses=documented(401, 403))
 async def retry_many_held_mail(body: Many, who: HeldMailKeeper, office: OfficeHere) -> DecidedView:
-    """For when the cause is mended. At most 500 at once, oldest first: ask again until `done` is 0."""
-    done = await held.decide_many(office.books, who.actor, body.filter(), "retried")
-    return DecidedView(done=done.done, left=done.left)
+    """For when the cause is mended. At most 500 at once, oldest first: ask again, with `after`, until `next` is
+    null. Without it, those come first that failed again."""
+    return await _decide(body, who, office, "retried")
 
 
 @router.post("/drop", summary="Drop many (operator)", responses=documented(401, 403))
 async def drop_many_held_mail(body: Many, who: HeldMailKeeper, office: OfficeHere) -> DecidedView:
     """Their messages are erased. At most 500 at once, oldest first: ask again until `left` is 0."""
-    done = await held.decide_many(office.books, who.actor, body.filter(), "dropped")
-    return DecidedView(done=done.done, left=done.left)
+    return await _decide(body, who, office, "dropped")
 
 
 @router.post(
@@ -168,6 +172,11 @@ async def retry_held_mail(number: NumberPath, who: HeldMailKeeper, office: Offic
 async def drop_held_mail(number: NumberPath, who: HeldMailKeeper, office: OfficeHere) -> HeldMailView:
     """Its message is erased, and nobody can bring it back. Copies of a delivery batch are shown as not delivered."""
     return _view(await held.drop(office.books, who.actor, number))
+
+
+async def _decide(body: Many, who: Caller, office: Office, decision: held.Decision) -> DecidedView:
+    done = await held.decide_many(office.books, who.actor, body.filter(), decision, after=body.after or 0)
+    return DecidedView(done=done.done, left=done.left, next=done.last)
 
 
 def _view(row: HeldMail) -> HeldMailView:

@@ -156,11 +156,18 @@ async def get(connection: AsyncConnection, number: int, *, lock: bool = False) -
 
 
 async def undecided(
-    connection: AsyncConnection, which: Filter, *, before: datetime | None = None, kept: bool = False, limit: int
+    connection: AsyncConnection,
+    which: Filter,
+    *,
+    after: int = 0,
+    before: datetime | None = None,
+    kept: bool = False,
+    limit: int,
 ) -> list[HeldMail]:
-    """The oldest held rows (given up first before that moment; `kept`: whose message is here), locked; those that
-    somebody else is just deciding about are left out."""
-    query = _rows().where(which.fits(), held_mail.c.state == "held").order_by(held_mail.c.id).limit(limit)
+    """The oldest held rows (`after` that number; given up first before that moment; `kept`: whose message is here),
+    locked; those that somebody else is just deciding about are left out."""
+    fits = which.fits() & (held_mail.c.state == "held") & (held_mail.c.id > after)
+    query = _rows().where(fits).order_by(held_mail.c.id).limit(limit)
     if before is not None:
         query = query.where(held_mail.c.at < before)
     if kept:
