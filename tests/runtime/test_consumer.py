@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import contextlib
+import dataclasses
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 
 import asyncpg
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -13,8 +15,8 @@ from contracts.events.dead import DeadLetter
 from contracts.streams import ConsumerSpec
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus import Bus
-from runtime.consumer import ConsumerLoop, Delivery
-from runtime.errors import BusUnavailable, PermanentError, Postponed
+from runtime.consumer import ConsumerLoop, Delivery, letter_id
+from runtime.errors import BusUnavailable, PermanentError, Postponed, TransientError
 from runtime.faults import is_outage
 from tests.runtime.conftest import connected, declare, subject_of
 
@@ -120,6 +122,28 @@ async def test_a_permanent_error_goes_to_the_dead_letters_at_once(bus: Bus, new_
     assert base64.b64decode(letter.payload) == b"sealed"
     assert letter.headers["Renrakumo-Correlation"] == "abc"
     assert calls == [1]
+
+
+async def test_a_message_has_one_dead_letter_and_shares_it_with_none_of_a_bus_that_was_made_anew(
+    bus: Bus, new_consumer: NewConsumer
+) -> None:
+    spec = await new_consumer()
+    seen: list[Delivery] = []
+
+    async def handler(delivery: Delivery) -> None:
+        seen.append(delivery)
+        if len(seen) < 2:
+            raise TransientError("away")
+
+    await bus.publish_raw(subject_of(spec), b"x")
+    async with running(bus, spec, handler, backoff=(0.05,)):
+        await until(lambda: len(seen) == 2)
+        await settled(bus, spec)
+    first, second = (letter_id(spec, each) for each in seen)
+    assert first == second
+    assert seen[0].stored_at is not None
+    anew = dataclasses.replace(seen[0], stored_at=seen[0].stored_at + timedelta(days=1))
+    assert letter_id(spec, anew) != first
 
 
 async def test_a_dead_letter_may_hold_less_than_the_message(bus: Bus, new_consumer: NewConsumer) -> None:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from contracts.events.dead import Again, DeadLetter
 from contracts.streams import ConsumerSpec
 from runtime import tracing
-from runtime.consumer import SEQUENCE_HEADER, STREAM_HEADER, Delivery, dead_letter
+from runtime.consumer import SEQUENCE_HEADER, STREAM_HEADER, Delivery, dead_letter, letter_id
 from runtime.errors import PermanentError
 from runtime.logs import get_logger
 from runtime.redaction import reason_of
@@ -82,7 +82,7 @@ def letter_of(spec: ConsumerSpec, delivery: Delivery, error: Exception) -> DeadL
         return dead_letter(spec, delivery, error)
     return letter.model_copy(
         update={
-            "id": f"{delivery.stream}-{delivery.sequence}-{spec.name}",
+            "id": letter_id(spec, delivery),
             "occurred_at": datetime.now(UTC),
             "reason": reason_of(error),
             "attempts": letter.attempts + delivery.attempt,

@@ -12,6 +12,7 @@ deliveries again, which is why every handler's effect must be repeatable (see In
 
 import asyncio
 import base64
+import contextlib
 import zlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -47,7 +48,8 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message as a handler sees it. `attempt` is 1 for the first delivery; `sequence` its number in the stream."""
+    """One message as a handler sees it. `attempt` is 1 for the first delivery; `sequence` its number in the stream,
+    which took it in at `stored_at`."""
 
     subject: str
     data: bytes
@@ -56,6 +58,7 @@ class Delivery:
     stream: str
     sequence: int
     correlation: str = ""
+    stored_at: datetime | None = None
 
     def event(self, model: type[E]) -> E:
         """The body as `model`; PermanentError when it is not one."""
@@ -65,11 +68,18 @@ class Delivery:
             raise PermanentError("message_not_understood") from None
 
 
+def letter_id(spec: ConsumerSpec, delivery: Delivery) -> str:
+    """Of a message's dead letter: the same however often it comes, and no other message's, also on a bus that was made
+    anew and counts from one again."""
+    moment = "" if delivery.stored_at is None else f"-{int(delivery.stored_at.timestamp() * 1000)}"
+    return f"{delivery.stream}-{delivery.sequence}-{spec.name}{moment}"
+
+
 def dead_letter(spec: ConsumerSpec, delivery: Delivery, error: Exception) -> DeadLetter:
     """What is kept of a message that this consumer gave up on."""
     kept = error.kept if isinstance(error, PermanentError) else None
     return DeadLetter(
-        id=f"{delivery.stream}-{delivery.sequence}-{spec.name}",
+        id=letter_id(spec, delivery),
         occurred_at=datetime.now(UTC),
         service=spec.service,
         consumer=spec.name,
@@ -176,6 +186,7 @@ class ConsumerLoop:
                     stream=message.metadata.stream,
                     sequence=sequence,
                     correlation=correlation,
+                    stored_at=message.metadata.timestamp,
                 )
                 started = monotonic()
                 try:
@@ -227,12 +238,13 @@ class ConsumerLoop:
 
     async def _bury(self, delivery: Delivery, error: Exception) -> None:
         letter = self._letter_of(self._spec, delivery, error)
-        for smaller in (letter, packed(letter)):
-            try:
-                await self._bus.publish(smaller)
-                return
-            except BusRefused:
-                pass  # too large
+        # Smaller and smaller, until it is not too large for the bus.
+        with contextlib.suppress(BusRefused):
+            await self._bus.publish(letter)
+            return
+        with contextlib.suppress(BusRefused):
+            await self._bus.publish(await asyncio.to_thread(packed, letter))
+            return
         await self._bus.publish(letter.model_copy(update={"payload": "", "packed": False}))
 
     async def _keep_alive(self) -> None:
