@@ -197,7 +197,7 @@ def _recipients(raw: bytes, top: Part, text: str, named: Iterable[str]) -> tuple
     not_these = {sender_of(top.raw("from")), sender_of(top.raw("to"))}
     if not found and raw:
         found = [address for each in _by_flufl(raw) if (address := status_fields.address_in(each))]
-    if not found and (address := sender_of(reports.returned_recipient(top))):
+    if not found and (address := sender_of(reports.returned_recipient(top))) and address not in not_these:
         found = [address]
     if not found and (address := report_text.any_address(text, frozenset(not_these))):
         found = [address]

@@ -23,6 +23,17 @@ _WHO: Final = (
     r"|subscriber|customer|person|rcpt|mail drop|userid|e-?mail(?: name)?)"
 )
 
+_FROM_ABROAD: Final = (
+    r"(?:exp[eé]diteur|[eé]metteur|absender|remitente|remetente|mittente|afzender|nadawc[ay]|avsändare"
+    r"|отправител\w{0,3})"
+)
+_BAD_ABROAD: Final = (
+    r"(?:inconnu|invalide?|refus|rejet|unbekannt|ung[uü]e?ltig|abgelehnt|existiert nicht|gesperrt|desconocid|no existe"
+    r"|rechazad|desconhecid|rejeitad|n[aã]o existe|sconosciut|rifiutat|inesistent|onbekend|geweigerd|nieznan|odrzuc"
+    r"|неизвест|не существ|не найден|отклон|запрещ)"
+)
+"""Sender, and what may be wrong with one, in other languages than English."""
+
 FULL: Final = _any(
     r"\b(?:mail ?box|mail ?folder|account|in ?box|folder|user|recipient|disk|storage|mail ?dir"
     r"|mail file)\b[^.]{0,60}?"
@@ -84,9 +95,12 @@ SENDER: Final = _any(
     r"mail ?from[^.]{0,40}(?:not|invalid|listed|denied|reject|domain|must)|\bfrom: (?:domain|address)"
     r"|emetteur invalide",
     r"your (?:e-?mail address|address|domain|ip|host|server|network|mail server)\b[^.]{0,40}?"
-    r"(?:reject|denied|block|black|not |banned|refus|listed|does)",
+    r"(?:reject|denied|block|black|not |banned|refus|listed|does|unknown)",
     r"(?:bad|invalid|verify|resolve|your|unknown) (?:helo|ehlo)|\bhelo\b[^.]{0,40}(?:reject|invalid|must|not)",
     r"no third-party dsns|backscatter|batv|empty envelope|unsigned dsn|rule imposed|not a registered gateway",
+    r"\(sender\)|verif\w{1,9} fail\w{0,4} for somebody|verify failed",
+    rf"\b{_FROM_ABROAD}[^.]{{0,40}}{_BAD_ABROAD}|{_BAD_ABROAD}\w{{0,3}} {_FROM_ABROAD}",
+    r"(?:送信者|送信元|差出人)[^。]{0,20}(?:不明|無効|存在し|見つか|拒否)|(?:发件人|寄件者|寄件人|发信人)[^。]{0,12}(?:不存在|被拒|无效|無效)",
 )
 """It is about us: our address, domain, name."""
 
@@ -128,31 +142,53 @@ NO_USER: Final = _any(
     r"|no longer (?:exist|in use"
     r"|available|accepts? mail)|undefined|could not be found|couldn.?t be found|isn.?t here|is not accepted\b)",
     rf"\b(?:unknown|invalid|no such|non-? ?existent|not a valid|bad|no valid|undefined|illegal|unrecogni[sz]ed|wrong)"
-    rf"(?: or \w+)? (?:\w+[- ]){{0,3}}?{_WHO}\b",
+    rf"(?: or \w+)? (?:\w+[- ]){{0,3}}?{_WHO}\b(?! agents?\b)",
     r"\bno such (?:\S+@\S+|one|name)|no (?:mail ?box|account|one|user|mail box) (?:\w+ )?(?:here "
     r"|available )?(?:by|with|for|at|found)\b"
     r"|no mailbox found|no thank you rejected",
-    r"addresses were unknown|not email addresses|can.?t accept user|is not a known user|not a local address"
+    r"addresses were unknown|not email addresses|can.?t accept user|not a local address"
+    r"|not an? (?:known |valid |registered |current )?user\b"
     r"|not an active address"
-    r"|userunknown|wrong or no longer valid"
+    r"|wrong or no longer valid"
+    r"|(?:user|recipient|mail_?box|account|address)_?(?:unknown|not_?(?:found|exists?)|does_?not_?exist)"
+    r"|(?:unknown|no_?such|invalid)_(?:user|recipient|mail_?box|account|address)"
     r"|recipnotfound|recipientnotfound"
     r"|resolver\.adr\.[\w. ]{0,40}not ?found|nosuchuser",
     r"\b(?:rcp-p1|int-p[134])\b|badrcptto|badrecipientto|not in my validrcptto|domain or user isn.?t in my list"
     r"|envelope recipient (?:is in|has been denied)",
+    rf"(?<!your )\b{_WHO} (?:\S{{1,80}} )?(?:has been|was|is|have been) (?:permanently )?(?:deleted|removed)\b"
+    r"|recipients? (?:address )?(?:can ?not|could not|can.?t) be (?:verified|resolved)",
     r"\bnot our (?:user|customer)|not listed in (?:the )?(?:directory|domino|public)|no [^.]{0,40} in name directory",
     r"doesn.?t have an? [\w.-]{0,60} ?account|(?:missing|no) home directory|there is no one at"
     r"|spectator does not exist"
     r"|no valid recipients for this mm|requested mail action aborted, mailbox not found|unknown e-?mail",
     r"mail ?box (?:name |unavailable: )?(?:not allowed|is not allowed|not available: user)"
     r"|recipients was undeliverable",
-    r"(?:utilisateur|destinataire|adresse)[^.]{0,60}(?:inconnu|invalide|introuvable|n.existe pas)"
-    r"|no existe (?:dicha|ese|el usuario)"
-    r"|usuario (?:desconocido|inexistente|no existe)|nessun utente|utente (?:sconosciuto|inesistente|non trovato)"
-    r"|(?:usu[aá]rio|destinat[aá]rio)[^.]{0,30}(?:desconhecido|n[aã]o existe|inexistente)"
-    r"|(?:benutzer|empf[aä]nger|postfach|konto|adresse)[^.]{0,40}(?:unbekannt|existiert nicht|nicht gefunden"
-    r"|nicht bekannt)",
-    r"(?:пользовател|получател|адрес|ящик)[^.]{0,60}(?:не существ|не найден|неизвест|не зарегистр)|(?:用户|收件人"
-    r"|帐号|信箱)[^.]{0,12}不存在",
+    r"(?:utilisateur|destinataire|adresse|compte|bo[iî]te)[^.]{0,60}(?:inconnu|invalide|introuvable|inexistant"
+    r"|n.existe p)"
+    r"|no existe (?:dicha|ese|el usuario|tal|la (?:cuenta|direcci))"
+    r"|no se (?:ha )?encontr(?:ó|o|ado) (?:la|el) (?:direcci|usuario|destinatario|cuenta|buz)"
+    r"|(?:usuario|destinatario|cuenta|buz[oó]n|direcci[oó]n)[^.]{0,40}(?:desconocid|inexistente|no existe|no encontrad"
+    r"|no v[aá]lid|no se (?:ha )?encontr)"
+    r"|nessun utente|(?:utente|destinatario|casella|indirizzo)[^.]{0,40}(?:sconosciut|inesistente|non trovat|non esist"
+    r"|non valid)"
+    r"|(?:usu[aá]rio|destinat[aá]rio|conta|caixa postal|endere[cç]o)[^.]{0,30}(?:desconhecid|n[aã]o existe|inexistente"
+    r"|n[aã]o (?:foi )?encontrad)",
+    r"(?:benutzer|empf(?:ä|ae?)nger|teilnehmer|postfach|konto|adresse|mailbox)[^.]{0,40}(?:unbekannt|existiert nicht"
+    r"|nicht (?:gefunden|bekannt|vorhanden))|unbekannte[rs]? (?:benutzer|empf(?:ä|ae?)nger|teilnehmer|adresse)"
+    r"|(?:gebruiker|ontvanger|adres|postvak|mailbox)[^.]{0,40}(?:onbekend|bestaat niet|niet gevonden)"
+    r"|onbekende (?:gebruiker|ontvanger)"
+    r"|(?:okänd|ukendt|ukjent) (?:användare|mottagare|bruger|modtager|bruker|mottaker)"
+    r"|nieznany (?:użytkownik|odbiorca)|(?:użytkownik|odbiorca|adres|skrzynka)[^.]{0,40}nie (?:istnieje|została?)"
+    r"|(?:uživatel|schránka|adres[ay])[^.]{0,40}neexist|(?:kullanıcı|alıcı)[^.]{0,40}(?:bulunamadı|mevcut değil|yok\b)",
+    r"(?:пользовател|получател|адрес|ящик|абонент)[^.]{0,60}(?:не существ|не найден|неизвест|не зарегистр)"
+    r"|нет такого (?:пользовател|получател|адрес|ящик)|такого (?:пользователя|адреса|ящика) нет"
+    r"|неизвестный (?:пользовател|получател)",
+    r"(?:用[户戶]|使用者|收件[人者]|[帐帳账賬][号號户戶]|[邮郵]箱|信箱|地址)[^。]{0,12}(?:不存在|未找到|找不到)"
+    r"|(?:没有|沒有|查[无無]|找不到)[此该該这這]?(?:个|個)?(?:用[户戶]|使用者|收件[人者]|[帐帳账賬][号號户戶]|[邮郵]箱|信箱|地址|人)",
+    r"(?:存在しない|存在していない|該当しない)(?:メール)?(?:ユーザー?|アドレス|宛先|アカウント)"
+    r"|該当(?:する)?(?:ユーザー?|アドレス|宛先|アカウント)[^。]{0,10}(?:ありません|ございません|なし)"
+    r"|(?:사용자|수신자|주소|계정)[^.]{0,20}(?:없습니다|찾을 수 없)",
     r"(?:宛先|ユーザー?|アドレス)[^。]{0,30}(?:不明|見つか(?:りません|らない|りませんでした)|存在(?:しません|しない)|該当なし)"
     r"|ディレクトリ(?:には|のリストに)(?:見つかりません|ありません)|존재하지 않",
 )
@@ -167,7 +203,10 @@ OWN_NO_USER: Final = _any(
     r"not listed in (?:the )?(?:public|domino)|domino ディレクトリには見つかりません|ディレクトリのリストにありません",
     r"\(000c05a6\)|resolver\.adr\.[\w. ]{0,40}not ?found|recipient name is not recogni[sz]ed",
     r"^\s*(?:unknown user|invalid final delivery userid):? ",
-    r"because the address couldn.?t be found|mail\.local: unknown (?:user|name)|no valid recipients for this mm",
+    r"because the address couldn.?t be found|weil die adresse nicht gefunden wurde|アドレスが見つからない"
+    r"|(?:car|parce que) l.adresse [^.]{0,20}introuvable|porque no se (?:ha )?encontr(?:ó|ado) la dirección"
+    r"|porque o endereço não foi encontrado|perché l.indirizzo non è stato trovato|адрес не найден или"
+    r"|mail\.local: unknown (?:user|name)|no valid recipients for this mm",
     r"invalid or unknown virtual user|unrouteable address|sorry, no mailbox here by that name"
     r"|user missing home directory",
 )
@@ -181,7 +220,7 @@ SOFT_HOST: Final = _any(
 """Beside the words of NO_HOST: the name may be there after all."""
 
 NO_HOST: Final = _any(
-    r"\bhosts? (?:or domain name )?(?:is )?(?:unknown|not found)|\bunknown (?:mail )?(?:host|domain)"
+    r"\bhosts? (?:or domain )?(?:name )?(?:is )?(?:unknown|not found)|\bunknown (?:mail )?(?:host|domain)"
     r"|no such (?:host|domain)\b",
     r"\bdomain (?:name )?(?:is )?(?:not found|does not exist|doesn.?t exist|doesnt exist|not exist|invalid"
     r"|unknown|is not reachable)"

@@ -47,7 +47,7 @@ _STAGES: tuple[tuple[Stage, re.Pattern[str]], ...] = (
             r"|does not like recipient|for rcpt to response|progress was rcpt to|smtp:rcpt host|\(state 14\)"
             r"|smtp command\s+rcpt\b"
             r"|rcpt to generated|during rcpt|rejected (?:the )?recipient|\bin rcpt to\b"
-            r"|for rcpt (?:to )?command|rcpt to:? ?<[^<>]{1,320}>\s{0,4}(?:failed|returned)",
+            r"|for rcpt (?:to )?command|\bsent: rcpt to\b|rcpt to:? ?<[^<>]{1,320}>\s{0,4}(?:failed|returned)",
             re.IGNORECASE,
         ),
     ),
@@ -56,7 +56,7 @@ _STAGES: tuple[tuple[Stage, re.Pattern[str]], ...] = (
         re.compile(
             r"in reply to data|after (?:pipelined )?data\b|after data command|like our data|failed on data"
             r"|data command generated"
-            r"|following data command",
+            r"|following data command|smtp:data host|\bsent: data\b",
             re.IGNORECASE,
         ),
     ),
@@ -80,9 +80,11 @@ _STAGES: tuple[tuple[Stage, re.Pattern[str]], ...] = (
         ),
     ),
 )
-_SENT = re.compile(r"^\s*(?:\S{1,20} ?)?(?:>>>|<<<) ?(RCPT|DATA|MAIL|EHLO|HELO|BDAT)\b", re.IGNORECASE)
-_GOT = re.compile(r"^\s*(?:\S{1,20} ?)?(?:<<<|>>>) ?(\d{3}[ -].*)")
-"""Arrows point either way."""
+_ARROW = r"^\s*(?:[^\s<>]{1,24}\s?){0,4}(?:>>>|<<<|-->|<--) ?"
+_SENT = re.compile(_ARROW + r"(RCPT|DATA|MAIL|EHLO|HELO|BDAT)\b", re.IGNORECASE)
+_GOT = re.compile(_ARROW + r"(\d{3}[ -].*)")
+"""Arrows point either way; the time may stand before them."""
+_ARROWS = re.compile(r"<<<|>>>|-->|<--")
 _OF_COMMAND: dict[str, Stage] = {
     "rcpt": "rcpt", "data": "data", "mail": "mail", "ehlo": "connect", "helo": "connect", "bdat": "message",
 }  # fmt: skip
@@ -103,7 +105,7 @@ def passages(text: str, not_these: frozenset[str]) -> list[Passage]:
     current: list[str] | None = None
     before = ""
     for line in text.split("\n"):
-        named = _named(line) if "@" in line else ""
+        named = _named(line, undisclosed="undisclosed address" in before) if "@" in line else ""
         if named and named not in not_these and not _SENDER_FOLLOWS.search(before[-80:]):
             if named not in found and len(found) >= MOST_RECIPIENTS:
                 break
@@ -114,10 +116,11 @@ def passages(text: str, not_these: frozenset[str]) -> list[Passage]:
     return [Passage(recipient, "\n".join(lines)) for recipient, lines in found.items()]
 
 
-def _named(line: str) -> str:
+def _named(line: str, *, undisclosed: bool = False) -> str:
+    """`undisclosed`: the line before keeps the address back that this one was forwarded to."""
     for match in _ADDRESS.finditer(line[:600]):
         before = line[: match.start()]
-        if _BEFORE.search(before[-80:]) and not _NOT_BEFORE.search(before[-80:]):
+        if undisclosed or (_BEFORE.search(before[-80:]) and not _NOT_BEFORE.search(before[-80:])):
             bracketed = _BRACKETED.match(line, match.end())
             if address := address_in(bracketed[1] if bracketed else match[0]):
                 return address
@@ -152,7 +155,7 @@ def refused_words(text: str) -> str:
 
 def stage_in(text: str) -> Stage | None:
     """When the refusal that a text tells of was said, None if it doesn't tell."""
-    if ("<<<" in text or ">>>" in text) and (stage := _in_transcript(text)):
+    if _ARROWS.search(text) and (stage := _in_transcript(text)):
         return stage
     flat = re.sub(r"[ \t\n]+", " ", text)
     return next((stage for stage, pattern in _STAGES if pattern.search(flat)), None)

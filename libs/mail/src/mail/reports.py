@@ -66,6 +66,7 @@ _ORIGINAL = re.compile(
     r"|Intestazioni originali|This is a copy of the headers)",
     re.IGNORECASE | re.MULTILINE,
 )
+_TO = re.compile(r"^To:[ \t]*([^\n]{3,300})", re.IGNORECASE | re.MULTILINE)
 _ONLY_A_WARNING = re.compile(
     r"only a temporary failure report|this is a warning (?:message )?only|do not need to re-?send your message"
     r"|you do not need to re-?send the message|will be retried (?:until|for)|still being retried"
@@ -96,9 +97,16 @@ def own_text(own: Iterable[Part]) -> str:
         if part.content_type == "text/html":
             text = plaintext.from_html(text)
         plain = plain or bool(part.content_type == "text/plain" and text.strip())
-        original = _ORIGINAL.search(text)
-        pieces.append(text[: original.start()] if original and original.start() > 40 else text)
+        pieces.append(_before_the_original(text))
     return "\n".join(pieces)[:TEXT]
+
+
+def _before_the_original(text: str) -> str:
+    """A header field may stand above the report's own words, too; a line that announces the original can't."""
+    original = _ORIGINAL.search(text)
+    while original and original[0][:1] in "Rr" and original.start() <= 40:
+        original = _ORIGINAL.search(text, original.end())
+    return text[: original.start()] if original and text[: original.start()].strip() else text
 
 
 def looks_like_report(top: Part) -> bool:
@@ -134,10 +142,13 @@ def only_a_warning(text: str) -> bool:
 
 
 def returned_recipient(top: Part) -> bytes:
-    """The To field of the mail that a report returns, where it is returned as a part."""
+    """The To field of the mail that a report returns: as a part, or else amid its text."""
     for part in top.walk():
         if part is not top and part.content_type in RETURNED_TYPES:
             inner = part.children[0] if part.children else part
             fields = headers.split(inner.body, 64_000, 200)[0] if not part.children else inner.fields
             return next((value for name, value in fields if name == "to"), b"").strip()
+    for part in own_parts(top):
+        if part.content_type == "text/plain" and (to := _TO.search(part.text(TEXT * 2)[0])):
+            return to[1].encode("utf-8", "replace").strip()
     return b""

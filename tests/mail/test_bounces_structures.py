@@ -1,0 +1,112 @@
+"""Reports of rarer programs and in rarer languages: all of them written for this test."""
+
+from __future__ import annotations
+
+import pytest
+
+from mail.bounces import Verdict, judge
+from mail.verdicts import Refusal
+from mail.verdicts import judge as judge_words
+from tests.mail.written import TARO, mail
+
+NOBODY_THERE = """
+550 not a known user here
+550 Boîte aux lettres inexistante
+550 Ce compte n'existe pas
+550 Empfaenger unbekannt
+550 Der Empfänger existiert nicht
+550 Unbekannter Empfänger
+550 La cuenta no existe
+550 No se encontró: destinatario no encontrado
+550 Casella inesistente
+550 Conta inexistente
+550 gebruiker onbekend
+550 Dit adres bestaat niet
+550 nieznany odbiorca
+550 Нет такого пользователя
+550 Такого адреса нет
+550 該当するユーザーはありません
+550 存在しないメールアドレスです
+550 用户不存在
+550 查無此人
+550 사용자를 찾을 수 없습니다
+550 USER_UNKNOWN
+550 ERR.LOGIN.USERNOTEXIST
+550 No_Such_User
+550 that mailbox has been deleted
+550 the recipient cannot be verified
+"""
+
+ABOUT_THE_SENDER = """
+550 No such user (sender) here
+550 no such user: verify failed for <info@midori.example.org>
+550 Adresse de l'expéditeur inconnue
+550 Unbekannter Absender: Adresse existiert nicht
+550 Dirección del remitente no existe: remitente desconocido
+550 Адрес отправителя не существует
+550 送信者のアドレスが存在しません
+550 发件人地址不存在
+550 5.7.1 blocked: unknown user agent
+"""
+
+
+@pytest.mark.parametrize("words", NOBODY_THERE.strip().split("\n"))
+def test_an_address_is_dead_when_nobody_is_there_in_whatever_language(words: str) -> None:
+    assert judge_words(Refusal(words, None, "rcpt", TARO)).verdict is Verdict.DEAD
+    assert judge_words(Refusal(words, None, "mail", TARO)).verdict is not Verdict.DEAD
+
+
+@pytest.mark.parametrize("words", ABOUT_THE_SENDER.strip().split("\n"))
+def test_a_missing_sender_kills_no_recipient(words: str) -> None:
+    assert judge_words(Refusal(words, None, "rcpt", TARO)).verdict is not Verdict.DEAD
+
+
+def session(*lines: str) -> bytes:
+    transcript = "\n".join(f" Thu 2026-03-12 10:00:01: {line}" for line in lines)
+    text = f"The attached message had PERMANENT fatal delivery errors!\n\nFailed address: {TARO}\n\n{transcript}\n"
+    return mail(text, subject="Permanent Delivery Failure")
+
+
+def test_a_transcript_may_have_times_and_other_arrows() -> None:
+    at_rcpt = judge(session(f"--> RCPT To:<{TARO}>", f"<-- 550 <{TARO}>, Recipient unknown", "--> QUIT"))
+    assert (at_rcpt.hard, at_rcpt.recipients) == (True, (TARO,))
+    later = judge(session(f"--> RCPT To:<{TARO}>", "<-- 250 ok", "--> DATA", "<-- 354 go", "<-- 550 Recipient unknown"))
+    assert not later.hard
+
+
+def test_a_program_may_tell_the_command_in_words() -> None:
+    told = f"The following recipient(s) could not be reached:\n\n{TARO}\n   Error Type: SMTP\n   We sent: RCPT TO:<{TARO}>\n"
+    assert judge(mail(f"{told}   Remote server replied: 550 Unknown user\n", subject="Message undeliverable: x")).hard
+
+
+def test_the_shortest_of_reports_ends_where_it_announces_the_original() -> None:
+    quoted = "Original message follows.\n\nReceived: by mx\nSubject: x\n\nIs your mailbox full?\n"
+    assert judge(mail(f"Unknown user: {TARO}\n\n{quoted}", subject="undeliverable mail")).hard
+
+
+def test_an_address_kept_back_is_the_one_that_it_was_generated_from() -> None:
+    text = (
+        "This message was created automatically by mail delivery software.\n\nThe following address(es) failed:\n\n"
+        f"  an undisclosed address\n    (generated from {TARO})\n"
+        "    SMTP error from remote mail server after RCPT TO:<somebody@elsewhere.example>:\n    550 No such user\n"
+    )
+    told = judge(mail(text, subject="Mail delivery failed: returning message to sender"))
+    assert TARO in told.recipients
+
+
+def test_the_returned_mail_names_the_recipient_where_the_report_does_not() -> None:
+    text = f"The mail could not be delivered.\n\n--- Below this line is a copy of the message.\n\nFrom: a@b.example\nTo: {TARO}\n"
+    assert judge(mail(text, subject="failure notice")).recipients == (TARO,)
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "weil die Adresse nicht gefunden wurde oder keine E-Mails empfangen kann.",
+        "アドレスが見つからないか、メールを受信できないためです。",
+        "car l'adresse est introuvable.",
+        "porque no se ha encontrado la dirección.",
+    ],
+)
+def test_a_provider_may_say_in_its_own_language_that_it_found_no_such_address(why: str) -> None:
+    assert judge(mail(f"Delivery to {TARO} failed, {why}\n", subject="Delivery Status Notification (Failure)")).hard
