@@ -107,10 +107,10 @@ async def test_a_large_signed_mail_is_checked_like_a_small_one(dns: DnsServer) -
     assert found.dkim == "pass"
 
 
-async def test_a_mail_from_elsewhere_is_known_for_a_forgery(dns: DnsServer) -> None:
+async def from_elsewhere(dns: DnsServer, raw: bytes, **changes: Any) -> Authentication | None:
+    """What the event of a mail says that came from no server of its sender's domain."""
     bus = ListPublisher()
-    raw = mail("x", sender=PARENT)
-    balanced = watching(dns, proxy_protocol=True, proxy_from="127.0.0.0/8")
+    balanced = watching(dns, proxy_protocol=True, proxy_from="127.0.0.0/8", **changes)
     async with open_door(bus, **balanced) as door, connected(door.port, hello=False) as wire:
         wire.say(b"PROXY TCP4 192.0.2.66 192.0.2.2 40000 25\r\n")
         assert await wire.code() == 220
@@ -120,7 +120,19 @@ async def test_a_mail_from_elsewhere_is_known_for_a_forgery(dns: DnsServer) -> N
         wire.say(raw + b".\r\n")
         assert await wire.code() == 250
     (event,) = bus.events(InboundInfo)
-    assert event.authentication == FORGED
+    return event.authentication
+
+
+async def test_a_mail_from_elsewhere_is_known_for_a_forgery(dns: DnsServer) -> None:
+    assert await from_elsewhere(dns, mail("x", sender=PARENT)) == FORGED
+
+
+@pytest.mark.parametrize("text", ["x", "0123456789\r\n" * 20_000], ids=["small", "large"])
+async def test_a_forgery_is_known_although_it_names_a_domain_that_never_answers(dns: DnsServer, text: str) -> None:
+    dns.silent |= {"s1._domainkey.slow.example"}
+    raw = signed(mail(text, sender=PARENT), new_key("slow.example"))
+    found = await from_elsewhere(dns, raw, authentication_seconds=0.5)
+    assert found == FORGED.model_copy(update={"dkim": "temperror"})
 
 
 async def test_for_the_null_sender_the_greeting_is_looked_at_and_nobody_is_proven(dns: DnsServer) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import socket
 from pathlib import Path
-from typing import Any
 
 import pytest
 import uvloop
@@ -68,9 +67,12 @@ def test_who_never_reads_what_we_say_is_cut(uv: bool) -> None:
 
 
 async def test_one_who_goes_makes_room_for_one() -> None:
-    async with open_door(ListPublisher(), smtp_max_connections=2, smtp_timeout=6.0) as door:
-        async with connected(door.port), connected(door.port) as busy:
-            await asyncio.sleep(0.2)
-            assert await busy.ask("NOOP") == 250
-            admitted = [door.admit("192.0.2.1") for _ in range(3)]
-            assert [isinstance(each, model.Reply) for each in admitted] == [False, True, True]
+    async with (
+        open_door(ListPublisher(), smtp_max_connections=2, smtp_timeout=6.0) as door,
+        connected(door.port),
+        connected(door.port) as busy,
+    ):
+        await asyncio.sleep(0.2)
+        assert await busy.ask("NOOP") == 250
+        admitted = [door.admit("192.0.2.1") for _ in range(3)]
+        assert [isinstance(each, model.Reply) for each in admitted] == [False, True, True]

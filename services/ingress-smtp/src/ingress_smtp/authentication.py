@@ -10,6 +10,7 @@ nothing at all, a fuse spares the mails the waiting.
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from time import monotonic
 from typing import TypeVar
@@ -64,23 +65,31 @@ class Authenticator:
         return found
 
     async def _conclude(self, examination: Examination, *, large: bool) -> Verdict:
+        until = asyncio.get_running_loop().time() + self._seconds
         step = await _next(examination, None, large)
-        if isinstance(step, Verdict):
-            return step
-        try:
-            async with asyncio.timeout(self._seconds):
-                while not isinstance(step, Verdict):
-                    step = await _next(examination, await self._answers(step), large)
-        except TimeoutError:
-            while not isinstance(step, Verdict):
-                step = await _next(examination, dict.fromkeys(step), large)
+        while not isinstance(step, Verdict):
+            step = await _next(examination, await self._answers(step, until), large)
         return step
 
-    async def _answers(self, questions: Sequence[Question]) -> Mapping[Question, Answer]:
-        unknown = [question for question in questions if not self._dns.remembers(question.kind, question.name)]
-        if len(unknown) > 1:
-            await asyncio.gather(*map(self._answer, unknown))
-        return {question: await self._answer(question) for question in questions}
+    async def _answers(self, questions: Sequence[Question], until: float) -> Mapping[Question, Answer]:
+        """What is known by then. A name that keeps us waiting takes no answer from the others: else whoever forges a
+        mail would only have to name one in it."""
+        found: dict[Question, Answer] = dict.fromkeys(questions)
+
+        async def ask(question: Question) -> None:
+            found[question] = await self._answer(question)
+
+        unknown = []
+        for question in questions:
+            if self._dns.remembers(question.kind, question.name):
+                await ask(question)
+            else:
+                unknown.append(question)
+        if unknown:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await asyncio.gather(*map(ask, unknown))
+        return found
 
     async def _answer(self, question: Question) -> Answer:
         try:
