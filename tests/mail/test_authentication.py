@@ -92,6 +92,31 @@ def test_a_signature_proves_it_wherever_the_mail_comes_from(key: object) -> None
     assert verdict == Verdict(spf="fail", dkim="pass", dmarc="pass", policy="reject", sender_proven=True)
 
 
+@pytest.mark.parametrize(
+    "sender",
+    ["Parent@DOCOMO.ne.jp.", '"parent"@docomo.ne.jp', "parent@docomo．ne．jp"],
+    ids=["case", "quotes", "width"],
+)
+def test_a_signature_proves_its_author_however_the_envelope_spells_him(sender: str) -> None:
+    assert look(signed(letter(), DOCOMO), STRANGERS, sender).sender_proven
+
+
+@pytest.mark.parametrize(
+    "author, above",
+    [
+        ("attacker@docomo.ne.jp", b""),
+        ('"parent@docomo.ne.jp" <attacker@docomo.ne.jp>', b""),
+        ("parent@docomo.ne.jp, attacker@docomo.ne.jp", b""),
+        ("attacker@docomo.ne.jp", b"From: parent@docomo.ne.jp\r\n"),
+    ],
+    ids=["one", "with a name", "two", "two fields"],
+)
+def test_a_mail_signed_for_one_proves_nothing_for_another_at_the_same_carrier(author: str, above: bytes) -> None:
+    # Anybody can have his own mail signed there once, and hand it in in a neighbour's name as often as he likes.
+    verdict = look(above + signed(letter(author), DOCOMO), STRANGERS)
+    assert (verdict.dkim, verdict.sender_proven) == ("pass", False)
+
+
 def test_a_forged_mail_of_a_domain_that_wants_such_refused_is_known() -> None:
     verdict = look(letter(), STRANGERS)
     assert (verdict.spf, verdict.dmarc, verdict.policy, verdict.sender_proven) == ("fail", "fail", "reject", False)

@@ -61,7 +61,8 @@ class Origin:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The results in the words of RFC 8601. `dmarc` is `policy` where it failed and a forwarder that we trust vouches
-    for the mail. `sender_proven`: the envelope sender's domain did send it."""
+    for the mail. `sender_proven`: the envelope sender's domain did send it. A signature shows that of its author only,
+    as a mail can be handed in again under any envelope."""
 
     spf: SpfResult = "none"
     dkim: SignatureResult = "none"
@@ -91,7 +92,8 @@ class Examiner:
         signed, sealed = bool(mail.named(b"dkim-signature")), bool(mail.named(b"arc-seal"))
         if not (origin.peer or signed or sealed):
             return NOTHING_SHOWN
-        authors = from_domains([value.decode("latin-1") for value in mail.named(b"from")])
+        from_fields = [value.decode("latin-1") for value in mail.named(b"from")]
+        authors = from_domains(from_fields)
         wanted = [Question("TXT", spf_domain)] if origin.peer and spf_domain else []
         wanted += dkim_checks.questions(mail)
         for domain in (*authors, sender):
@@ -128,7 +130,7 @@ class Examiner:
             dmarc=result,
             arc=chain.result,
             policy=policy,
-            sender_proven=self._proven(sender, spf, signatures),
+            sender_proven=self._proven(sender, spf, signatures if wrote(from_fields, origin.envelope_from) else ()),
         )
 
     def _proven(self, sender: str, spf: SpfResult, signatures: Sequence[Signature]) -> bool:
@@ -236,13 +238,30 @@ def from_domains(values: Sequence[str]) -> tuple[str, ...]:
     """The domains of all addresses in From fields: usually one. What stands in quotes or comments is no address."""
     found: dict[str, None] = {}
     for value in values:
-        text = _QUOTED.sub("", re.sub(r"\s+", " ", value[:_FROM_OCTETS]))
-        for candidate in _ANGLE.findall(text) or [_COMMENT.sub("", text)]:
+        for candidate in _written(value):
             for name in _AT.findall(candidate):
                 domain = domain_of(_as_text(name))
                 if domain:
                     found[domain] = None
     return tuple(found)[:_MOST_FROM]
+
+
+def wrote(values: Sequence[str], address: str) -> bool:
+    """Is this the one address in the one From field?"""
+    written = _written(values[0]) if len(values) == 1 else []
+    return len(written) == 1 and "" != _plain(_as_text(written[0])) == _plain(address)
+
+
+def _written(value: str) -> list[str]:
+    """What stands in a From field where an address belongs."""
+    text = _QUOTED.sub("", re.sub(r"\s+", " ", value[:_FROM_OCTETS]))
+    return _ANGLE.findall(text) or [_COMMENT.sub("", text)]
+
+
+def _plain(address: str) -> str:
+    """The same for the spellings of one address; "" for what is none."""
+    local, domain = split_sender(address.strip())
+    return local.removeprefix('"').removesuffix('"').lower() + "@" + domain if domain else ""
 
 
 def _as_text(name: str) -> str:
