@@ -113,8 +113,7 @@ def test_a_signature_proves_its_author_however_the_envelope_spells_him(sender: s
 )
 def test_a_mail_signed_for_one_proves_nothing_for_another_at_the_same_carrier(author: str, above: bytes) -> None:
     # Anybody can have his own mail signed there once, and hand it in in a neighbour's name as often as he likes.
-    verdict = look(above + signed(letter(author), DOCOMO), STRANGERS)
-    assert (verdict.dkim, verdict.sender_proven) == ("pass", False)
+    assert not look(above + signed(letter(author), DOCOMO), STRANGERS).sender_proven
 
 
 def test_a_forged_mail_of_a_domain_that_wants_such_refused_is_known() -> None:
