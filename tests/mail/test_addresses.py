@@ -12,6 +12,7 @@ from mail.addresses import (
     LocalPart,
     UnknownAddress,
     carrier_of,
+    mailbox_of,
     normalise,
     parse_local,
     tidy,
@@ -131,3 +132,17 @@ def test_our_addresses_are_understood_in_any_case(local: str, meaning: LocalPart
 def test_everything_else_is_unknown(local: str) -> None:
     with pytest.raises(UnknownAddress):
         parse_local(local)
+
+
+@pytest.mark.parametrize(
+    ("address", "mailbox"),
+    [
+        ("hanako@docomo.ne.jp", "hanako@docomo.ne.jp"),
+        ("hanako..y.@docomo.ne.jp", "hanako..y.@docomo.ne.jp"),
+        ("hanako+1@icloud.com", "hanako@icloud.com"),
+        ("ha.na.ko+school+1@googlemail.com", "hanako@gmail.com"),
+        ("+1@example.jp", "+1@example.jp"),
+    ],
+)
+def test_a_mailbox_has_many_names(address: str, mailbox: str) -> None:
+    assert mailbox_of(address) == mailbox

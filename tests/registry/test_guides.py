@@ -1,5 +1,7 @@
 """Guide mails: anybody can ask for one in anybody's name, so nobody gets many that he didn't ask for."""
 
+import asyncio
+
 import pytest
 
 from contracts.events import LeaveCompleted, LeaveOpened, RegistrationCompleted, RegistrationOpened
@@ -22,6 +24,20 @@ async def test_a_flood_in_somebody_s_name_brings_him_one_guide_an_hour(house: Ho
     house.clock.forward(minutes=1)
     single(await house.entry(HANAKO, group="g2"), RegistrationOpened)
     assert await house.entry(HANAKO) == []
+
+
+async def test_a_mailbox_of_many_names_gets_no_more_than_one_of_a_single_name(house: House) -> None:
+    single(await house.entry("yamada.hanako@gmail.com"), RegistrationOpened)
+    for name in ("yamadahanako@gmail.com", "y.amadahanako+1@gmail.com", "Yamada.Hanako+x+y@googlemail.com"):
+        assert await house.entry(name) == []
+    single(await house.entry("yamadahanako@outlook.com"), RegistrationOpened)
+    assert await house.entry("yamadahanako+2@outlook.com", unit="momiji", group="m1") == []
+    single(await house.entry("yamada.hanako@outlook.com"), RegistrationOpened)
+
+
+async def test_asked_for_at_once_under_many_names_it_is_still_one(house: House) -> None:
+    said = await asyncio.gather(*(house.entry(f"hanako+{number}@gmail.com") for number in range(8)))
+    assert len({each.id for events in said for each in only(events, RegistrationOpened)}) == 1
 
 
 async def test_who_answers_the_guide_gets_the_next_one_at_once(house: House) -> None:

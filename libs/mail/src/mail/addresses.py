@@ -96,6 +96,16 @@ def normalise_domain(domain: str) -> str:
     return domain
 
 
+def mailbox_of(address: str) -> str:
+    """One name for all the addresses that certainly or very likely reach the same mailbox as this normalised one: what
+    stands behind a plus is a label, and Gmail overlooks dots. Only for limits: people are written to as they wrote."""
+    local, _, domain = address.partition("@")
+    local = local.partition("+")[0] or local
+    if domain in _WITHOUT_DOTS:
+        return f"{local.replace('.', '')}@{_WITHOUT_DOTS[0]}"
+    return f"{local}@{domain}"
+
+
 def tidy(text: str) -> str:
     """Take off what people and spreadsheets put around an address; the result still has to be normalised.
 
@@ -111,6 +121,8 @@ def tidy(text: str) -> str:
         text = text[1:-1]
     return text.strip()
 
+
+_WITHOUT_DOTS = ("gmail.com", "googlemail.com")
 
 _CARRIERS: dict[str, tuple[str, ...]] = {
     "docomo": ("docomo.ne.jp",),

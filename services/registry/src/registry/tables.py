@@ -51,6 +51,7 @@ addresses = Table(
     Column("ciphertext", LargeBinary, nullable=False),
     Column("lookup", LargeBinary, nullable=False, unique=True),
     Column("carrier", String, nullable=False),
+    Column("mailbox", LargeBinary),
     Column("state", String, nullable=False),
     Column("reason", String),
     Column("hard_count", Integer, nullable=False),
@@ -58,9 +59,11 @@ addresses = Table(
     Column("hard_message", BigInteger),
     _time("hard_at", nullable=True),
     _time("last_outcome_at", nullable=True),
+    Index("addresses_mailbox", "mailbox"),
 )
-"""One row a mailbox, whatever units it belongs to. `state`: active | undeliverable, with `reason`. `hard_message` is
-the last message that counted in `hard_count`, at `hard_at`."""
+"""One row an address, whatever units it belongs to. `mailbox`: keyed hash that all names of one mailbox share; null in
+rows from before that was known. `state`: active | undeliverable, with `reason`. `hard_message` is the last message
+that counted in `hard_count`, at `hard_at`."""
 
 members = Table(
     "members",

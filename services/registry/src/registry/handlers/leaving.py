@@ -52,7 +52,8 @@ async def leave(context: Context, event: InboundLeave) -> None:
             return
         held = await addresses.find(connection, context.vault, address)
         member = await members.at_address(connection, event.unit, held.id) if held else None
-        if member is None or not member.here or not await members.in_group(connection, member.id, event.group):
+        inside = member is not None and member.here and await members.in_group(connection, member.id, event.group)
+        if held is None or member is None or not inside:
             number = new_id()
             refused = LeaveRefused(
                 id=f"{event.id}/leave-refused",
@@ -66,7 +67,8 @@ async def leave(context: Context, event: InboundLeave) -> None:
             await context.outbox.add(connection, refused)
             MAILS.labels("leave", "not_member").inc()
             return
-        unanswered_since = await pending.unanswered_since(connection, held.id) if held else None
+        mailbox = context.vault.mailbox_lookup(address)
+        unanswered = await pending.unanswered_since(connection, held.id, mailbox)
         request = await pending.open_leave(
             connection,
             context.vault,
@@ -76,7 +78,7 @@ async def leave(context: Context, event: InboundLeave) -> None:
             address=address,
             at=now,
         )
-        if not model.may_guide(unanswered_since=unanswered_since, proven=event.sender_proven, now=now):
+        if not model.may_guide(unanswered_since=unanswered.mailbox, proven=event.sender_proven, now=now):
             MAILS.labels("leave", "guide_withheld").inc()
             return
         await pending.leave_guided(connection, request, now)

@@ -183,8 +183,12 @@ async def _open(
 ) -> bool:
     """Whether a guide mail is on its way; else the registration waits for the answer to an earlier one."""
     now = context.clock()
-    unanswered_since = await pending.unanswered_since(connection, held.id)
-    may_guide = model.may_guide(unanswered_since=unanswered_since, proven=proven, now=now)
+    unanswered = await pending.unanswered_since(connection, held.id, context.vault.mailbox_lookup(held.address))
+    may_guide = model.may_guide(unanswered_since=unanswered.mailbox, proven=proven, now=now)
+    if not may_guide and unanswered.address is None:
+        # Another name of the same mailbox has the guide. Of names there is no end, so this one is not kept.
+        await addresses.erase_unless_used(connection, held.id)
+        return False
     if not may_guide and await pending.guided_before(connection, unit=unit, group=group, address_id=held.id):
         # The reply to that guide confirms what stood in it, not what somebody wrote afterwards.
         return False

@@ -21,8 +21,8 @@ _COLUMNS = "id, key_id, ciphertext, carrier, state"
 _BY_LOOKUP = text(f"SELECT {_COLUMNS} FROM addresses WHERE lookup = :lookup FOR UPDATE")  # noqa: S608
 _BY_ID = text(f"SELECT {_COLUMNS} FROM addresses WHERE id = :id FOR UPDATE")  # noqa: S608
 _INSERT = text("""
-    INSERT INTO addresses (id, key_id, ciphertext, lookup, carrier)
-    VALUES (:id, :key_id, :ciphertext, :lookup, :carrier) ON CONFLICT (lookup) DO NOTHING
+    INSERT INTO addresses (id, key_id, ciphertext, lookup, carrier, mailbox)
+    VALUES (:id, :key_id, :ciphertext, :lookup, :carrier, :mailbox) ON CONFLICT (lookup) DO NOTHING
 """)
 _REVIVE = text("""
     UPDATE addresses SET state = 'active', reason = NULL, hard_count = 0, soft_count = 0, hard_message = NULL,
@@ -89,7 +89,7 @@ async def hold(connection: AsyncConnection, vault: Vault, address: str) -> Addre
         key_id, ciphertext = vault.lock(address, COLUMN, number)
         carrier = carrier_of(address.rpartition("@")[2])
         row = {"id": number, "key_id": key_id, "ciphertext": ciphertext, "lookup": lookup, "carrier": carrier}
-        await connection.execute(_INSERT, row)
+        await connection.execute(_INSERT, {**row, "mailbox": vault.mailbox_lookup(address)})
 
 
 async def find(connection: AsyncConnection, vault: Vault, address: str) -> Address | None:

@@ -38,13 +38,15 @@ _WAITING = text("""
     ORDER BY opened_at DESC, id DESC LIMIT :limit
 """)
 _UNANSWERED = text("""
-    SELECT max(guided_at) FROM (
-        SELECT guided_at FROM registrations WHERE address_id = :address AND state = 'open'
+    WITH same AS (SELECT id FROM addresses WHERE id = :address OR mailbox = :mailbox)
+    SELECT max(guided_at) AS mailbox, max(guided_at) FILTER (WHERE address_id = :address) AS address FROM (
+        SELECT guided_at, address_id FROM registrations JOIN same ON same.id = address_id WHERE state = 'open'
         UNION ALL
-        SELECT guided_at FROM leave_requests JOIN members ON members.id = leave_requests.member
-        WHERE members.address_id = :address AND leave_requests.state = 'open'
+        SELECT guided_at, members.address_id FROM leave_requests JOIN members ON members.id = leave_requests.member
+        JOIN same ON same.id = members.address_id WHERE leave_requests.state = 'open'
     ) AS guides
 """)
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(:mailbox)")
 _CLOSE_REGISTRATION = text("UPDATE registrations SET state = :state WHERE id = :id")
 _EXPIRE_REGISTRATIONS = text("""
     UPDATE registrations SET state = 'expired'
@@ -95,6 +97,14 @@ class Registration:
     sender_key: str
     state: str
     opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """When the last guide mail that wasn't answered was written to this address, and to any name of its mailbox."""
+
+    address: datetime | None
+    mailbox: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +175,12 @@ async def guided_before(connection: AsyncConnection, *, unit: str, group: str, a
     return found is not None and found.guided_at is not None
 
 
-async def unanswered_since(connection: AsyncConnection, address_id: int) -> datetime | None:
-    """When the last guide mail was written to an address (which the caller holds) that it hasn't answered."""
-    row = (await connection.execute(_UNANSWERED, {"address": address_id})).scalar_one()
-    return row if isinstance(row, datetime) else None
+async def unanswered_since(connection: AsyncConnection, address_id: int, mailbox: bytes) -> Unanswered:
+    """The last guide mails to an address (which the caller holds) and its mailbox that weren't answered. Until the
+    transaction ends nobody else learns that about this mailbox."""
+    await connection.execute(_ONE_AT_A_TIME, {"mailbox": int.from_bytes(mailbox[:8], signed=True)})
+    row = (await connection.execute(_UNANSWERED, {"address": address_id, "mailbox": mailbox})).one()
+    return Unanswered(row.address, row.mailbox)
 
 
 async def guided(connection: AsyncConnection, number: int, at: datetime) -> None:

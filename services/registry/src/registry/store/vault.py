@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mail.addresses import mailbox_of
 from runtime.ciphers import FieldCipher, KeyedHash
 
 
@@ -28,9 +29,13 @@ class Vault:
         """`address` must be normalised."""
         return self.lookup.digest(f"address\0{address}")
 
+    def mailbox_lookup(self, address: str) -> bytes:
+        """The same for all names of one mailbox (mail.addresses.mailbox_of); `address` must be normalised."""
+        return self.lookup.digest(f"mailbox\0{mailbox_of(address)}")
+
     def child_lookup(self, unit: str, same_child: str) -> bytes:
         return self.lookup.digest(f"child\0{unit}\0{same_child}")
 
     def sender_key(self, address: str) -> str:
-        """What the front door calls this sender; `address` must be normalised."""
-        return self.sender.hexdigest(address)
+        """By what answers to an address are limited, the same for all names of one mailbox; it must be normalised."""
+        return self.sender.hexdigest(mailbox_of(address))
