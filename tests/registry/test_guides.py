@@ -10,6 +10,7 @@ from contracts.sealed import AddressCard
 from registry import handlers
 from runtime.ids import new_id
 from tests.registry.house import House, only, single
+from tests.registry.test_outcomes import settled
 
 HANAKO = "hanako..y@docomo.ne.jp"
 
@@ -38,6 +39,15 @@ async def test_a_mailbox_of_many_names_gets_no_more_than_one_of_a_single_name(ho
 async def test_asked_for_at_once_under_many_names_it_is_still_one(house: House) -> None:
     said = await asyncio.gather(*(house.entry(f"hanako+{number}@gmail.com") for number in range(8)))
     assert len({each.id for events in said for each in only(events, RegistrationOpened)}) == 1
+
+
+async def test_an_address_that_does_not_exist_is_not_tried_again_and_again(house: House) -> None:
+    opened = single(await house.entry(HANAKO), RegistrationOpened)
+    number = opened.registration
+    await handlers.outcomes.settle(house.context, settled(house, number, number, "dead", tracked=False))
+    assert await house.entry(HANAKO) == []
+    house.clock.forward(hours=1)
+    single(await house.entry(HANAKO), RegistrationOpened)
 
 
 async def test_who_answers_the_guide_gets_the_next_one_at_once(house: House) -> None:

@@ -40,7 +40,8 @@ _WAITING = text("""
 _UNANSWERED = text("""
     WITH same AS (SELECT id FROM addresses WHERE id = :address OR mailbox = :mailbox)
     SELECT max(guided_at) AS mailbox, max(guided_at) FILTER (WHERE address_id = :address) AS address FROM (
-        SELECT guided_at, address_id FROM registrations JOIN same ON same.id = address_id WHERE state = 'open'
+        SELECT guided_at, address_id FROM registrations JOIN same ON same.id = address_id
+        WHERE state IN ('open', 'expired')
         UNION ALL
         SELECT guided_at, members.address_id FROM leave_requests JOIN members ON members.id = leave_requests.member
         JOIN same ON same.id = members.address_id WHERE leave_requests.state = 'open'
