@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 from contracts.events import InboundGuessed
@@ -14,6 +15,7 @@ from tests.ingress_smtp.front_door import BASE, NOW, SECRET, TOKEN, ListPublishe
 from tests.ingress_smtp.wire import HOST, INFO, connected
 from tests.support import mailer
 
+MANY = tuple(f"r-{letter * 48}@minami.{BASE}" for letter in "abcde")
 ENTRY, POST, REPLY = (f"{local}@minami.{BASE}" for local in ("1nen-entry", f"1nen-{SECRET}", TOKEN))
 
 
@@ -31,7 +33,7 @@ def test_pressure_grows_with_what_waits_and_with_memory_and_goes_again() -> None
     pressed.told({RECEIPTS_INBOUND.name: 1_000})
     assert pressed.level == 1
     pressed.told({RECEIPTS_INBOUND.name: 0})
-    share = pressed.share()
+    share = pressed.share("192.0.2.1")
     assert share.more(90_000)
     assert 0 < pressed.level < 1
     share.give_back()
@@ -47,7 +49,7 @@ def test_only_kinds_of_mail_whose_service_lags_behind_are_put_off() -> None:
 
 def test_a_mail_that_finds_no_room_holds_none() -> None:
     pressed = pressure(in_hand=900_000)
-    one, other = pressed.share(), pressed.share()
+    one, other = pressed.share("192.0.2.1"), pressed.share("192.0.2.2")
     assert one.more(60_000)
     assert not other.more(60_000)
     assert other.more(10_000)
@@ -55,6 +57,53 @@ def test_a_mail_that_finds_no_room_holds_none() -> None:
     assert pressed.held == 10_000 * STORED_AS + 20_000
     other.give_back()
     assert pressed.held == 0
+
+
+def test_one_peer_holds_half_of_the_memory_at_most_and_large_mails_leave_room_for_small_ones() -> None:
+    pressed = pressure(in_hand=4_000_000)
+    shares = [pressed.share("192.0.2.1") for _ in range(20)]
+    assert sum(each.more(20_000) for each in shares) == 11  # 180,000 each
+    assert pressed.share("192.0.2.2").more(1)
+    large = [pressed.share(f"198.51.100.{number}") for number in range(20)]
+    assert sum(each.more(70_000) for each in large) == 1  # up to three quarters
+    assert pressed.share("192.0.2.3").more(20_000)
+
+
+def test_a_mail_for_many_holds_more_than_one_for_one() -> None:
+    pressed = pressure()
+    assert pressed.share("192.0.2.1", whole=0, recipients=40).more(1)
+    assert pressed.held > 40 * 20_000
+
+
+async def test_a_few_large_mails_that_take_their_time_keep_no_small_ones_out() -> None:
+    bus = ListPublisher()
+    async with open_door(bus, smtp_in_hand=50_000_000) as door, AsyncExitStack() as stack:
+        slow = [await stack.enter_async_context(connected(door.port)) for _ in range(6)]
+        for wire in slow:
+            assert await wire.envelope(*MANY) == 354
+            wire.say(mail("photo") + (b"x" * 70 + b"\r\n") * 50_000)
+            await wire.writer.drain()
+        await asyncio.sleep(0.5)  # until all of it has come
+        assert (await mailer.send(HOST, door.port, "a@b.example", [INFO], mail()))[INFO].code == 250
+        assert door.pressure.level <= 0.5
+        for wire in slow:
+            wire.say(b".\r\n")
+        assert {await wire.code() for wire in slow} == {452}
+        assert door.pressure.held == 0
+
+
+async def test_of_a_mail_that_is_too_large_nothing_is_held_while_the_rest_of_it_comes() -> None:
+    async with open_door(ListPublisher(), smtp_max_size=200_000) as door, connected(door.port) as wire:
+        assert await wire.envelope(REPLY) == 354
+        async with asyncio.timeout(10):
+            wire.say(b"x" * 70 + b"\r\n")
+            while not door.pressure.held:  # noqa: ASYNC110 (a number, without an event)
+                await asyncio.sleep(0.01)
+            wire.say((b"x" * 70 + b"\r\n") * 5_000)
+            while door.pressure.held:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        wire.say(b".\r\n")
+        assert await wire.code() == 552
 
 
 async def test_without_room_the_sender_is_asked_to_come_again_and_small_mails_still_pass() -> None:

@@ -16,7 +16,7 @@ OPERATOR_UNIT = "operator"
 
 _NEEDS_SENDER = frozenset({Kind.ENTRY, Kind.LEAVE, Kind.POST, Kind.INFO})
 _WITH_GROUP = frozenset({Kind.ENTRY, Kind.LEAVE, Kind.POST, Kind.INFO})
-_WHOLE = frozenset({Kind.REPLY, Kind.BOUNCE, Kind.INFO})
+_WHOLE = frozenset({Kind.REPLY, Kind.BOUNCE, Kind.INFO, Kind.OPERATOR})
 _MAX_PATH = 1000
 LONGEST_POST = 20_000
 """Characters of a message to a group; phones write far less, and much more would not fit on its way out."""

@@ -1,12 +1,15 @@
 """How hard the front door is pressed, and what follows: senders wait, then are told to come later, before memory grows.
 
-    memory    every mail that is being received or stored holds a share; without room for another the answer is 452
+    memory    every mail that is being received or stored holds a share; without room for another the answer is 452. A
+              quarter is kept for small mails, and half for others than one peer: a few large mails that take their time
+              shall not keep the parents of a town out
     backlog   what waits on the bus for each service: above `slow` replies are held back, ever longer; at `full` mail of
               the kinds that this service handles is answered with 451
 
 Nothing is lost by it: a sender's server keeps the mail and comes again. No I/O here; see backlog for who asks the bus.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from contracts.streams import RECEIPTS_INBOUND, REGISTRY_INBOUND, RESPONDER_INBOUND, ConsumerSpec
@@ -18,6 +21,11 @@ all of that once more as text (measured: 7.5)."""
 _EACH_MORE = 4
 """The same for each further recipient that gets the whole mail: the sealed text in an event of its own."""
 _A_MAIL = 20_000
+"""The least of one mail for one recipient."""
+_SMALL = 65_536
+"""Octets; a mail grows beyond only while less than `_FOR_LARGE` of the memory is held."""
+_FOR_LARGE = 0.75
+_FOR_ONE_PEER = 0.5
 READERS: tuple[ConsumerSpec, ...] = (REGISTRY_INBOUND, RESPONDER_INBOUND, RECEIPTS_INBOUND)
 """Who reads what we store."""
 
@@ -25,22 +33,28 @@ READERS: tuple[ConsumerSpec, ...] = (REGISTRY_INBOUND, RESPONDER_INBOUND, RECEIP
 class Share:
     """The part of the memory that one mail holds."""
 
-    def __init__(self, pressure: "Pressure", whole: int) -> None:
+    def __init__(self, pressure: "Pressure", peer: str, whole: int, recipients: int) -> None:
         self._pressure = pressure
+        self._peer = peer
         self._each = STORED_AS + _EACH_MORE * max(0, whole - 1)
+        self._least = _A_MAIL * recipients
+        self._received = 0
         self._octets = 0
 
     def more(self, octets: int) -> bool:
         """So many octets of the mail have come: is there room for them? If not, they aren't counted."""
-        wanted = octets * self._each + (0 if self._octets else _A_MAIL)
-        if not self._pressure.take(wanted):
+        wanted = octets * self._each + (0 if self._octets else self._least)
+        large = self._received + octets > _SMALL
+        if not self._pressure.room_for(wanted, self._peer, mine=self._octets, large=large):
             return False
+        self._received += octets
         self._octets += wanted
+        self._pressure.hold(self._peer, wanted)
         return True
 
     def give_back(self) -> None:
         """The mail is stored, or dropped."""
-        self._pressure.take(-self._octets)
+        self._pressure.hold(self._peer, -self._octets)
         self._octets = 0
 
 
@@ -50,6 +64,7 @@ class Pressure:
     def __init__(self, *, in_hand: int, slow: int, full: int, readers: Iterable[ConsumerSpec] = READERS) -> None:
         self._room = in_hand
         self._held = 0
+        self._of_peer: Counter[str] = Counter()
         self._slow = slow
         self._full = max(full, slow + 1)
         self._readers = {subject: spec.name for spec in readers for subject in spec.filters}
@@ -65,17 +80,24 @@ class Pressure:
         """Not even a small mail could be taken now."""
         return self._held + _A_MAIL > self._room
 
-    def share(self, whole: int = 1) -> Share:
+    def share(self, peer: str, whole: int = 1, recipients: int = 1) -> Share:
         """For one mail that begins to come in; `whole`: recipients that get all of it."""
-        return Share(self, whole)
+        return Share(self, peer, whole, recipients)
 
-    def take(self, octets: int) -> bool:
-        """Hold so many more octets (less: negative), if there is room."""
-        if octets > 0 and self._held + octets > self._room:
+    def room_for(self, octets: int, peer: str, *, mine: int, large: bool) -> bool:
+        """May a mail that holds `mine` have so many octets more? One mail of each peer is bounded by the room alone."""
+        if self._held + octets > self._room * (_FOR_LARGE if large else 1):
             return False
+        of_peer = self._of_peer[peer]
+        return of_peer == mine or of_peer + octets <= self._room * _FOR_ONE_PEER
+
+    def hold(self, peer: str, octets: int) -> None:
+        """So many more (less: negative)."""
         self._held += octets
+        self._of_peer[peer] += octets
+        if not self._of_peer[peer]:
+            del self._of_peer[peer]
         metrics.IN_HAND.set(self._held)
-        return True
 
     def told(self, waiting: Mapping[str, int]) -> None:
         """What waits for each consumer; what isn't named has not changed."""

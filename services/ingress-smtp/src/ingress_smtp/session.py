@@ -6,13 +6,13 @@
 aiosmtpd reads DATA line by line and trusts its peers; its MAIL, RCPT and STARTTLS, and their syntax, are kept.
 """
 
-from collections.abc import Callable
 from typing import Any, cast
 
 from aiosmtpd.smtp import Envelope
 
 from ingress_smtp import inbox, metrics, model
 from ingress_smtp.model import Recipient, Reply, Sender
+from ingress_smtp.pressure import Share
 from ingress_smtp.talk import Talk
 
 NULL = "<>"
@@ -51,10 +51,11 @@ class Session(Talk):
             await self.push(model.NO_ROOM)
             return
         self._receiving = True
-        share = self._door.pressure.share(sum(each.whole for each in envelope.recipients))
+        whole = sum(each.whole for each in envelope.recipients)
+        share = self._door.pressure.share(self.peer, whole, len(envelope.recipients))
         try:
             await self.push("354 End data with <CR><LF>.<CR><LF>")
-            raw = await self._receive(share.more)
+            raw = await self._receive(share)
             self._reset_timeout()
             if isinstance(raw, Reply):
                 self._forget_mail()
@@ -69,19 +70,22 @@ class Session(Talk):
             self._receiving = False
             self._say_farewell()
 
-    async def _receive(self, room: Callable[[int], bool]) -> bytes | Reply:
+    async def _receive(self, share: Share) -> bytes | Reply:
         sizes, times = self._bounds.sizes, self._bounds.times
-        began, received, fits = self.loop.time(), 0, True
+        received, fits, until = 0, True, self.loop.time() + times.patience
 
         def arrived(octets: int) -> bool:
-            nonlocal received, fits
+            nonlocal received, fits, until
             received += octets
-            left = began + times.patience + received / times.slowest - self.loop.time()
-            self._reset_timeout(min(times.timeout, max(0.001, left)))
+            now = self.loop.time()
+            # What came fast buys no more than `timeout` of silence: meanwhile others need the room.
+            until = min(until + octets / times.slowest, now + times.timeout)
+            self._reset_timeout(max(0.001, until - now))
             if received > _DRAINED * sizes.max_size:
                 self.leave_now(model.TOO_LARGE)
-            if fits and received <= sizes.max_size + inbox.READ:
-                fits = room(octets)
+            fits = fits and (received > sizes.max_size + inbox.READ or share.more(octets))
+            if not fits or received > sizes.max_size + inbox.READ:
+                share.give_back()  # nothing of it is kept
             return fits
 
         self._reset_timeout(min(times.timeout, times.patience))
