@@ -110,3 +110,31 @@ def test_the_returned_mail_names_the_recipient_where_the_report_does_not() -> No
 )
 def test_a_provider_may_say_in_its_own_language_that_it_found_no_such_address(why: str) -> None:
     assert judge(mail(f"Delivery to {TARO} failed, {why}\n", subject="Delivery Status Notification (Failure)")).hard
+
+
+CONDITIONS = """
+550 The user does not accept email in non-Western (non-Latin) character sets.
+550 This host does not accept mail from unknown servers
+550 Our domain does not accept mail without encryption
+550 the sending domain does not exist
+550 return path domain not found
+550 Your From address does not exist
+550 the from address is not a valid address
+550 invalid recipients limit reached
+550 Unknown address family
+550 not a user of this relay
+550 Ip frequency limited
+550 certificate verification failed: host name unknown
+"""
+
+
+@pytest.mark.parametrize("words", CONDITIONS.strip().split("\n"))
+def test_conditions_limits_and_the_return_path_kill_no_recipient(words: str) -> None:
+    assert judge_words(Refusal(words, None, "rcpt", TARO)).verdict is not Verdict.DEAD
+
+
+def test_a_recipient_that_is_rejected_hasn_t_rejected_us() -> None:
+    bare = Refusal(f"550 5.1.1 <{TARO}> recipient rejected", "5.1.1", "rcpt", TARO)
+    assert judge_words(bare).verdict is Verdict.DEAD
+    theirs = Refusal(f"550 5.1.1 <{TARO}> recipient rejected your message", "5.1.1", "rcpt", TARO)
+    assert judge_words(theirs).verdict is Verdict.FILTERED

@@ -71,8 +71,10 @@ INACTIVE: Final = _any(r"\b(?:inactive|not active|no longer active|not an active
 """Closed, or gone: the status decides."""
 
 PREFERENCES: Final = _any(
-    r"recipient preferences|(?:user|recipient|member|subscriber)s?'?s? (?:has |have )?(?:explicitly )?"
-    r"(?:reject(?:s|ed)?\b(?!:)|refus(?:ed|es)\b(?!:| to accept your mail)|blocked you|does not (?:want|accept))",
+    r"recipient preferences|(?:user|member|subscriber)s?'?s? (?:has |have )?(?:explicitly )?"
+    r"(?:reject(?:s|ed)?\b(?!:)|refus(?:ed|es)\b(?!: | to accept your mail)|blocked you|does not (?:want|accept))",
+    r"recipients?'?s? (?:has |have )?(?:explicitly )?(?:rejects\b|refuses\b(?! to accept your mail)|blocked you"
+    r"|does not (?:want|accept)|(?:reject|refus)ed (?:it\b|us\b|your\b|the\b|this\b|(?:e-?)?mail|messages?\b))",
     r"blocked by the (?:recipient|user)|rejected by (?:a |the )?(?:remote mail server|user"
     r"|recipient(?! domain|'s)|filter|domain filter)",
     r"\b(?:white|allow|safe)[- ]?list(?!ed at)|approved senders?|only accept\w{0,9} (?:mail|messages?) from"
@@ -98,7 +100,9 @@ SENDER: Final = _any(
     r"(?:reject|denied|block|black|not |banned|refus|listed|does|unknown)",
     r"(?:bad|invalid|verify|resolve|your|unknown) (?:helo|ehlo)|\bhelo\b[^.]{0,40}(?:reject|invalid|must|not)",
     r"no third-party dsns|backscatter|batv|empty envelope|unsigned dsn|rule imposed|not a registered gateway",
-    r"\(sender\)|verif\w{1,9} fail\w{0,4} for somebody|verify failed",
+    r"\b(?:sending|return[- ]path|reply(?:-to)?|from|originat\w{1,3}|your)(?: e-?mail| mail)? (?:address|domain|host)\b"
+    r"[^.]{0,30}(?:\bnot\b|n.t\b|invalid|unknown|resolv)",
+    r"\(sender\)|(?:exist|found|unknown|invalid): sender\b|verif\w{1,9} fail\w{0,4} for somebody|verify failed",
     rf"\b{_FROM_ABROAD}[^.]{{0,40}}{_BAD_ABROAD}|{_BAD_ABROAD}\w{{0,3}} {_FROM_ABROAD}",
     r"(?:送信者|送信元|差出人)[^。]{0,20}(?:不明|無効|存在し|見つか|拒否)|(?:发件人|寄件者|寄件人|发信人)[^。]{0,12}(?:不存在|被拒|无效|無效)",
 )
@@ -114,7 +118,8 @@ STRONG_POLICY: Final = _any(
     r"\brelay(?:ing)?\b[^.]{0,40}(?:denied|not|prohibit|reject|access)|(?:unable|not allowed|refus\w{0,9}"
     r"|cannot) to relay"
     r"|insecure mail relay|domain isn.?t in my list|no valid recipients from",
-    r"too many|\brate\b|throttl|too (?:fast|quickly)|limit\b[^.]{0,30}exceed|exceed\w{0,9}[^.]{0,40}limit"
+    r"frequency (?:of [^.]{0,40})?(?:is )?limited"
+    r"|too many|\brate\b|throttl|too (?:fast|quickly)|limit\b[^.]{0,30}exceed|exceed\w{0,9}[^.]{0,40}limit"
     r"|has sent to",
     r"message (?:is )?too (?:large|big|long)|(?:message|mail|mesg|size)[^.]{0,40}(?:exceeds?|exceeded"
     r"|too (?:large|big))",
@@ -142,12 +147,13 @@ NO_USER: Final = _any(
     r"|no longer (?:exist|in use"
     r"|available|accepts? mail)|undefined|could not be found|couldn.?t be found|isn.?t here|is not accepted\b)",
     rf"\b(?:unknown|invalid|no such|non-? ?existent|not a valid|bad|no valid|undefined|illegal|unrecogni[sz]ed|wrong)"
-    rf"(?: or \w+)? (?:\w+[- ]){{0,3}}?{_WHO}\b(?! agents?\b)",
+    rf"(?: or \w+)? (?:\w+[- ]){{0,3}}?{_WHO}\b"
+    r"(?! (?:agents?|syntax|counts?|limits?|rates?|thresholds?|policy|policies|family|ratio)\b)",
     r"\bno such (?:\S+@\S+|one|name)|no (?:mail ?box|account|one|user|mail box) (?:\w+ )?(?:here "
     r"|available )?(?:by|with|for|at|found)\b"
     r"|no mailbox found|no thank you rejected",
     r"addresses were unknown|not email addresses|can.?t accept user|not a local address"
-    r"|not an? (?:known |valid |registered |current )?user\b"
+    r"|not an? (?:known |valid |registered |current )?user\b(?! of th\w{1,2} relay)"
     r"|not an active address"
     r"|wrong or no longer valid"
     r"|(?:user|recipient|mail_?box|account|address)_?(?:unknown|not_?(?:found|exists?)|does_?not_?exist)"
@@ -215,6 +221,7 @@ OWN_NO_USER: Final = _any(
 SOFT_HOST: Final = _any(
     r"(?<!check the domain and )try again|later\b|temporar|timed? ?out|time-?out|refused|unreachable network"
     r"|network is unreachable|no route|loop"
+    r"|certificate|\btls\b|\bhelo\b|\bclient\b"
     r"|servfail|nxdomain|no relevant answers|lookup fail(?:ed|ure)(?!: host)",
 )
 """Beside the words of NO_HOST: the name may be there after all."""
@@ -238,9 +245,13 @@ NO_HOST: Final = _any(
 )
 """The domain is not there."""
 
+_WITHOUT_CONDITION: Final = (
+    r"\b(?! (?:from|in|with|without|that|to|for|over|via|of|by|if|unless|which|when|containing)\b)"
+)
+_NOT_ONE_USER: Final = r"(?<!user )(?<!recipient )(?<!account )(?<!mailbox )(?<!group )(?<!list )(?<!member )"
 NO_MAIL_THERE: Final = _any(
-    r"(?:host|domain)[^.]{0,80}(?:does not|doesn.?t|never) accepts? (?:any |e-?)?mail|null ?mx\b"
-    r"|indicated no smtp service|does not accept (?:any )?e?-?mail\b(?! from)",
+    rf"(?:host|domain)[^.]{{0,80}}(?:does not|doesn.?t|never) accepts? (?:any |e-?)?mail{_WITHOUT_CONDITION}|null ?mx\b"
+    rf"|indicated no smtp service|{_NOT_ONE_USER}does not accept (?:any )?e?-?mail{_WITHOUT_CONDITION}",
     r"seem to reject all mails|no mx record found for domain"
     r"|type=mx: malformed or unexpected name server reply|system not accepting network messages|takes? no mail",
 )
