@@ -50,6 +50,18 @@ async def test_an_expired_token_is_said_to_be_expired(house: House, kind: TokenK
     assert [given.expired for given in await house.said(ConfirmationGiven)] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("kind", "expired"), [(TokenKind.REGISTRATION, False), (TokenKind.LEAVE, False), (TokenKind.POST, True)]
+)
+async def test_a_reply_that_was_held_for_long_counts_by_when_it_came_but_starts_no_broadcast(
+    house: House, kind: TokenKind, expired: bool
+) -> None:
+    came = NOW - timedelta(days=10)
+    await house.receipts.reply(house.reply(house.token(kind, age=timedelta(days=10)), letter("はい\n"), at=came))
+    (given,) = await house.said(ConfirmationGiven)
+    assert (given.occurred_at, given.expired) == (came, expired)
+
+
 @pytest.mark.parametrize("kind", [TokenKind.REGISTRATION, TokenKind.LEAVE, TokenKind.POST])
 async def test_an_absence_note_confirms_nothing(house: House, kind: TokenKind) -> None:
     token = house.token(kind)

@@ -64,6 +64,30 @@ async def test_who_answers_the_guide_gets_the_next_one_at_once(house: House) -> 
     single(await house.entry(HANAKO, group="g3"), RegistrationOpened)
 
 
+async def test_a_guide_that_had_to_wait_may_be_answered_as_long_as_any(house: House) -> None:
+    first = single(await house.entry(HANAKO), RegistrationOpened)
+    assert await house.entry(HANAKO, group="g2") == []
+    house.clock.forward(days=6)
+    (following,) = only(await house.reply(first.registration), RegistrationOpened)
+    house.clock.forward(days=6)
+    single(await house.reply(following.registration), RegistrationCompleted)
+
+
+async def test_a_reply_that_was_held_counts_by_when_it_came(house: House) -> None:
+    opened = single(await house.entry(HANAKO), RegistrationOpened)
+    house.clock.forward(days=6)
+    held = house.confirmation("registration", opened.registration, opened.registration, words="")
+    house.clock.forward(days=6)
+    await handlers.registration.confirm(house.context, held)
+    completed = single(await house.said(), RegistrationCompleted)
+    leaving = single(await house.leave(HANAKO, proven=True), LeaveOpened)
+    house.clock.forward(days=6)
+    held = house.confirmation("leave", leaving.request, completed.member)
+    house.clock.forward(days=6)
+    await handlers.leaving.confirm(house.context, held)
+    single(await house.said(), LeaveCompleted)
+
+
 async def test_a_reply_confirms_what_its_guide_showed_whatever_was_written_in_between(house: House) -> None:
     opened = single(await house.entry(HANAKO, "15 山田 太郎 母"), RegistrationOpened)
     assert await house.entry(HANAKO, "99 いたずら 次郎 父") == []

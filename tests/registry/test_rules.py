@@ -102,7 +102,7 @@ def test_a_registration_is_completed_only_while_open_fresh_and_possible(
     decision = model.decide_registration(
         state=state,
         opened_at=opened_at,
-        now=NOW,
+        replied_at=NOW,
         life=timedelta(days=7),
         expired=expired,
         still_member=still_member,

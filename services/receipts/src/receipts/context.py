@@ -77,18 +77,21 @@ class Context:
         kind: ConfirmationKind,
         reply: Sealed | None = None,
         authentication: Authentication | None = None,
+        *,
+        at: datetime,
     ) -> bool:
-        """Say what somebody did; False when that was said before."""
+        """Say what somebody did, `at` that time; False when that was said before. It may have been held since, and
+        counts as if it hadn't; but nothing goes out to everybody that was confirmed long ago."""
         now = self.clock()
         given = ConfirmationGiven(
             id=f"{event_id}/confirmed",
-            occurred_at=now,
+            occurred_at=at,
             unit=unit,
             kind=kind,
             message_ref=token.message_ref,
             recipient_ref=token.recipient_ref,
             issued_at=model.issued_at(token),
-            expired=model.is_expired(token, self.lives, now),
+            expired=model.is_expired(token, self.lives, now if kind == "post" else at),
             reply=reply,
             authentication=authentication,
         )

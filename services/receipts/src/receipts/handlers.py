@@ -52,14 +52,14 @@ class Receipts(Context):
         token = await self.check(event, event.token)
         if token.kind is not TokenKind.UNSUBSCRIBE:
             raise PermanentError("token_of_another_kind")
-        await self.confirm(event.id, event.unit, token, "unsubscribe")
+        await self.confirm(event.id, event.unit, token, "unsubscribe", at=event.occurred_at)
 
     async def reply(self, event: InboundReply) -> None:
         """A person, or a machine, replied to one of our mails."""
         token = await self.check(event, event.token)
         if token.kind is TokenKind.UNSUBSCRIBE:
             # Sent by the mail program when its owner presses a button, and to no other purpose: a machine may do that.
-            await self.confirm(event.id, event.unit, token, "unsubscribe")
+            await self.confirm(event.id, event.unit, token, "unsubscribe", at=event.occurred_at)
             return
         marks = event.automatic  # the front door has judged the mail by all that it saw of it
         doubt = marks.why if marks.needs_look else ""
@@ -81,7 +81,9 @@ class Receipts(Context):
         reply = None
         if token.kind is TokenKind.REGISTRATION:
             reply = self.sealer.seal(ReplyText(text=written[:MAX_ANSWER]), "registry")
-        await self.confirm(event.id, event.unit, token, model.CONFIRMATIONS[token.kind], reply, event.authentication)
+        kind = model.CONFIRMATIONS[token.kind]
+        shown = event.authentication
+        await self.confirm(event.id, event.unit, token, kind, reply, shown, at=event.occurred_at)
 
     def _letter(self, event: InboundReply) -> Letter:
         """Takes a while: not for the event loop."""

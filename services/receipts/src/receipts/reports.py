@@ -99,7 +99,7 @@ async def complaint(context: Context, event: InboundFeedback) -> None:
         FEEDBACK.labels(str(report.type), "none").inc()
         log.info("complaint_about_a_guide", id=event.id, unit=unit)
         return
-    if await context.confirm(event.id, unit, token, "complaint"):
+    if await context.confirm(event.id, unit, token, "complaint", at=event.occurred_at):
         FEEDBACK.labels(str(report.type), "complaint").inc()
         log.info("complaint", id=event.id, unit=unit, type=str(report.type))
 

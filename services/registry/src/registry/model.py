@@ -48,27 +48,28 @@ def decide_registration(
     *,
     state: str,
     opened_at: datetime,
-    now: datetime,
+    replied_at: datetime,
     life: timedelta,
     expired: bool,
     still_member: bool,
     group_exists: bool,
 ) -> RegistrationDecision:
-    """Somebody replied to a guide mail. `expired`: the reply's token was too old; `still_member`: of the group."""
+    """Somebody replied to a guide mail. `replied_at` counts, not when we come to it: the reply may have been held.
+    `expired`: the reply's token was too old; `still_member`: of the group."""
     if state == "done" and still_member:
         return "already_done"
-    if state != "open" or expired or now - opened_at > life:
+    if state != "open" or expired or replied_at - opened_at > life:
         return "expired"
     return "complete" if group_exists else "closed"
 
 
 def decide_leave(
-    *, state: str, opened_at: datetime, now: datetime, life: timedelta, expired: bool, still_member: bool
+    *, state: str, opened_at: datetime, replied_at: datetime, life: timedelta, expired: bool, still_member: bool
 ) -> LeaveDecision:
     """Somebody replied to the mail that asks whether he wants to leave."""
     if state != "open" or not still_member:
         return "already_done"
-    return "expired" if expired or now - opened_at > life else "complete"
+    return "expired" if expired or replied_at - opened_at > life else "complete"
 
 
 def decide_post(*, reply_allowed: bool, enrolled: bool, authentic: bool, subject: str, text: str) -> PostDecision:

@@ -109,7 +109,7 @@ async def confirm(context: Context, event: ConfirmationGiven) -> None:
         decision = model.decide_leave(
             state=found.state,
             opened_at=found.opened_at,
-            now=now,
+            replied_at=event.occurred_at,
             life=context.lives.confirmation,
             expired=event.expired,
             still_member=member.here and await members.in_group(connection, member.id, found.group),

@@ -31,7 +31,7 @@ _REGISTRATION = text("""
     SELECT id, group_code, address_id, text_key_id, text, sender_key, state, opened_at
     FROM registrations WHERE unit = :unit AND id = :id
 """)
-_GUIDED_REGISTRATION = text("UPDATE registrations SET guided_at = :at WHERE id = :id")
+_GUIDED_REGISTRATION = text("UPDATE registrations SET guided_at = :at, opened_at = :at WHERE id = :id")
 _WAITING = text("""
     SELECT id, group_code FROM registrations
     WHERE unit = :unit AND address_id = :address AND state = 'open' AND guided_at IS NULL AND opened_at > :since
@@ -185,7 +185,7 @@ async def unanswered_since(connection: AsyncConnection, address_id: int, mailbox
 
 
 async def guided(connection: AsyncConnection, number: int, at: datetime) -> None:
-    """The guide mail of this registration is written now."""
+    """The guide mail of this registration is written now; the time for an answer begins."""
     await connection.execute(_GUIDED_REGISTRATION, {"id": number, "at": at})
 
 
