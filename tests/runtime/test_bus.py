@@ -82,6 +82,20 @@ async def test_many_are_published_in_order_and_each_has_its_own_result(bus: Bus)
     assert [(await bus.jetstream.get_msg(spec.stream, seq=n)).data for n in (1, 300)] == [b"0", b"299"]
 
 
+async def test_messages_that_are_too_large_or_given_up_keep_no_others_from_being_published(bus: Bus) -> None:
+    spec = await declare(bus)
+    too_large = Outgoing(subject_of(spec), b"x" * 9_000_000)
+    results = await bus.publish_many([too_large] * 4_100)
+    assert all(isinstance(result, BusRefused) for result in results)
+    await bus.client.subscribe("silent.listener")
+    given_up = asyncio.create_task(bus.publish_many([Outgoing("silent.listener", b"x")] * 4_100))
+    await asyncio.wait([given_up], timeout=1)
+    given_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+    assert await bus.publish_many([Outgoing(subject_of(spec), b"x")]) == [None]
+
+
 async def test_a_subject_without_right_is_never_reported_as_stored(nats_server: NatsServer) -> None:
     service = await connected(nats_server, "info-site")
     try:

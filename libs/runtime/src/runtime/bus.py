@@ -10,6 +10,7 @@ be restarted. Nothing here creates streams or consumers: those are declared in c
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -72,7 +73,7 @@ class Bus:
 
     def __init__(self, client: Client, name: str) -> None:
         self._client = client
-        self._js: JetStreamContext = JetStream(client, timeout=READ_SECONDS)
+        self._js = JetStream(client, timeout=READ_SECONDS)
         self._closing = False
         self._questions = Questions(client)
         self._listeners: set[Callable[[], None]] = set()
@@ -235,28 +236,28 @@ class Bus:
         errors: list[BaseException | None] = [BusUnavailable("bus_disconnected")] * len(messages)
         futures: dict[asyncio.Future[Any], int] = {}
         try:
-            async with asyncio.timeout(timeout):
-                for number, message in enumerate(messages):
-                    if not self.ready:
-                        break
-                    headers = {**tracing.headers(), **message.headers}
-                    if message.msg_id is not None:
-                        headers[MSG_ID] = message.msg_id
-                    errors[number] = BusUnavailable("bus_not_acknowledged")
-                    try:
-                        future = await self._js.publish_async(message.subject, message.payload, headers=headers)
-                    except (nats.errors.Error, OSError) as error:
-                        errors[number] = error
-                        continue
-                    futures[future] = number
-        except TimeoutError:
-            pass
-        if futures:
-            done, late = await asyncio.wait(futures, timeout=timeout)
-            for future in late:
-                future.cancel()
-            for future in done:
-                errors[futures[future]] = future.exception()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    for number, message in enumerate(messages):
+                        if not self.ready:
+                            break
+                        headers = {**tracing.headers(), **message.headers}
+                        if message.msg_id is not None:
+                            headers[MSG_ID] = message.msg_id
+                        errors[number] = BusUnavailable("bus_not_acknowledged")
+                        try:
+                            future = await self._js.publish_soon(message.subject, message.payload, headers)
+                        except (nats.errors.Error, OSError) as error:
+                            errors[number] = error
+                            continue
+                        futures[future] = number
+            if futures:
+                done, _ = await asyncio.wait(futures, timeout=timeout)
+                for future in done:
+                    errors[futures[future]] = future.exception()
+        finally:
+            for future in futures:
+                future.cancel()  # who waits no more keeps no place among the unacknowledged
         return errors
 
     async def schedule(
