@@ -125,6 +125,7 @@ CONDITIONS = """
 550 not a user of this relay
 550 Ip frequency limited
 550 certificate verification failed: host name unknown
+550 Client host NXDOMAIN
 """
 
 
@@ -138,3 +139,18 @@ def test_a_recipient_that_is_rejected_hasn_t_rejected_us() -> None:
     assert judge_words(bare).verdict is Verdict.DEAD
     theirs = Refusal(f"550 5.1.1 <{TARO}> recipient rejected your message", "5.1.1", "rcpt", TARO)
     assert judge_words(theirs).verdict is Verdict.FILTERED
+
+
+def test_a_name_server_that_denies_a_domain_is_believed_unless_the_report_says_for_now() -> None:
+    words = "5.1.2 - Bad destination host 'DNS Hard Error looking up example.jp (MX): NXDomain'"
+    assert judge_words(Refusal(words, "5.1.2", None, TARO)).verdict is Verdict.DEAD
+    for_now = "DNS type 'mx' lookup of example.jp responded with code NXDOMAIN"
+    assert judge_words(Refusal(for_now, "4.0.0", None, TARO)).verdict is not Verdict.DEAD
+
+
+def test_the_command_that_was_rejected_may_be_named_before_the_answer() -> None:
+    told = f"Not delivered:\n\n<{TARO}> (host 'mx.example.jp' rejected"
+    at_rcpt = f"{told} command 'RCPT TO:<{TARO}>' with code 550 'no such user')\n"
+    assert judge(mail(at_rcpt, subject="Failed to deliver message")).hard
+    later = f"{told} transaction with code 550 'no such user')\n"
+    assert not judge(mail(later, subject="Failed to deliver message")).hard

@@ -112,7 +112,7 @@ STRONG_POLICY: Final = _any(
     r"spamhaus|spamcop|barracudacentral|sorbs|\b(?:dns)?bl\b|\brbl\b|\bpbl\b|\bsbl\b|black ?list|block ?list"
     r"|deny ?list|blacklisted",
     r"\bblocked (?:using|by|for|due|because|from|see)|access from [^.]{0,40}blocked|is blocked|has been blocked"
-    r"|temporarily blocked|client host",
+    r"|temporarily blocked|client host|abus d[eé]tect",
     r"\bspam\b|spammer|unsolicited|\bbulk\b|junk|virus|malware|phish|reputation|complaint",
     r"\bspf\b|\bdkim\b|\bdmarc\b|authenticat|reverse dns|\brdns\b|\bptr\b|unauthorized|not authorized|not authorised",
     r"\brelay(?:ing)?\b[^.]{0,40}(?:denied|not|prohibit|reject|access)|(?:unable|not allowed|refus\w{0,9}"
@@ -222,7 +222,7 @@ SOFT_HOST: Final = _any(
     r"(?<!check the domain and )try again|later\b|temporar|timed? ?out|time-?out|refused|unreachable network"
     r"|network is unreachable|no route|loop"
     r"|certificate|\btls\b|\bhelo\b|\bclient\b"
-    r"|servfail|nxdomain|no relevant answers|lookup fail(?:ed|ure)(?!: host)",
+    r"|servfail|no relevant answers|lookup fail(?:ed|ure)(?!: host)",
 )
 """Beside the words of NO_HOST: the name may be there after all."""
 
@@ -237,7 +237,8 @@ NO_HOST: Final = _any(
     r"|answer with no data"
     r"|unrouteable address|unroutable address"
     r"|invalid (?:domain|host)(?: name)?\b(?!, see)|bad destination system|illegal host",
-    r"couldn.?t find (?:a mail exchanger|any host)|no host found for existing|dns[. ]nonexistentdomain"
+    r"dns hard error|\bnxdomain\b|couldn.?t find (?:a mail exchanger|any host)|no host found for existing"
+    r"|dns[. ]nonexistentdomain"
     r"|domain couldn.?t be found",
     r"name service error[^.]{0,120}not found|host [\w.-]{1,200} not found|all host address lookups failed permanently"
     r"|all relevant mx records point to non-?existent|the remote domain doesn.?t exist|(?:ドメイン"

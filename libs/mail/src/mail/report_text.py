@@ -35,7 +35,7 @@ _STAGES: tuple[tuple[Stage, re.Pattern[str]], ...] = (
         re.compile(
             r"in reply to end of data|after (?:the )?end of (?:data|message)|failed after i sent the message"
             r"|body of message generated response|in end of data|for text command|smtp command\s+data\b"
-            r"|\(state 1[578]\)|after sending (?:the )?message",
+            r"|\(state 1[578]\)|rejected transaction with|after sending (?:the )?message",
             re.IGNORECASE,
         ),
     ),
@@ -47,7 +47,8 @@ _STAGES: tuple[tuple[Stage, re.Pattern[str]], ...] = (
             r"|does not like recipient|for rcpt to response|progress was rcpt to|smtp:rcpt host|\(state 14\)"
             r"|smtp command\s+rcpt\b"
             r"|rcpt to generated|during rcpt|rejected (?:the )?recipient|\bin rcpt to\b"
-            r"|for rcpt (?:to )?command|\bsent: rcpt to\b|rcpt to:? ?<[^<>]{1,320}>\s{0,4}(?:failed|returned)",
+            r"|for rcpt (?:to )?command|\bsent: rcpt to\b|rejected command .rcpt\b"
+            r"|rcpt to:? ?<[^<>]{1,320}>\s{0,4}(?:failed|returned)",
             re.IGNORECASE,
         ),
     ),
@@ -56,7 +57,7 @@ _STAGES: tuple[tuple[Stage, re.Pattern[str]], ...] = (
         re.compile(
             r"in reply to data|after (?:pipelined )?data\b|after data command|like our data|failed on data"
             r"|data command generated"
-            r"|following data command|smtp:data host|\bsent: data\b",
+            r"|following data command|smtp:data host|rejected command .data\b|\bsent: data\b",
             re.IGNORECASE,
         ),
     ),
@@ -66,7 +67,7 @@ _STAGES: tuple[tuple[Stage, re.Pattern[str]], ...] = (
             r"in reply to mail|after (?:pipelined )?mail from|after mail command|like our mail from"
             r"|but sender was rejected"
             r"|response to mail from|\bin mail from\b|for mail (?:from )?command|smtp command\s+mail\b"
-            r"|smtp:mail host|following mail command",
+            r"|smtp:mail host|rejected command .mail\b|following mail command",
             re.IGNORECASE,
         ),
     ),
