@@ -1,5 +1,6 @@
 """A message written on a phone is held, shown to its sender, and sent only when he replies, once."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -106,6 +107,14 @@ async def test_a_reply_that_comes_too_late_sends_nothing(desk: Desk) -> None:
     await posts.confirmed(desk.office, _confirmed(held.message, 2))
     assert await _approved(desk) == []
     assert [closed.outcome for closed in await _closed(desk)] == ["expired", "cancelled"]
+
+
+async def test_a_reply_that_was_held_for_days_sends_nothing(desk: Desk) -> None:
+    held = await _hold(desk)
+    desk.clock.forward(timedelta(hours=25))
+    await posts.confirmed(desk.office, _confirmed(held.message))
+    assert await _approved(desk) == []
+    assert [closed.outcome for closed in await _closed(desk)] == ["expired"]
 
 
 @pytest.mark.parametrize("changed", [{"recipient_ref": 12}, {"message_ref": 999}, {"unit": "momo"}])

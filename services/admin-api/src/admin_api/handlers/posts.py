@@ -6,6 +6,7 @@
 Each event changes something once (inbox), in one transaction with what it says.
 """
 
+from datetime import timedelta
 from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,6 +26,10 @@ ACTOR = "admin-api"
 
 GUESSED = "guessed"
 """Why a post was refused: its address was a wrong guess."""
+
+LATE = timedelta(days=1)
+"""A confirmation that was held for longer, on the bus or as a message that could not be handled, sends nothing: what
+was to be said then need not be true any more."""
 
 NO_SUBJECT = "お知らせ"
 """Phones send mail without a subject; a message to parents needs one."""
@@ -89,14 +94,15 @@ async def confirmed(office: Office, event: ConfirmationGiven) -> None:
     size = await office.registry.audience(
         event.unit, ACTOR, groups=message.groups, members=message.members, about_child=message.about_child
     )
-    if message.state == "held" and not event.expired and unit.active:
+    expired = event.expired or books.clock() - event.occurred_at > LATE
+    if message.state == "held" and not expired and unit.active:
         await sending.prepare(office, unit, message)
     async with books.engine.begin() as connection:
         if not await books.inbox.first_time(connection, ConfirmationGiven.name, event.id):
             return
         locked = await messages.get(connection, books.cipher, event.unit, message.id, lock=True)
         assert locked is not None
-        outcome = _outcome(locked, event, unit_active=unit.active)
+        outcome = _outcome(locked, expired=expired, unit_active=unit.active)
         if outcome == "sent":
             await sending.release(office, connection, locked)
         elif locked.state == "held":
@@ -149,11 +155,11 @@ def _origin_of(event: ConfirmationGiven) -> dict[str, str]:
 
 
 def _outcome(
-    message: Message, event: ConfirmationGiven, *, unit_active: bool
+    message: Message, *, expired: bool, unit_active: bool
 ) -> Literal["sent", "expired", "already_sent", "cancelled"]:
     if message.state in ("approved", "stopped"):
         return "already_sent"
-    if event.expired:
+    if expired:
         return "expired"
     return "sent" if message.state == "held" and unit_active else "cancelled"
 
