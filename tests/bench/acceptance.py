@@ -45,7 +45,7 @@ from tests.support import servers, usage
 BASE = "mail.example"
 KINDS = ("reply", "info")
 _EMPTY = "From: <{sender}>\r\nTo: <{to}>\r\nMessage-ID: <1.{sender}>\r\nSubject: \r\n\r\n\r\n"
-WARM = 300
+WARM = 2000
 POSTFIX = "postfix"
 ONE = "one process"
 DOORS = (ONE, "two", POSTFIX)
