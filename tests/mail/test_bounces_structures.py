@@ -35,6 +35,17 @@ NOBODY_THERE = """
 550 No_Such_User
 550 that mailbox has been deleted
 550 the recipient cannot be verified
+550 Requested action not taken: mailbox not available
+550 User not a member of domain: <taro@example.jp>
+550 I'm sorry but taro@example.jp does not have an account here
+550 Unable to find taro in the directory
+550 Mail address not on file
+550 that address is not in our records
+550 We do not have a mailbox with that name
+550 nobody by that name here
+550 address is no longer in service
+550 Cannot find user taro
+550 No record of this user
 """
 
 ABOUT_THE_SENDER = """
@@ -126,6 +137,16 @@ CONDITIONS = """
 550 Ip frequency limited
 550 certificate verification failed: host name unknown
 550 Client host NXDOMAIN
+550 Mail not accepted from unknown domain
+550 no such domain allowed to send
+550 DNS lookup of sender's host not found
+550 Cannot find sender's mail server: unknown host
+550 invalid mailbox name in MAIL FROM
+550 Message contains unknown recipient header address
+550 Your message has an invalid address in Reply-To
+550 unknown user in Cc header
+550 you are not a member, unknown member of this list
+550 non-existent users probing detected
 """
 
 

@@ -89,8 +89,8 @@ PREFERENCES: Final = _any(
 """The recipient, or what he has set, wants no mail from us."""
 
 SENDER: Final = _any(
-    r"\bsenders?(?:'s)? (?:e-?mail |envelope |mail )?(?:address(?:es)?|domain|verif\w{0,9}|callout|is|was|not"
-    r"|rejected|denied"
+    r"\bsenders?(?:'s)? (?:e-?mail |envelope |mail )?(?:address(?:es)?|domain|host|server|verif\w{0,9}"
+    r"|callout|is|was|not|rejected|denied"
     r"|refused|invalid|blocked|unknown|ip|has)\b",
     r"(?:domain of |unroutable |invalid |null |empty |envelope |bogus |unknown |banned )(?:the )?(?:sender"
     r"|mail from)",
@@ -102,6 +102,9 @@ SENDER: Final = _any(
     r"no third-party dsns|backscatter|batv|empty envelope|unsigned dsn|rule imposed|not a registered gateway",
     r"\b(?:sending|return[- ]path|reply(?:-to)?|from|originat\w{1,3}|your)(?: e-?mail| mail)? (?:address|domain|host)\b"
     r"[^.]{0,30}(?:\bnot\b|n.t\b|invalid|unknown|resolv)",
+    r"from (?:an? )?(?:unknown|non-?existent|invalid|unresolvable) (?:mail )?(?:domain|host|address|user|server)"
+    r"|(?:allowed|permitted) to send|\bin (?:the )?(?:mail from|reply-to|cc|bcc)\b"
+    r"|\bheader (?:address|field|from|to|cc|is)\b|\bin (?:the )?header",
     r"\(sender\)|(?:exist|found|unknown|invalid): sender\b|verif\w{1,9} fail\w{0,4} for somebody|verify failed",
     rf"\b{_FROM_ABROAD}[^.]{{0,40}}{_BAD_ABROAD}|{_BAD_ABROAD}\w{{0,3}} {_FROM_ABROAD}",
     r"(?:送信者|送信元|差出人)[^。]{0,20}(?:不明|無効|存在し|見つか|拒否)|(?:发件人|寄件者|寄件人|发信人)[^。]{0,12}(?:不存在|被拒|无效|無效)",
@@ -118,6 +121,8 @@ STRONG_POLICY: Final = _any(
     r"\brelay(?:ing)?\b[^.]{0,40}(?:denied|not|prohibit|reject|access)|(?:unable|not allowed|refus\w{0,9}"
     r"|cannot) to relay"
     r"|insecure mail relay|domain isn.?t in my list|no valid recipients from",
+    r"\bprob(?:e|ing)\b|harvest|dictionary attack|forgery|due to abuse"
+    r"|you are not (?:a member|subscribed|allowed|permitted|authori[sz]ed)",
     r"frequency (?:of [^.]{0,40})?(?:is )?limited"
     r"|too many|\brate\b|throttl|too (?:fast|quickly)|limit\b[^.]{0,30}exceed|exceed\w{0,9}[^.]{0,40}limit"
     r"|has sent to",
@@ -142,13 +147,14 @@ POLICY: Final = _any(
 
 NO_USER: Final = _any(
     rf"\b{_WHO}\b[^.]{{0,50}}?(?:\bunknown\b|\bnot (?:be )?(?:found|known|exist|present|listed|valid"
-    rf"|recogni[sz]ed|registered"
+    rf"|recogni[sz]ed|registered|on file|in (?:our|the) (?:records?|database|directory|system)"
     r"|local|ok\b|here\b)|(?:does|do|did)(?: not|n.?t) exist|n.?t exist\b|\bis invalid|\binvalid\b(?! sender)"
-    r"|no longer (?:exist|in use"
+    r"|no longer (?:exist|in (?:use|service)"
     r"|available|accepts? mail)|undefined|could not be found|couldn.?t be found|isn.?t here|is not accepted\b)",
     rf"\b(?:unknown|invalid|no such|non-? ?existent|not a valid|bad|no valid|undefined|illegal|unrecogni[sz]ed|wrong)"
     rf"(?: or \w+)? (?:\w+[- ]){{0,3}}?{_WHO}\b"
-    r"(?! (?:agents?|syntax|counts?|limits?|rates?|thresholds?|policy|policies|family|ratio)\b)",
+    r"(?! (?:agents?|syntax|counts?|limits?|rates?|thresholds?|policy|policies|family|ratio|header"
+    r"|of th\w{1,2} (?:list|group))\b)",
     r"\bno such (?:\S+@\S+|one|name)|no (?:mail ?box|account|one|user|mail box) (?:\w+ )?(?:here "
     r"|available )?(?:by|with|for|at|found)\b"
     r"|no mailbox found|no thank you rejected",
@@ -162,6 +168,10 @@ NO_USER: Final = _any(
     r"|resolver\.adr\.[\w. ]{0,40}not ?found|nosuchuser",
     r"\b(?:rcp-p1|int-p[134])\b|badrcptto|badrecipientto|not in my validrcptto|domain or user isn.?t in my list"
     r"|envelope recipient (?:is in|has been denied)",
+    rf"(?:unable to|can ?not|could ?n.t|could not|can.t) (?:find|locate) (?:(?:the|a|any|this|that) )?{_WHO}\b"
+    rf"|(?:do|does)(?: not|n.t) have (?:an?|any) {_WHO} (?:here|with|by|at|of|on)\b|no record of (?:\w+ )?{_WHO}\b"
+    r"|unable to find \S{1,80} in (?:the|our) directory|nobody (?:here )?(?:by|with|of) that name"
+    r"|not a member of (?:the )?domain",
     rf"(?<!your )\b{_WHO} (?:\S{{1,80}} )?(?:has been|was|is|have been) (?:permanently )?(?:deleted|removed)\b"
     r"|recipients? (?:address )?(?:can ?not|could not|can.?t) be (?:verified|resolved)",
     r"\bnot our (?:user|customer)|not listed in (?:the )?(?:directory|domino|public)|no [^.]{0,40} in name directory",

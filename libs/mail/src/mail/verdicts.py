@@ -71,7 +71,9 @@ _DOCOMO = re.compile(r"550[ -](?:\d\.\d\.\d )?unknown user \S{1,254}@docomo\.ne\
 _ACCESS_DENIED = re.compile(r"recipient address rejected: access denied", re.IGNORECASE)
 _NO_REASON = re.compile(r"recipient address rejected\.? ?(?:\(in reply to rcpt|$)", re.IGNORECASE)
 _MICROSOFT = re.compile(r"\b(?:outlook|hotmail)\.com\b", re.IGNORECASE)
-_UNAVAILABLE = re.compile(r"requested action not taken:? mail ?box unavailable|mail ?box is unavailable", re.IGNORECASE)
+_UNAVAILABLE = re.compile(
+    r"requested action not taken:? mail ?box (?:un|not )available|mail ?box is unavailable", re.IGNORECASE
+)
 _BARELY_UNAVAILABLE = re.compile(r"mail ?box unavai?l?able", re.IGNORECASE)
 _ADDRESS_REJECTED = re.compile(
     r"(?<!sender )(?<!from )address rejected\b|recipient (?:was )?rejected"
