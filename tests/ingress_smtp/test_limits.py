@@ -1,6 +1,6 @@
 """How much a peer may ask of the front door."""
 
-from ingress_smtp.limits import ConnectionLimit, RateLimit, peer_of
+from ingress_smtp.limits import Allowance, ConnectionLimit, RateLimit, UnitLimits, peer_of
 
 
 def test_one_host_is_one_peer_however_many_addresses_it_has() -> None:
@@ -33,6 +33,24 @@ def test_a_burst_passes_and_then_the_steady_rate() -> None:
     assert limit.allow("a", 0.5)
     assert not limit.allow("a", 0.6)
     assert [limit.allow("a", 100.0) for _ in range(4)] == [True, True, True, False]
+
+
+def test_one_peer_uses_up_half_of_what_a_unit_may_receive_at_most() -> None:
+    limits = UnitLimits({"entry": Allowance(rate=10, burst=100)})
+
+    def taken(peer: str, tries: int) -> int:
+        taken = 0
+        for _ in range(tries):
+            if limits.may("entry", "minami", peer, 0):
+                limits.take("entry", "minami", peer, 0)
+                taken += 1
+        return taken
+
+    assert [taken("192.0.2.1", 1_000), taken("192.0.2.2", 30), taken("192.0.2.3", 30)] == [50, 30, 20]
+    assert limits.may("entry", "kita", "192.0.2.1", 0)
+    assert not limits.may("entry", "minami", "192.0.2.4", 0.05)
+    assert limits.may("entry", "minami", "192.0.2.4", 0.2)
+    assert limits.may("reply", "minami", "192.0.2.1", 0)
 
 
 def test_only_the_peers_seen_last_are_remembered() -> None:

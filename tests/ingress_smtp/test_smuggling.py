@@ -176,7 +176,8 @@ async def test_without_tls_nobody_speaks_for_a_domain_that_always_uses_it(tmp_pa
         "smtp_tls_required_from": "gmail.com, docomo.ne.jp",
     }
     async with open_door(ListPublisher(), **changes) as door, connected(door.port) as wire:
-        assert await wire.ask("MAIL FROM:<a@GMAIL.com>") == 530
+        for spelling in ("a@GMAIL.com", "a@gmail.com.", "a@ｇmail.com", "a@gmail。com"):
+            assert await wire.ask(f"MAIL FROM:<{spelling}>") == 530
         assert await wire.ask("MAIL FROM:<a@b.example>") == 250
         assert await wire.ask("RSET") == 250
         await secured(wire, certificate)

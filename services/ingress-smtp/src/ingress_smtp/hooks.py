@@ -55,12 +55,12 @@ class Hooks:
         door = self._door
         if not door.limits.mails.allow(server.peer, monotonic()):
             return _because("peer_rate", model.TOO_FAST)
-        domain = given.rpartition("@")[2].lower()
-        if domain in door.bounds.tls_required_from and not server.over_tls:
-            return _because("no_tls", model.TLS_REQUIRED)
         sender = self._intake.sender(given)
         if isinstance(sender, Reply):
             return sender
+        domain = (sender.address or given).rpartition("@")[2].lower()
+        if domain in door.bounds.tls_required_from and not server.over_tls:
+            return _because("no_tls", model.TLS_REQUIRED)
         # Together with the peer: a sender is easily forged, and nobody shall use up what another may send.
         who = (server.peer, self._intake.sender_key(sender))
         if given and not door.limits.mails_of_sender.may(who, monotonic()):
@@ -81,7 +81,7 @@ class Hooks:
             return str(self._surplus(server))
         if self._door.pressure.full_for(f"inbound.{found.kind}"):
             return str(_because("backlog", model.BUSY))
-        if not self._door.limits.units.may(found.kind, found.unit, monotonic()):
+        if not self._door.limits.units.may(found.kind, found.unit, server.peer, monotonic()):
             return str(_because("unit_rate", model.UNIT_TOO_FAST))
         envelope.rcpt_tos.append(address)
         envelope.recipients.append(found)
@@ -120,7 +120,7 @@ class Hooks:
         if envelope.sender.given:
             self._door.limits.mails_of_sender.allow(envelope.who, now)
         for recipient in dict.fromkeys(envelope.recipients):
-            self._door.limits.units.take(recipient.kind, recipient.unit, now)
+            self._door.limits.units.take(recipient.kind, recipient.unit, server.peer, now)
 
 
 def _because(reason: str, reply: Reply) -> Reply:

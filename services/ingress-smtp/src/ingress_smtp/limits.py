@@ -106,18 +106,28 @@ def parse_allowances(text: str) -> dict[str, Allowance]:
 
 
 class UnitLimits:
-    """For each kind of address, what one unit may receive. Kinds that aren't named have no limit."""
+    """For each kind of address, what one unit may receive, and half of that from one peer: no stranger alone uses up
+    what a school's parents need. Kinds that aren't named have no limit."""
 
     def __init__(self, allowances: Mapping[str, Allowance]) -> None:
-        self._limits = {kind: RateLimit(rate=each.rate, burst=each.burst) for kind, each in allowances.items()}
+        self._limits = {
+            kind: (
+                RateLimit(rate=each.rate, burst=each.burst),
+                RateLimit(rate=each.rate / 2, burst=max(1, each.burst // 2)),
+            )
+            for kind, each in allowances.items()
+        }
 
-    def may(self, kind: str, unit: str, now: float) -> bool:
+    def may(self, kind: str, unit: str, peer: str, now: float) -> bool:
         """Is there room for one more? Takes nothing."""
-        limit = self._limits.get(kind)
-        return limit is None or limit.may(unit, now)
+        if kind not in self._limits:
+            return True
+        of_all, of_peer = self._limits[kind]
+        return of_all.may(unit, now) and of_peer.may((unit, peer), now)
 
-    def take(self, kind: str, unit: str, now: float) -> None:
+    def take(self, kind: str, unit: str, peer: str, now: float) -> None:
         """One was accepted."""
-        limit = self._limits.get(kind)
-        if limit is not None:
-            limit.allow(unit, now)
+        if kind in self._limits:
+            of_all, of_peer = self._limits[kind]
+            of_all.allow(unit, now)
+            of_peer.allow((unit, peer), now)
