@@ -22,6 +22,7 @@ _PIECE: Final = re.compile(
     r"|(?<![0-9])(?P<pday>[0-9]{1,2})\s?\((?P<pweek>[月火水木金土日])\)"
     r"|\b(?P<emonth>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s(?P<eday>[0-9]{1,2})(?:st|nd"
     r"|rd|th)?\b"
+    r"|(?<![0-9])(?P<dday>[0-9]{1,2})(?:st|nd|rd|th)?\s(?:of\s)?(?P<dmonth>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\b"
     r"|(?P<kday>ついたち|ふつか|みっか|よっか|むいか|なのか|ようか|ここのか|とおか|はつか)"
     r"|(?P<week>[月火水木金土日])曜日?"
     r"|(?P<kweek>げつ|か|すい|もく|きん|ど|にち)ようび?"
@@ -187,6 +188,8 @@ def _moment(found: re.Match[str]) -> Moment:
         return Moment(day=int(found["pday"]), weekday=_WEEKDAYS[found["pweek"]])
     if found["emonth"]:
         return Moment(month=_MONTHS.index(found["emonth"]) // 3 + 1, day=int(found["eday"]))
+    if found["dmonth"]:
+        return Moment(month=_MONTHS.index(found["dmonth"]) // 3 + 1, day=int(found["dday"]))
     if found["day"]:
         return Moment(day=_number(found["day"]))
     if found["kday"]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from mail.affirmations import behind_number
 from mail.choice_text import BLANK, blank
 from mail.choice_words import refuses
 from mail.mentions import Kind, Mention
@@ -21,7 +22,7 @@ _HARMLESS: Final = re.compile(
     r"|変わり(?:は|が)?(?:あり|ござい)?|申し訳(?:あり|ござい)?|すみま|すいま)(?:ません|ない|なし|なく|せん)|間違いなく"
 )
 _DENIAL = re.compile(
-    r"\s?(?:を|の|は)?(?:希望|予定|つもり|意思|する|すること|こと)?(?:では|でも|でな|じゃ|に[はも]?|は|が|も|を"
+    r"\s?(?:を|の|は)?(?:する|できる|出来る|いたす|させる)?(?:希望|予定|つもり|意思|気|余裕|状態|状況|見込み?|考え|こと)?(?:では|でも|でな|じゃ|に[はも]?|は|が|も|を"
     r"|とは|など"
     r")?(?:、)?(?:する|すること)?(?:は|が|も)?"
     r"(?:あり|ござい|言え|いえ|思え|し|でき|出来|して(?:い|お|おり)?|行き|行け|いけ|いき|い|され|なり|いたし"
@@ -31,16 +32,22 @@ _DENIAL = re.compile(
 _WORD_AGAINST = (
     r"無理|(?<![避非遭])難し|むずかし|困難|見送|見合わせ|控え|ひかえ|辞退|遠慮|断り|断念|不可|きゃんせる"
     r"|取り?消|とりけし"
-    r"|やめ|止め|中止|だめ|駄目|\bng\b|厳し|きびし"
-    r"|かね(?:ます|る)|行けな|行けませ|いけませ|いけな|できな|できませ|出来な|出来ませ|都合(?:が|は)?(?:悪|わる"
-    r"|つか|付か|あわ"
-    r"|合わ)|間違|まちが|誤り|以外|避け|嫌です|反対|違い|ちがい|ちがう|違う"
-    r"|\b(?:no|not|can't|cannot|won't|don't|unable|wrong|mistake)\b"
+    r"|やめ|止め|中止|だめ|駄目|(?<![a-z])ng(?![a-z])|厳し|きびし"
+    r"|かね(?:ます|る)|行けな|行けませ|いけませ|いけな|できな|できませ|出来な|出来ませ|都合(?:が|は|も)?(?:悪|わる|[つ付](?:か|き(?:そうに)?ませ|きかね)"
+    r"|[あ合](?:わ|いませ))|間違|まちが|誤り|以外|避け|嫌です|反対|違い|ちがい|ちがう|違う"
+    r"|(?:伺え|うかがえ|参れ|まいれ|行かれ|選べ|間に合(?:い|わ))(?:ませ|な[いく])|困(?:り|る)|こまる|除(?:い|き|く|け)|撤回|取り下げ|不都合|限り(?:ませ|はし)|限らな"
+    r"|[人者方](?:[はがも])?(?:い|おり)(?:ませ|な[いく])"
+    r"|\b(?:no|not|cannot|[a-z]{2,5}n['’]t|unable|unavailable|wrong|mistake)\b"
 )
 _AGAINST = re.compile(_WORD_AGAINST)
+_AGAINST_IN_ENGLISH = re.compile(
+    r"[ ,:-]+(?:[a-z']+ ){0,4}?(?:no|not|cannot|[a-z]{2,5}n['’]?t|unable|unavailable|wrong|mistake|bad"
+    r"|impossible|difficult|hard|tough|out|busy|full|taken|booked|(?:second|2nd|third|3rd) (?:choice|preference))\b"
+)
 _DENIED_BEFORE = re.compile(
-    r"(?:[不非未否]|\b(?:not|no|never|cannot|without|unable to|but|except|other than|besides"
-    r"|[a-z]+n['’]?t)\s(?:[a-z']+\s){0,2})\Z"
+    r"(?:[不非未否]|\b(?:not|no|never|cannot|without|unable to|but|except|other than|besides|avoid|skip|cancel(?:led)?"
+    r"|change(?:d)? from|busy|have work|wanted|thinking(?: of)?|(?:have|had) (?:liked|preferred|chosen)|instead of"
+    r"|rather than|(?:second|2nd|third|3rd) (?:choice|preference)|[a-z]+n['’]?t)\s(?:[a-z']+\s){0,2})\Z"
 )
 _CORRECTS = re.compile(r"では|でな|じゃ|とは|でも|に[はも]")
 _TWICE = re.compile(r"\s?(?:は|も|て)?(?:ない|大丈夫|いい|良い|構|かま|わけ|こと|とは|とも)")  # 参加しなくはない
@@ -53,6 +60,8 @@ _BUT_NOT = re.compile(
     r"|\bnot\b|無理)"
 )
 _AT_ONCE = re.compile(r"[、,\s]+(?:は|が)?(?:無理|だめ|駄目|ng\b|不可|×|以外|きゃんせる|取り?消)")
+_OF_IT = re.compile(r"(?:番|目)?(?:に[はも]?|を|では|でも|じゃ|は|も|が|だけ[はがで]?|のみ|だと)")
+_NEGATIVE = re.compile(r"(?:ませ[んぬ]|(?<![かが])な[いく]|なけれ|なかった|なきゃ)(?!か)")
 _SCOPE_END = re.compile(
     r"[。!?\n(「【]|\.(?![0-9])|(?<=ます)[、,]|(?<=です)[、,]|(?<=した)[、,]|(?<=ため)[、,]|(?<=ので)[、,]"
 )
@@ -86,8 +95,13 @@ _HEDGE = re.compile(
     r"|もしくは|若しくは|あるいは|或いは|それとも|可能性|場合によ"
     r"|たい(?:の|ん)?(?:です)?(?:が|けど|けれど)|つもりでした(?:が|けど)|(?:ました|でした|だった|った)(?:が"
     r"|けど|けれど)"
+    r"|悩(?:んで|み|む|ん$)|調整(?:中|し(?:て|ま)|させ)|仮(?:で|に|予約|決|押|の|です|\)|$)|未確定|未確認|ほぼ(?:決|確定|間違い)|(?<!と)(?<!に)考えて(?:い|お)|っけ"
+    r"|(?:です|ます)よね(?!ろ)|[りき]そうで|第[二三四2-9] ?(?:希望|候補)|第[一1] ?候補|からの?(?:変更|変え)"
     r"|から[^。\n]{1,12}(?:に|へ)(?:変更|変え|かえ|訂正|修正)|\b(?:or|hope|maybe|perhaps|probably|might"
     r"|not sure|unsure|possibly|either)\b"
+)
+_WISHED = re.compile(
+    r"たかった|て(?:い|おり)(?:まし)?た(?!だ|し)|つもり(?:でし|だっ)た|(?:よか|良か)った|だった(?:よう|の)|(?:回答|返信|提出)済"
 )
 _FIRM_AFTER_PAST = re.compile(r"(?:ました|でした|だった|った)(?:が|けど|けれど)")
 _OPEN: Final = re.compile(
@@ -100,6 +114,9 @@ _PAST = re.compile(
     r"(?:昨日|きのう|一昨日|おととい|昨夜|昨晩|前回|先週|先月|去年|昨年|以前|(?<![午以手直事])前)(?!から|より"
     r"|以来)(?:までは|まで"
     r"|は|の|には|、)?.{0,6}\Z"
+)
+_PARTLY = re.compile(
+    r"途中(?:から|まで|で)|(?:時間目|時限目?|校時)(?:から|まで|で)|遅れて(?:行|い[きく]|登校|参|出席|到着)|早めに(?:帰|失礼)"
 )
 _SIBLING = re.compile(r"兄(?!弟)|姉(?!妹)|(?<!兄)弟|(?<!姉)妹|長男|次男|三男|長女|次女|三女|上の子|下の子|双子の")
 
@@ -116,6 +133,7 @@ def denies(text: str, mention: Mention, following: int) -> str:
 
     `following`: where the next mention starts."""
     rest = _HARMLESS.sub("", text[mention.end : following][:60])
+    rest = behind_number(rest) if mention.kind is Kind.NUMBER else rest
     if refuses(rest) or _DENIED_BEFORE.search(text[max(0, mention.start - 30) : mention.start]):
         return "in words"
     if text[mention.start : mention.end] in _NOES and rest[:1] in "、,。.! ":
@@ -124,10 +142,19 @@ def denies(text: str, mention: Mention, following: int) -> str:
         return "in words" if _BUT_NOT.match(rest) else ""
     if denial := _DENIAL.match(rest):
         return "in words" if _CORRECTS.search(denial[0]) or _TWICE.match(rest, denial.end()) else "plainly"
+    if _AGAINST_IN_ENGLISH.match(rest):
+        return "in words"
     if mention.kind is Kind.NUMBER and rest[:1] in "、, ":
         return "in words" if _AT_ONCE.match(rest) else ""  # "4番、都合がつかないので"
     end = _SCOPE_END.search(rest)
-    return "in words" if _AGAINST.search(rest[: end.start()] if end else rest) else ""
+    scope = rest[: end.start()] if end else rest
+    told_of_it = mention.kind in (Kind.NUMBER, Kind.DATE) and _OF_IT.match(scope) and _NEGATIVE.search(scope)
+    return "in words" if told_of_it or _AGAINST.search(scope) else ""
+
+
+def is_partly(text: str) -> bool:
+    """Whether somebody comes later or leaves earlier, without the word for it: 3時間目から, 途中で帰ります."""
+    return _PARTLY.search(text) is not None
 
 
 def doubt(text: str, mentions: Sequence[Mention]) -> str:
@@ -158,6 +185,8 @@ def _doubt_in(sentence: str, start: int, end: int) -> str:
         return "on a condition"
     if any(not re.search(r"\w", sentence[condition.end() :]) for condition in _CONDITION.finditer(sentence)):
         return "on a condition"  # "2で、都合がつけば"
+    if _WISHED.search(sentence, end):
+        return "about another day"
     for hedge in _HEDGE.finditer(sentence):
         if _FIRM_AFTER_PAST.match(hedge[0]) and hedge.start() < start:
             continue  # "昨日お送りしましたが、2です"

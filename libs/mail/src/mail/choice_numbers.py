@@ -16,7 +16,7 @@ from mail.mentions import Kind, Mention
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _NOT_BEFORE = re.compile(
     r"(?:[0-9][.:/~〜ー–・-]|[a-pr-z第約小中高の]|(?<![a-z])q|[0-9]の\s?|[0-9]組\s?|出席番号[は:]?\s?|[階級]"
-    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s?)\Z"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s?|\b(?:class|grade|room|at|floor|building)\s)\Z"
 )
 _NO_BEFORE = re.compile(r"(?:\b(?:no|nr|num|number|option|choice|answer|回答|番号|答え?|選択肢?|その)[.:は]?\s?)\Z")
 _MEASURE: Final = re.compile(
@@ -42,7 +42,7 @@ _AFTER = re.compile(
     rf"|\s?(?:番|ばん)(?:目|め)?(?=は|も|が|と|か|だ|ね|よ|な)|\s?(?:つ|個|番|ばん)(?:目|め)|\s?番っ"
     r"|\s*[。!?)\]」』】〉♪]|\s*[^\w\s.:/~〜,、-](?![0-9])|\s*[.:/~〜,、-]+(?! ?[0-9])|\s*$|\s+(?=[^\d\sa-z]"
     r"|(?:please|thanks|thank|pls|for|is|sent|works|would|will|sounds|looks|suits)\b)"
-    r"|m\(|(?:st|nd|rd|th)\b(?!\s(?:grade|year|floor|time|child|class|son|daughter))",
+    r"|m\(|(?:st|nd|rd|th)\b(?!\s(?:grade|year|floor|time|child|class|son|daughter|of\b|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))",
     re.MULTILINE,
 )
 _COUNTER = re.compile(r"(?:\s?(?:番|ばん|ban\b|つ|個))?(?:目|め)?")
@@ -97,14 +97,16 @@ _LAST = re.compile(
 )
 _MIDDLE = re.compile(r"(?:真ん中|まん中|まんなか)(?=の|で|を|に|です|希望|[。、.!\s]|$)")
 # a superlative, no number
-_MOST = re.compile(r"(?:一番|いちばん|1番)(?:良|よ|い|都合|早|遅|近|楽|安|好|希望|上手|遠|多|少|大|小|目立)")
+_MOST = re.compile(
+    r"(?:一番|いちばん|1番)(?:良|よ|い|都合|早|遅|近|楽|安|好|希望(?=[はのが]|する)|上手|遠|多|少|大|小|目立)"
+)
 _ENGLISH = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
 }  # fmt: skip
 _CARDINAL, _ORDINAL = "|".join(list(_ENGLISH)[:9]), "|".join(list(_ENGLISH)[9:])
 _IN_ENGLISH = re.compile(
-    rf"\b(?:option|number|choice|no\.?|answer(?: is)?:?)\s({_CARDINAL})\b|\b({_ORDINAL})\s(?:one|option|choice"
+    rf"\b(?:option|number|choice|no\.?|answer(?: is)?:?)\s({_CARDINAL})\b|\b(?<!my )(?<!our )({_ORDINAL})\s(?:one|option|choice"
     rf"|answer)\b"
     rf"|(?:^|[\n。.!、]\s?)(?:the )?({_CARDINAL}|{_ORDINAL})(?:,? please)?(?=[.!\s]*(?:[\n。.!、]|$))"
 )

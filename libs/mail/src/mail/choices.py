@@ -46,6 +46,7 @@ class _Offer:
     count: int
     words: Vocabulary
     moments: tuple[Moment, ...]
+    partly: bool  # one of them is to be there for a part only
     values: tuple[int | None, ...]
 
 
@@ -127,7 +128,8 @@ def _offer(choices: tuple[str, ...], synonyms: tuple[tuple[str, ...], ...]) -> _
     values = tuple(
         None if moment.day else choice_numbers.values(text) for moment, text in zip(moments, texts, strict=True)
     )
-    return _Offer(len(choices), choice_words.vocabulary(choices, synonyms), moments, values)
+    partly = any(word in text for text in texts for word in ("遅刻", "早退", "途中"))
+    return _Offer(len(choices), choice_words.vocabulary(choices, synonyms), moments, partly, values)
 
 
 def _mentions(text: str, offer: _Offer) -> tuple[list[Mention], dict[int, Form]]:
@@ -167,6 +169,8 @@ def _decide(text: str, affirmed: Sequence[Mention], absent: set[int], offer: _Of
     ):
         # "2" may be the second choice or the choice that says 2.
         return _look("the choices are numbers themselves")
+    if offer.partly and any(mention.kind is not Kind.NUMBER for mention in affirmed) and choice_doubt.is_partly(text):
+        return _look("for a part of the time")
     if why := choice_doubt.doubt(text, affirmed):
         return _look(why)
     if "×" in text and not any("×" in text[mention.start : mention.end] for mention in affirmed):
