@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import nats.errors
 import pytest
 from nats.js.api import KeyValueConfig, StreamConfig
 from pydantic import BaseModel
@@ -22,7 +23,7 @@ from runtime.errors import (
     TransientError,
     WrongRevision,
 )
-from runtime.keyvalue import contents
+from runtime.keyvalue import KeyValueVerbs, contents
 from tests.runtime.conftest import connected, declare, subject_of
 
 
@@ -233,6 +234,38 @@ async def test_a_watch_gives_all_then_the_marker_then_changes(bus: Bus) -> None:
     assert seen[3:] == [("a", None), ("c", b"3")]
     stop.set()
     await asyncio.wait_for(task, 5)
+
+
+class OnceAway:
+    """A bus whose server doesn't answer the first question for a stream's state."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._js = bus.jetstream
+        self._asked = False
+
+    @property
+    def jetstream(self) -> "OnceAway":
+        return self
+
+    async def stream_info(self, name: str) -> object:
+        if not self._asked:
+            self._asked = True
+            raise nats.errors.TimeoutError
+        return await self._js.stream_info(name)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._bus if hasattr(self._bus, name) else self._js, name)
+
+
+async def test_an_empty_bucket_is_told_even_when_its_state_was_not_told_at_first(bus: Bus) -> None:
+    bucket = await new_bucket(bus)
+    stop = asyncio.Event()
+    async with asyncio.timeout(10):
+        async for change in KeyValueVerbs(OnceAway(bus)).watch(bucket, stop):  # type: ignore[arg-type]
+            assert change == KV_READY
+            break
+    stop.set()
 
 
 async def test_a_bucket_is_told_as_it_is_right_now(bus: Bus) -> None:

@@ -24,6 +24,7 @@ _LAST = "Nats-Expected-Last-Subject-Sequence"
 _OPERATION = "KV-Operation"
 _GONE = ("DEL", "PURGE")
 _MARKER_REASON = "Nats-Marker-Reason"
+_AGAIN_SECONDS = 0.5
 log = get_logger(__name__)
 
 
@@ -77,11 +78,12 @@ class KeyValueVerbs:
         """Delete a key (no error when it is not there)."""
         await self._bus.publish_raw(_subject(bucket, key), b"", headers={_OPERATION: "DEL"})
 
-    async def _is_empty(self, bucket: str) -> bool:
+    async def _is_empty(self, bucket: str) -> bool | None:
+        """None when that isn't told."""
         try:
             return not (await self._bus.jetstream.stream_info(f"KV_{bucket}")).state.messages
         except (nats.errors.Error, TimeoutError, OSError):
-            return False
+            return None
 
     async def watch(self, bucket: str, stop: asyncio.Event | None) -> AsyncIterator[KvChange]:
         """All entries, KV_READY, then changes, until `stop` is set or the bus is closed."""
@@ -98,7 +100,7 @@ class KeyValueVerbs:
                     if not told:
                         log.warning("bucket_not_readable_yet", bucket=bucket, reason=reason_of(error))
                     told = True
-                    await asyncio.sleep(0.5)
+                    await asyncio.sleep(_AGAIN_SECONDS)
                     continue
                 told = False
                 closer = asyncio.create_task(_stop_when(watcher, renew, ended))
@@ -107,7 +109,11 @@ class KeyValueVerbs:
                     async for entry in watcher:
                         if entry is None:
                             # The client says so, too, when what there is was sent but has not arrived yet.
-                            owed = not seen and not await self._is_empty(bucket)
+                            empty = seen or await self._is_empty(bucket)
+                            if empty is None:
+                                await asyncio.sleep(_AGAIN_SECONDS)
+                                break  # and begin anew: of an empty bucket nothing else would tell
+                            owed = not empty
                             if not owed:
                                 yield KV_READY
                             continue
