@@ -30,6 +30,17 @@ NOBODY_THERE = """
 550 用户不存在
 550 查無此人
 550 사용자를 찾을 수 없습니다
+550 ご指定のアドレスは使われておりません
+550 あて先が不明です
+550 退会済みのユーザーです
+550 無此使用者
+550 Kein solcher Benutzer
+550 Onbekend adres
+550 Adres nieznany
+550 Neznámý uživatel
+550 Ismeretlen felhasználó
+550 Utilizator necunoscut
+550 Tuntematon käyttäjä
 550 USER_UNKNOWN
 550 ERR.LOGIN.USERNOTEXIST
 550 No_Such_User
@@ -58,6 +69,11 @@ ABOUT_THE_SENDER = """
 550 送信者のアドレスが存在しません
 550 发件人地址不存在
 550 5.7.1 blocked: unknown user agent
+550 L'adresse de l'expéditeur n'existe pas
+550 Adresse IP inconnue
+550 IP-Adresse unbekannt
+550 IPアドレスが不明です
+550 存在しないユーザー宛が多すぎます
 """
 
 

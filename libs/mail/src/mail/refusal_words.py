@@ -28,7 +28,8 @@ _FROM_ABROAD: Final = (
     r"|отправител\w{0,3})"
 )
 _BAD_ABROAD: Final = (
-    r"(?:inconnu|invalide?|refus|rejet|unbekannt|ung[uü]e?ltig|abgelehnt|existiert nicht|gesperrt|desconocid|no existe"
+    r"(?:inconnu|n.existe p|introuvable|inexist|invalide?|refus|rejet|unbekannt|ung[uü]e?ltig|abgelehnt"
+    r"|existiert nicht|gesperrt|desconocid|no existe"
     r"|rechazad|desconhecid|rejeitad|n[aã]o existe|sconosciut|rifiutat|inesistent|onbekend|geweigerd|nieznan|odrzuc"
     r"|неизвест|не существ|не найден|отклон|запрещ)"
 )
@@ -107,6 +108,7 @@ SENDER: Final = _any(
     r"|\bheader (?:address|field|from|to|cc|is)\b|\bin (?:the )?header",
     r"\(sender\)|(?:exist|found|unknown|invalid): sender\b|verif\w{1,9} fail\w{0,4} for somebody|verify failed",
     rf"\b{_FROM_ABROAD}[^.]{{0,40}}{_BAD_ABROAD}|{_BAD_ABROAD}\w{{0,3}} {_FROM_ABROAD}",
+    r"\bip[- ]?(?:adresse|アドレス|地址|адрес)|(?:adresse|indirizzo|dirección|endereço|adres) ip\b|多すぎ",
     r"(?:送信者|送信元|差出人)[^。]{0,20}(?:不明|無効|存在し|見つか|拒否)|(?:发件人|寄件者|寄件人|发信人)[^。]{0,12}(?:不存在|被拒|无效|無效)",
 )
 """It is about us: our address, domain, name."""
@@ -188,12 +190,16 @@ NO_USER: Final = _any(
     r"|no v[aá]lid|no se (?:ha )?encontr)"
     r"|nessun utente|(?:utente|destinatario|casella|indirizzo)[^.]{0,40}(?:sconosciut|inesistente|non trovat|non esist"
     r"|non valid)"
-    r"|(?:usu[aá]rio|destinat[aá]rio|conta|caixa postal|endere[cç]o)[^.]{0,30}(?:desconhecid|n[aã]o existe|inexistente"
-    r"|n[aã]o (?:foi )?encontrad)",
+    r"|(?:usu[aá]rio|destinat[aá]rio|conta|caixa (?:postal|de correio)|endere[cç]o)[^.]{0,30}"
+    r"(?:desconhecid|n[aã]o existe|inexistente|n[aã]o (?:foi )?encontrad)",
     r"(?:benutzer|empf(?:ä|ae?)nger|teilnehmer|postfach|konto|adresse|mailbox)[^.]{0,40}(?:unbekannt|existiert nicht"
     r"|nicht (?:gefunden|bekannt|vorhanden))|unbekannte[rs]? (?:benutzer|empf(?:ä|ae?)nger|teilnehmer|adresse)"
     r"|(?:gebruiker|ontvanger|adres|postvak|mailbox)[^.]{0,40}(?:onbekend|bestaat niet|niet gevonden)"
-    r"|onbekende (?:gebruiker|ontvanger)"
+    r"|onbekende? (?:gebruiker|ontvanger|adres)|kein solcher (?:benutzer|empf(?:ä|ae)nger)"
+    r"|kein(?:e|en)? (?:benutzer|empf(?:ä|ae)nger|mailbox|postfach) mit diese[rm]"
+    r"|adres nieznany|neznám[áéý] (?:uživatel|adres|příjemce)|ismeretlen (?:felhasználó|címzett)"
+    r"|(?:utilizator|destinatar|adres[aă]) (?:necunoscut|inexistent)|tuntematon (?:käyttäjä|vastaanottaja)"
+    r"|(?:người dùng|địa chỉ)[^.]{0,30}không tồn tại"
     r"|(?:okänd|ukendt|ukjent) (?:användare|mottagare|bruger|modtager|bruker|mottaker)"
     r"|nieznany (?:użytkownik|odbiorca)|(?:użytkownik|odbiorca|adres|skrzynka)[^.]{0,40}nie (?:istnieje|została?)"
     r"|(?:uživatel|schránka|adres[ay])[^.]{0,40}neexist|(?:kullanıcı|alıcı)[^.]{0,40}(?:bulunamadı|mevcut değil|yok\b)",
@@ -201,11 +207,12 @@ NO_USER: Final = _any(
     r"|нет такого (?:пользовател|получател|адрес|ящик)|такого (?:пользователя|адреса|ящика) нет"
     r"|неизвестный (?:пользовател|получател)",
     r"(?:用[户戶]|使用者|收件[人者]|[帐帳账賬][号號户戶]|[邮郵]箱|信箱|地址)[^。]{0,12}(?:不存在|未找到|找不到)"
-    r"|(?:没有|沒有|查[无無]|找不到)[此该該这這]?(?:个|個)?(?:用[户戶]|使用者|收件[人者]|[帐帳账賬][号號户戶]|[邮郵]箱|信箱|地址|人)",
+    r"|(?:没有|沒有|查[无無]|[无無]|找不到)[此该該这這]?(?:个|個)?(?:用[户戶]|使用者|收件[人者]|[帐帳账賬][号號户戶]|[邮郵]箱|信箱|地址|人)",
     r"(?:存在しない|存在していない|該当しない)(?:メール)?(?:ユーザー?|アドレス|宛先|アカウント)"
-    r"|該当(?:する)?(?:ユーザー?|アドレス|宛先|アカウント)[^。]{0,10}(?:ありません|ございません|なし)"
+    r"|(?:退会|解約)済み|該当(?:する)?(?:メール)?(?:ユーザー?|アドレス|宛先|アカウント)[^。]{0,10}(?:ありません|ございません|なし)"
     r"|(?:사용자|수신자|주소|계정)[^.]{0,20}(?:없습니다|찾을 수 없)",
-    r"(?:宛先|ユーザー?|アドレス)[^。]{0,30}(?:不明|見つか(?:りません|らない|りませんでした)|存在(?:しません|しない)|該当なし)"
+    r"(?:宛先|[あ宛]て先|送信先|受信者|ユーザー?|アドレス|メールボックス|アカウント)[^。]{0,30}"
+    r"(?:使われて(?:いません|おりません)|不明|見つか(?:りません|らない|りませんでした)|存在(?:しません|しない)|該当なし)"
     r"|ディレクトリ(?:には|のリストに)(?:見つかりません|ありません)|존재하지 않",
 )
 """Nobody of that name is there."""
