@@ -320,3 +320,9 @@ def test_every_reason_with_which_a_service_gives_up_has_words() -> None:
         words = explain(code, f"PermanentError: {code}")
         assert words.ja.endswith("。"), code
         assert words.en.endswith("."), code
+
+
+def test_what_registry_refused_is_told_with_its_word_and_in_the_counts_not_called_a_mistake() -> None:
+    assert "unknown-post" in explain("RequestRefused", "RequestRefused: unknown-post").en
+    assert explain("RequestRefused", "").en.startswith("Registry refused")
+    assert not explain("KeyError", "").en.startswith("Registry refused")

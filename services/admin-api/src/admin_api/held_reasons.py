@@ -250,8 +250,9 @@ def explain(reason: str, detail: str) -> Explanation:
     if reason in _WORDS:
         cause, cure = _WORDS[reason]
         return cause + cure
-    if detail.startswith("RequestRefused"):
-        return _named(_REFUSED, reason) + _RETRY
+    name, _, code = detail.partition(": ")
+    if "RequestRefused" in (reason, name):
+        return _named(_REFUSED, code or reason) + _RETRY
     return _named(_SURPRISE, reason) + _UPDATE
 
 
