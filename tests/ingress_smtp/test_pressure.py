@@ -177,6 +177,16 @@ async def test_a_full_stream_is_said_to_be_full_and_the_mail_is_taken_later() ->
         assert (await mailer.send(HOST, door.port, "a@b.example", [INFO], mail()))[INFO].code == 250
 
 
+async def test_what_several_front_doors_count_in_the_same_minute_adds_up() -> None:
+    bus = ListPublisher()
+    for tries in (2, 3):
+        guesses = Guesses(bus, lambda: NOW)
+        for _ in range(tries):
+            guesses.note("minami", "1nen")
+        await guesses.tell()
+    assert sum(event.tries for event in bus.events(InboundGuessed)) == 5
+
+
 async def test_guesses_at_a_post_address_are_slowed_and_told_once_a_minute() -> None:
     bus = ListPublisher()
     guesses = Guesses(bus, lambda: NOW)

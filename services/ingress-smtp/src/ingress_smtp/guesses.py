@@ -14,6 +14,7 @@ from typing import Protocol
 from contracts.events import InboundGuessed
 from ingress_smtp import metrics
 from runtime.bus import Outgoing
+from runtime.ids import new_id
 from runtime.logs import get_logger
 
 SECONDS = 60.0
@@ -62,8 +63,6 @@ class Guesses:
             await self.tell()
 
     def _event(self, unit: str, group: str, tries: int) -> InboundGuessed:
-        now = self._clock()
-        minute = int(now.timestamp() // 60)
-        return InboundGuessed(
-            id=f"guessed-{unit}-{group}-{minute}", occurred_at=now, unit=unit, group=group, tries=tries
-        )
+        # Several front doors tell in the same minute: each has seen others.
+        identity = f"guessed-{unit}-{group}-{new_id()}"
+        return InboundGuessed(id=identity, occurred_at=self._clock(), unit=unit, group=group, tries=tries)
