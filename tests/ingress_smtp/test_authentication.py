@@ -22,7 +22,7 @@ from ingress_smtp.authentication import Authenticator, FusedDns, peer_address
 from ingress_smtp.settings import PRIVATE
 from mail.authentication import Examination, Examiner, Origin
 from mail.dmarc import Organisations
-from runtime.dns_client import AddressKind, DnsTrouble, Exchanger, Found
+from runtime.dns_client import AddressKind, DnsTrouble, Exchanger, Found, SystemDns
 from runtime.dns_memory import RememberedDns
 from tests.ingress_smtp.front_door import BASE, BOUNCE_TOKEN, SECRET, TOKEN, ListPublisher, mail, open_door
 from tests.ingress_smtp.wire import HOST, connected
@@ -260,3 +260,17 @@ async def test_while_dns_is_away_nobody_waits_for_it_and_it_is_tried_now_and_the
     dns.well, now = True, 22.0
     assert await outcomes(1) == {"Found"}
     assert await outcomes(30) == {"Found"}
+
+
+async def test_names_that_are_kept_silent_switch_nothing_off_while_dns_is_well(dns: DnsServer) -> None:
+    names = [f"{number}.slow.example" for number in range(30)]
+    dns.silent |= set(names)
+    asked = SystemDns([dns.address], seconds=0.2)
+    for known, works in ((BASE, True), (None, False)):
+        fused = FusedDns(asked, known)
+        await asyncio.gather(*map(fused.texts, names), return_exceptions=True)
+        if works:
+            assert (await fused.texts("family.example")).records
+        else:
+            with pytest.raises(DnsTrouble):
+                await fused.texts("family.example")

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from runtime.dns_client import DnsTrouble, SystemDns
-from runtime.dns_memory import RememberedDns
+from runtime.dns_client import DnsTrouble, Found, SystemDns
+from runtime.dns_memory import REMEMBERED_OCTETS, RememberedDns, Shelf
 from tests.support.dns_server import DnsServer
 
 
@@ -98,6 +98,31 @@ async def test_many_who_ask_at_once_share_one_question(dns: DnsServer, memory: R
     assert isinstance(answers[0], asyncio.CancelledError)
     assert all(not isinstance(answer, BaseException) for answer in answers[1:])
     assert dns.asked["a.example", "MX"] == 1
+
+
+async def test_long_answers_are_forgotten_before_they_fill_the_memory() -> None:
+    asked: list[str] = []
+
+    async def long(name: str) -> Found[str]:
+        asked.append(name)
+        return Found(("x" * 1_000_000,), 300)
+
+    shelf = Shelf(long, lambda: 0.0)
+    for number in (*range(20), 0, 19):
+        await shelf.get(f"{number}.example")
+    assert asked == [f"{number}.example" for number in (*range(20), 0)]
+    assert sum(shelf.has(f"{number}.example") for number in range(20)) == REMEMBERED_OCTETS // 1_000_000
+
+
+async def test_behind_names_that_never_answer_nobody_waits_without_end(dns: DnsServer) -> None:
+    dns.silent |= {f"{number}.silent.example" for number in range(600)}
+    asked = SystemDns([dns.address], seconds=0.5)
+    answers = await asyncio.gather(
+        *(asked.texts(f"{number}.silent.example") for number in range(600)), return_exceptions=True
+    )
+    assert all(isinstance(answer, DnsTrouble) for answer in answers)
+    assert len(dns.asked) <= 400
+    assert (await asked.texts("a.example")).records
 
 
 async def test_while_dns_is_away_an_old_answer_stands_in_for_a_day(

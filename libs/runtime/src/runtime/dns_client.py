@@ -71,7 +71,8 @@ class Dns(Protocol):
 class SystemDns:
     """Asks `servers` (address, port), or those that the system names; these are read when first needed, so that a
     house without DNS can run on fixed routes. Many dead domains that all time out cannot hold up the names for which
-    `is_carrier` is true: those have room of their own. `seconds`: for one question, all tries together."""
+    `is_carrier` is true: those have room of their own. `seconds`: for one question, all tries together, and
+    as long at most for its turn."""
 
     def __init__(
         self,
@@ -110,7 +111,11 @@ class SystemDns:
         return found
 
     async def _resolve(self, name: str, kind: Kind, read: Callable[[Any], T]) -> Found[T]:
-        async with self._carriers_room if self._is_carrier(name) else self._room:
+        room = self._carriers_room if self._is_carrier(name) else self._room
+        # Bounded as well: behind many names that never answer else a queue would grow that nothing comes through.
+        async with asyncio.timeout(self._seconds):
+            await room.acquire()
+        try:
             try:
                 answer = await self._asker().resolve(
                     dns.name.from_text(f"{name}."), kind, lifetime=self._seconds, raise_on_no_answer=False
@@ -119,7 +124,9 @@ class SystemDns:
                 return Found((), _no_ttl(no), exists=False)
             except (dns.name.LabelTooLong, dns.name.EmptyLabel, dns.name.NameTooLong, dns.name.BadEscape):
                 return Found((), 0, exists=False)
-        return Found(tuple(map(read, answer)), float(answer.chaining_result.minimum_ttl))
+            return Found(tuple(map(read, answer)), float(answer.chaining_result.minimum_ttl))
+        finally:
+            room.release()
 
     def _asker(self) -> dns.asyncresolver.Resolver:
         if self._resolver is None:

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 REMEMBERED = 20_000
 """Names of each kind of question."""
+REMEMBERED_OCTETS = 16_000_000
+"""Of all answers of a kind: whoever has a name server of his own can make each as long as DNS allows."""
 _LEAST_TTL, _MOST_TTL = 60.0, 3600.0
 _LEAST_NO_TTL, _MOST_NO_TTL = 30.0, 900.0
 _TROUBLE_SECONDS = 5.0
@@ -33,6 +35,10 @@ class _Kept(Generic[T]):
     useless: float
     stands_in: bool = False
 
+    @property
+    def octets(self) -> int:
+        return sum(len(str(record)) for record in self.found.records) if self.found is not None else 0
+
     def answer(self) -> Found[T]:
         if self.found is None:
             raise DnsTrouble("dns gives no answer")
@@ -46,6 +52,7 @@ class Shelf(Generic[T]):
         self._ask = ask
         self._now = now
         self._kept: OrderedDict[str, _Kept[T]] = OrderedDict()
+        self._octets = 0
         self._asking: dict[str, asyncio.Task[_Kept[T]]] = {}
 
     def has(self, name: str) -> bool:
@@ -75,12 +82,18 @@ class Shelf(Generic[T]):
                 kept = self._good(await self._ask(name))
             except DnsTrouble:
                 kept = self._in_trouble(before)
-            self._kept[name] = kept
-            while len(self._kept) > REMEMBERED:
-                self._kept.popitem(last=False)
+            self._keep(name, kept)
             return kept
         finally:
             del self._asking[name]
+
+    def _keep(self, name: str, kept: _Kept[T]) -> None:
+        if name in self._kept:
+            self._octets -= self._kept[name].octets
+        self._kept[name] = kept
+        self._octets += kept.octets
+        while len(self._kept) > REMEMBERED or self._octets > REMEMBERED_OCTETS:
+            self._octets -= self._kept.popitem(last=False)[1].octets
 
     def _good(self, found: Found[T]) -> _Kept[T]:
         least, most = (_LEAST_TTL, _MOST_TTL) if found.records else (_LEAST_NO_TTL, _MOST_NO_TTL)

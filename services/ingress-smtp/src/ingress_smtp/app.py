@@ -93,7 +93,8 @@ def build_door(
 
 def build_authenticator(settings: Settings) -> Authenticator:
     """What asks DNS for a mail's origin."""
-    dns = RememberedDns(FusedDns(SystemDns(settings.dns_servers, seconds=settings.authentication_seconds)))
+    asked = SystemDns(settings.dns_servers, seconds=settings.authentication_seconds)
+    dns = RememberedDns(FusedDns(asked, settings.base_domain))
     examiner = Examiner(Organisations(), settings.trusted_arc)
     return Authenticator(examiner, dns, relays=settings.trusted_relays, seconds=settings.authentication_seconds)
 

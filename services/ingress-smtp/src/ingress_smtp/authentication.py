@@ -139,13 +139,18 @@ def peer_address(given: str, relays: Sequence[Network]) -> str:
 
 
 class FusedDns:
-    """Dns behind a fuse: after so many troubles in a row it says so at once for a while, then lets one question try."""
+    """Dns behind a fuse: after so many troubles in a row it says so at once for a while, then lets one question try.
 
-    def __init__(self, dns: Dns, *, now: Callable[[], float] = monotonic) -> None:
+    Names in a mail may all be of a server that its sender keeps silent. So the name `known` is asked for, too, before
+    the fuse blows: while that is answered, DNS is well."""
+
+    def __init__(self, dns: Dns, known: str | None = None, *, now: Callable[[], float] = monotonic) -> None:
         self._dns = dns
+        self._known = known
         self._now = now
         self._troubles = 0
-        self._blown_until = 0.0
+        self._blown_until: float | None = None
+        self._doubting = False
 
     async def mx(self, domain: str) -> Found[Exchanger]:
         return await self._asked(lambda: self._dns.mx(domain))
@@ -160,7 +165,7 @@ class FusedDns:
         return await self._asked(lambda: self._dns.hosts(reverse_name))
 
     async def _asked(self, ask: Callable[[], Awaitable[Found[T]]]) -> Found[T]:
-        if self._troubles >= _TROUBLES:
+        if self._blown_until is not None:
             if self._now() < self._blown_until:
                 raise DnsTrouble("dns gives no answer")
             self._blown_until = self._now() + _BLOWN_SECONDS
@@ -168,8 +173,27 @@ class FusedDns:
             found = await ask()
         except DnsTrouble:
             self._troubles += 1
-            if self._troubles == _TROUBLES:
-                self._blown_until = self._now() + _BLOWN_SECONDS
+            if self._troubles >= _TROUBLES and not self._doubting:
+                await self._doubt()
             raise
-        self._troubles = 0
+        self._troubles, self._blown_until = 0, None
         return found
+
+    async def _doubt(self) -> None:
+        self._doubting = True
+        try:
+            if await self._is_well():
+                self._troubles, self._blown_until = 0, None
+            elif self._troubles >= _TROUBLES:
+                self._blown_until = self._now() + _BLOWN_SECONDS
+        finally:
+            self._doubting = False
+
+    async def _is_well(self) -> bool:
+        if self._known is None:
+            return False
+        try:
+            await self._dns.texts(self._known)
+        except DnsTrouble:
+            return False
+        return True
