@@ -191,3 +191,11 @@ def test_the_command_that_was_rejected_may_be_named_before_the_answer() -> None:
     assert judge(mail(at_rcpt, subject="Failed to deliver message")).hard
     later = f"{told} transaction with code 550 'no such user')\n"
     assert not judge(mail(later, subject="Failed to deliver message")).hard
+
+
+def test_a_list_of_who_wrote_to_whom_is_no_word_about_the_sender() -> None:
+    told = (
+        f"Your message to {TARO} couldn't be delivered.\n\nStatus code: 550 5.1.10\n\nSender Address:  info@midori.example.org\n"
+        f"Recipient Address: {TARO}\n\nReported error: 550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found\n"
+    )
+    assert judge(mail(told, sender="postmaster@example.jp", subject="Undeliverable: x")).hard

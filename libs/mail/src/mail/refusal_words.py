@@ -90,7 +90,7 @@ PREFERENCES: Final = _any(
 """The recipient, or what he has set, wants no mail from us."""
 
 SENDER: Final = _any(
-    r"\bsenders?(?:'s)? (?:e-?mail |envelope |mail )?(?:address(?:es)?|domain|host|server|verif\w{0,9}"
+    r"\bsenders?(?:'s)? (?:e-?mail |envelope |mail )?(?:address(?:es)?(?! ?: )|domain|host|server|verif\w{0,9}"
     r"|callout|is|was|not|rejected|denied"
     r"|refused|invalid|blocked|unknown|ip|has)\b",
     r"(?:domain of |unroutable |invalid |null |empty |envelope |bogus |unknown |banned )(?:the )?(?:sender"
