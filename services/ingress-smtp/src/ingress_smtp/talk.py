@@ -202,6 +202,7 @@ class Talk(SMTP):
             await self.push(model.LINE_TOO_LONG)
             return
         self._idle_since = None
+        self._reset_timeout()  # what is left of the patience is no measure for our own work
         if not line.endswith(b"\r\n") or _CONTROL.search(line, 0, len(line) - 2):
             await self.push(model.BAD_LINE)
             return
