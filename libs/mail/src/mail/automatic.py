@@ -33,6 +33,7 @@ _SURE_HEADERS = (
     "x-ms-exchange-message-is-ndr",
     "x-servicenow-generated",
     "x-otrs-loop",
+    "x-fc-machinegenerated",
 )
 _REPORT_TYPES = ("multipart/report", "message/delivery-status", "message/disposition-notification")
 _CHALLENGERS = re.compile(r"tmda|spam-?arrest|mail-?in-?black|boxbe|choicemail|sendio|spamblocker|askversion")

@@ -30,6 +30,7 @@ _REFERS_TO_HTML = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _MAX_NOTICE = 400
+_PAGE = re.compile(r"\s{0,100}(?:<!doctype html\b|<html\b)", re.IGNORECASE)
 _META_CHARSET = re.compile(rb"<meta[^>]{1,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
 _META_WITHIN = 4000
 
@@ -107,7 +108,7 @@ class _Reader:
         if kind in _HTML and not label and (found := _META_CHARSET.search(octets[:_META_WITHIN])):
             label = found[1].decode("ascii")
         text, charset = _decoded(octets, label)
-        if kind in _HTML:
+        if kind in _HTML or (not part.raw("content-type") and _PAGE.match(text)):
             return Written(clean(plaintext.from_html(text)), charset, True)
         if part.parameters.get("format", "").lower() == "flowed":
             text = plaintext.unflow(text, part.parameters.get("delsp", "").lower() == "yes")

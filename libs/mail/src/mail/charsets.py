@@ -48,6 +48,7 @@ _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 _VOICED = re.compile("[\u3041-\u30ff][\u3099\u309a]")
 _ODD = re.compile("[\uff61-\uff9f\ue000-\uf8ff]")
 _C1 = re.compile(rb"[\x80-\x9f]")
+_LOOKED_AT = 4000
 _SINGLE_BYTE_LABELS = ("iso8859", "latin", "windows125", "cp125", "koi8", "mac")
 
 
@@ -81,6 +82,12 @@ def _decode(raw: bytes, label: str | None) -> tuple[str, str]:
             return text, "utf-8"
         if _is_single_byte(charset) and (japanese := _certainly_japanese(raw)):
             return japanese
+    if (
+        charset.startswith(("utf-16", "utf-32"))
+        and b"\0" not in raw[:_LOOKED_AT]
+        and _CJK.search(_strict(raw, "utf-8") or "")
+    ):
+        return _guess(raw, "")  # of these no text is without a NUL, but for one without spaces and line ends
     text = _strict(raw, charset)
     if text is not None:
         return text, charset

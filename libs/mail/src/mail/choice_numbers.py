@@ -106,8 +106,8 @@ _ENGLISH = {
 }  # fmt: skip
 _CARDINAL, _ORDINAL = "|".join(list(_ENGLISH)[:9]), "|".join(list(_ENGLISH)[9:])
 _IN_ENGLISH = re.compile(
-    rf"\b(?:option|number|choice|no\.?|answer(?: is)?:?)\s({_CARDINAL})\b|\b(?<!my )(?<!our )({_ORDINAL})\s(?:one|option|choice"
-    rf"|answer)\b"
+    rf"\b(?:option|number|choice|no\.?|answer(?: is)?:?)\s({_CARDINAL})\b"
+    rf"|\b(?<!my )(?<!our )({_ORDINAL})\s(?:one|option|choice|answer)\b"
     rf"|(?:^|[\n。.!、]\s?)(?:the )?({_CARDINAL}|{_ORDINAL})(?:,? please)?(?=[.!\s]*(?:[\n。.!、]|$))"
 )
 _ROMAN = {"ii": 2, "iii": 3, "iv": 4, "vi": 6, "vii": 7, "viii": 8}

@@ -125,7 +125,7 @@ DEVICES = _any(
     ドコモ | softbank | ソフトバンク | y!mobile | ワイモバイル | rakuten | 楽天 | \bau\b | uq | mineo
     スマートフォン | スマホ | らくらく | 携帯(?:電話)? | ケータイ | ガラホ | タブレット | ipod | mobile
     smartphone | \bcell\b | phone | tablet | \bhandy\b | mobilgerät | móvil | celular | telefon | hotmail
-    live mail | メールアプリ | becky | \bmac\b
+    live mail | メールアプリ | becky | \bmac\b | (?:my|\b)mail\b | google | apple watch
     """
 )
 """What a mail is sent from."""
@@ -163,6 +163,7 @@ FOOTERS = _any(
     (?:this|the) (?:e-?mail|message) (?:has been|was|is) (?:checked|scanned|protected) .{0,120}
     この(?:e-?)?(?:メール|メッセージ)は.{0,40}(?:ウイルス|ウィルス|アバスト|avast|avg|eset|ノートン|norton|マカフィー|mcafee).{0,80}
     https?://www\.(?:avast|avg|norton|eset|mcafee)\.com\S{0,200} | checked by avg.{0,80}
+    stop hiv/aids | yahoo! japan redribbon campaign
     .{0,80}pr\.mail\.yahoo\.co\.jp\S{0,100}
     """
 )

@@ -51,13 +51,16 @@ _SURELY = re.compile(  # nobody writes so
 _GLUED = re.compile(
     r"[。！？!?]\s{0,3}(?=(?:On|Le|Am|El) \S{1,20}[ ,]|\d{4}年\d{1,2}月\d{1,2}日|\d{4}/\d{1,2}/\d{1,2})"
 )
-_RULE_CHARACTERS = "-－ー―─—–＿_=＝*＊~〜～━═#＃+＋・･…☆★◆◇■□♪｡゜┏┓┗┛┌┐└┘"
+_RULE_CHARACTERS = "/／-－ー―─—–＿_=＝*＊~〜～━═#＃+＋・･…☆★◆◇■□♪｡゜┏┓┗┛┌┐└┘"
 _SEPARATOR = re.compile(
     r"[\s*>]{0,4}[-―─—–_=*・~#+▼▽■◆<\[【]{1,80}\s{0,4}"
     rf"(?:{words.ORIGINAL})\s{{0,4}}(?:[^-―─—–_=*<>\]】▲]{{0,40}}(?:[-―─—–_=*・~#+]{{2,80}}|[▼▽▲△■◆>\]】*]{{1,4}}))?\s*:?\s*",
     re.IGNORECASE,
 )
 _OPENED = re.compile(r"[\s*>]{0,4}(?:[-―─—–_=*・~#+]{2,}|[▼▽■◆<\[【])")
+_NAMED_RULE = re.compile(  # "---- 田中 さんは書きました ----"
+    r"[\s*]{0,4}[-―─—–_=]{2,80} ?[^-―─—–_=].{0,120}(?:さん)?[がは](?:次のように)?書きました ?:? ?[-―─—–_=]{2,80}\s*"
+)
 _BEGIN = re.compile(rf"\s*(?:{words.BEGIN})\s*:?\s*", re.IGNORECASE)
 _FIELD = re.compile(r"[\s*_>|]{0,6}([^\s:*_>|][^:*]{0,24}?)\s{0,3}\*{0,2}\s{0,3}:\s?\*{0,2}")
 _ONCE = frozenset({"origin", "date", "subject"})
@@ -191,7 +194,7 @@ def separator(line: str) -> bool:
         return False
     text = unicodedata.normalize("NFKC", line)
     if _OPENED.match(text):
-        return bool(_SEPARATOR.fullmatch(text))
+        return bool(_SEPARATOR.fullmatch(text) or _NAMED_RULE.fullmatch(text))
     return bool(_BEGIN.fullmatch(text))
 
 

@@ -18,7 +18,7 @@ from mail.introductions import is_rule
 _MAX = 500
 _MAX_SIGNATURE = 16  # lines
 _LINK = re.compile(r"\[([^\[\]]{1,80})\]\([^()\s]{1,300}\)|\s?[<(](?:https?|mailto):[^<>()]{1,300}[>)]")
-_AROUND = " \t\u3000\xa0<>()（）「」【】[]*_·・-–—―.。"
+_AROUND = " \t\u3000\xa0<>()（）「」【】[]*_·・-–—―.。=☆★♪~〜◆◇"
 _DEVICE = re.compile(words.DEVICES, re.IGNORECASE)
 _SENT_FROM = re.compile(words.SENT_FROM, re.IGNORECASE)
 _SENT_FROM_MY = re.compile(r"sent from my ", re.IGNORECASE)
@@ -32,7 +32,7 @@ _SENT_JA = re.compile(
 _PROSE = re.compile(
     r"[、。,!?！？「」]|[はがを]|私の|僕の|主人|旦那|父|母|夫|妻|嫁|パパ|ママ|会社|学校|職場|実家|自宅|別の|違う|他の|こども|子供|娘|息子|友"
 )
-_BRANDS = re.compile(r"yahoo!|y!mobile", re.IGNORECASE)
+_BRANDS = re.compile(r"yahoo!|y!mobile|^私の(?=i-?(?:phone|pad))", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
     r"\[(?:image|画像|cid|inline image|添付画像)\s?[:：]?[^\[\]]{0,200}\]"
     r"|<[^<>\s]{1,80}\.(?:png|jpe?g|gif|heic)>|\ufffc+",
@@ -124,7 +124,7 @@ def _without_signature(lines: list[str], *, alone: bool) -> list[str]:
             above = any(other.strip() for other in lines[:at])
             if line.startswith("-- ") and (above or not alone):
                 return lines[:at]  # RFC 3676: it ends what was written
-            if is_signature(lines[at + 1 :]) or (above and _few_words(lines[at + 1 :])):
+            if is_signature(lines[at + 1 :]) or ((above or not alone) and _few_words(lines[at + 1 :])):
                 return lines[:at]
         elif is_rule(line) and is_signature([other for other in lines[at + 1 :] if not is_rule(other)]):
             return lines[:at]

@@ -28,6 +28,8 @@ def decode(body: bytes, encoding: bytes) -> bytes:
         return decode_base64(encoded) if _looks_like_base64(encoded) else body
     if name in (b"quoted-printable", b"quotedprintable", b"quoted/printable", b"q"):
         return binascii.a2b_qp(body)
+    if name in (b"x-uuencode", b"uuencode", b"x-uue", b"uue"):
+        return decode_uu(body) or body
     return body
 
 
@@ -45,6 +47,21 @@ def decode_base64(raw: bytes) -> bytes:
             chunk = chunk[:-1]
         if chunk:
             pieces.append(binascii.a2b_base64(chunk + b"=" * (-len(chunk) % 4)))
+    return b"".join(pieces)
+
+
+def decode_uu(raw: bytes) -> bytes:
+    """The content of uuencoded lines; b"" where there are none, and what comes before a line that is none of them."""
+    pieces: list[bytes] = []
+    _, _, rest = raw.partition(b"begin ")
+    for line in rest.splitlines()[1:]:
+        if line.strip() in (b"end", b"`", b""):
+            break
+        length = (line[0] - 32) & 63
+        try:
+            pieces.append(binascii.a2b_uu(line[: 1 + (length + 2) // 3 * 4]))
+        except binascii.Error:
+            break
     return b"".join(pieces)
 
 
