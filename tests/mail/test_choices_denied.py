@@ -92,3 +92,31 @@ def test_who_attends_in_part_or_perhaps_is_looked_at(answer: str) -> None:
 
 def test_coming_later_is_coming_where_nothing_else_is_offered() -> None:
     assert recognise("途中から参加します", ("参加", "不参加")).number == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "choices"),
+    [
+        ("大人2名子供1名", ("1名", "2名", "3名")),
+        ("9時から11時", ("9:00～10:00", "10:00～11:00")),
+        ("発熱ありだったら連絡します", ("良好", "発熱あり", "その他")),
+        ("その他、特になし", ("良好", "発熱あり", "その他")),
+        ("食欲は良好です", ("良好", "発熱あり", "その他")),
+        ("16時に迎えに行きますので学校で待たせてください", ("学校で待つ", "迎えに行く")),
+    ],
+)
+def test_what_is_said_of_something_else_or_differs_is_looked_at(answer: str, choices: tuple[str, ...]) -> None:
+    assert recognise(answer, choices).needs_look
+
+
+@pytest.mark.parametrize(
+    ("answer", "choices", "number"),
+    [
+        ("3年生の保護者1名です", ("1名", "2名", "3名"), 1),
+        ("9時から10時", ("9:00～10:00", "10:00～11:00"), 1),
+        ("12月4日だったら行けます", DAYS, 2),
+        ("1番希望です", DAYS, 1),
+    ],
+)
+def test_what_fits_one_choice_only_counts(answer: str, choices: tuple[str, ...], number: int) -> None:
+    assert recognise(answer, choices).number == number

@@ -167,7 +167,8 @@ def _fits(offered: Moment, said: Moment) -> bool:
         if (hour >= 12) != bool(said.part) and not (said.part and hour < 7):
             return False
     if said.times and offered.times:
-        return any(_same_time(mine, theirs, said.part) for theirs in said.times[:1] for mine in offered.times[:1])
+        ends = len(said.times) != 2 or len(offered.times) != 2 or _same_time(offered.times[1], said.times[1], said.part)
+        return ends and _same_time(offered.times[0], said.times[0], said.part)
     if said.times and offered.part in (0, 1):
         return all((hour >= 12) == bool(offered.part) for hour, _ in said.times)
     return True

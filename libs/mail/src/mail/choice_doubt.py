@@ -49,8 +49,16 @@ _DENIED_BEFORE = re.compile(
     r"|change(?:d)? from|busy|have work|wanted|thinking(?: of)?|(?:have|had) (?:liked|preferred|chosen)|instead of"
     r"|rather than|(?:second|2nd|third|3rd) (?:choice|preference)|[a-z]+n['’]?t)\s(?:[a-z']+\s){0,2})\Z"
 )
+_SOMETHING_ELSES = re.compile(r"(?:他|ほか|以外|食欲|機嫌|睡眠|便通?)(?:に)?は\s?\Z")
+_NOTHING_ELSE = re.compile(
+    r"[、,:\s]*(?:は|に)?(?:特に|とくに|何も|なにも)(?:は)?(?:な[いし]|無し|無い|あり(?:ませ)|ござい)"
+)
+_ON_IT = re.compile(
+    r"(?:でし|だっ|であっ|し|あっ|出)?たら(?!.{0,6}(?:大丈夫|可|行け|いけ|参加|出席|伺|ok|助か|お願|おね|い[いけ]|良|あり|嬉))"
+)
 _CORRECTS = re.compile(r"では|でな|じゃ|とは|でも|に[はも]")
 _TWICE = re.compile(r"\s?(?:は|も|て)?(?:ない|大丈夫|いい|良い|構|かま|わけ|こと|とは|とも)")  # 参加しなくはない
+_OTHERS = ("その他", "そのほか", "他", "ほか")
 _NOES = ("いいえ", "いえ", "いや", "no")
 _AND_YET = re.compile(r"[、,。.!\s]+(?:参加|出席|行き|いき|希望|利用|食べ)(?!しま?せ)[^。\n]{0,10}(?:ます|です|たい)")
 _YESES = ("はい", "ええ", "うん", "yes", "はーい")
@@ -134,7 +142,10 @@ def denies(text: str, mention: Mention, following: int) -> str:
     `following`: where the next mention starts."""
     rest = _HARMLESS.sub("", text[mention.end : following][:60])
     rest = behind_number(rest) if mention.kind is Kind.NUMBER else rest
-    if refuses(rest) or _DENIED_BEFORE.search(text[max(0, mention.start - 30) : mention.start]):
+    before = text[max(0, mention.start - 30) : mention.start]
+    if refuses(rest) or _DENIED_BEFORE.search(before) or _SOMETHING_ELSES.search(before) or _ON_IT.match(rest):
+        return "in words"
+    if text[mention.start : mention.end] in _OTHERS and _NOTHING_ELSE.match(rest):
         return "in words"
     if text[mention.start : mention.end] in _NOES and rest[:1] in "、,。.! ":
         return "in words" if _AND_YET.match(rest) else ""

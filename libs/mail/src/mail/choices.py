@@ -57,6 +57,7 @@ _YEAR = re.compile(r"20[0-9]{2}[年/.-]")  # a day with its year is when somethi
 _OTHER_DAY = re.compile(
     r"\s?(?:は|も|だけは|にも|の件|に(?:頂|いただ|届|もら)|付|の(?:お|ご)?(?:手紙|連絡|案内|めーる|ぷりんと))"
 )  # "10日は仕事です"
+_COUNTED = re.compile(r"(?<![0-9.])([0-9]{1,3})(名|人|個|本|枚|台|回|口|冊|泊|食)(?![目前])")
 _MARK = re.compile("[○✓✔☑✅◎●←]")
 
 
@@ -169,6 +170,8 @@ def _decide(text: str, affirmed: Sequence[Mention], absent: set[int], offer: _Of
     ):
         # "2" may be the second choice or the choice that says 2.
         return _look("the choices are numbers themselves")
+    if _counts_otherwise(text, affirmed):
+        return _look("another number of the same")
     if offer.partly and any(mention.kind is not Kind.NUMBER for mention in affirmed) and choice_doubt.is_partly(text):
         return _look("for a part of the time")
     if why := choice_doubt.doubt(text, affirmed):
@@ -176,6 +179,15 @@ def _decide(text: str, affirmed: Sequence[Mention], absent: set[int], offer: _Of
     if "×" in text and not any("×" in text[mention.start : mention.end] for mention in affirmed):
         return _look("a cross beside it")
     return Choice(number, False, affirmed[0].kind.value)
+
+
+def _counts_otherwise(text: str, mentions: Sequence[Mention]) -> bool:
+    """Whether beside the words of a choice, as "1名", another number of the same is told: 大人2名子供1名."""
+    for mention in mentions:
+        said = _COUNTED.search(text[mention.start : mention.end]) if mention.kind is Kind.WORDS else None
+        if said and {found[1] for found in _COUNTED.finditer(text) if found[2] == said[2]} - {said[1]}:
+            return True
+    return False
 
 
 def _is_clearly_the_place(text: str, mention: Mention) -> bool:

@@ -140,4 +140,6 @@ def _inflections(phrase: str) -> set[str]:
         forms.add(phrase[:-1] + _I_OF_U[phrase[-1]] + "ます")
         if phrase[-1] == "る":
             forms.add(phrase[:-1] + "ます")
+        else:
+            forms.add(f"{phrase[:-1]}{_A_OF_I[_I_OF_U[phrase[-1]]]}せ")  # 待たせてください
     return forms
