@@ -25,6 +25,7 @@ from contracts.events import (
     InboundReply,
 )
 from contracts.sealed import EntryLetter, PostLetter, RawLetter, RecipientCards
+from ingress_smtp.model import read_sender
 from runtime.directory import Directory
 from runtime.errors import BusRefused
 from tests.ingress_smtp.front_door import (
@@ -90,6 +91,13 @@ async def test_a_person_is_only_inside_the_sealed_part_of_an_event() -> None:
     info = bus.events(InboundInfo)[0]
     (card,) = opened(info.recipient, RecipientCards).cards
     assert (card.address, card.copy_ref, info.carrier) == (PARENT, info.ref, "docomo")
+
+
+async def test_all_names_of_one_mailbox_are_one_sender_to_the_limits() -> None:
+    names = ("hanako.y@gmail.com", "h.anakoy+news@googlemail.com", "hanakoy+1@gmail.com")
+    keys = {SENDER_HASH.hexdigest(read_sender(name).mailbox) for name in names}
+    assert keys == {SENDER_HASH.hexdigest("hanakoy@gmail.com")}
+    assert read_sender("").mailbox == ""
 
 
 async def test_the_operator_gets_sender_subject_and_text_in_a_sealed_card() -> None:

@@ -90,7 +90,7 @@ class Intake:
 
     def sender_key(self, sender: Sender) -> str:
         """Recognises this sender again without naming him."""
-        return self._sender_hash.hexdigest(sender.address or sender.given.lower())
+        return self._sender_hash.hexdigest(sender.mailbox)
 
     def recipient(self, address: str, sender: Sender) -> Recipient | Reply:
         """For whom is it? From memory; while the directory has never been read nobody is refused for good."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from contracts import directory as contract
 from contracts.directory import UnitEntry
-from mail.addresses import AddressError, Kind, UnknownAddress, normalise, parse_local
+from mail.addresses import AddressError, Kind, UnknownAddress, mailbox_of, normalise, parse_local
 
 OPERATOR_UNIT = "operator"
 """Stands for the unit in mail to the postmaster of the base domain itself."""
@@ -82,6 +82,11 @@ class Sender:
 
     address: str
     given: str
+
+    @property
+    def mailbox(self) -> str:
+        """By what the sender is limited: the same for all names of one mailbox, as registry has it."""
+        return mailbox_of(self.address) if self.address else self.given.lower()
 
     @property
     def unusable(self) -> bool:

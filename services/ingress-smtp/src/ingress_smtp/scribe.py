@@ -62,7 +62,7 @@ class Scribe:
         self._authentication = authentication
         self._base_domain = base_domain
         self._operator_address = operator_address
-        self._sender_key = sender_hash.hexdigest(sender.address or sender.given.lower())
+        self._sender_key = sender_hash.hexdigest(sender.mailbox)
         self._letter = reading.read(raw, limits)
         self._boxes: dict[str, Sealed] = {}
         verdict = automatic.judge(self._letter, sender.given, base_domain)
