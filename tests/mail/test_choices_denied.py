@@ -120,3 +120,29 @@ def test_what_is_said_of_something_else_or_differs_is_looked_at(answer: str, cho
 )
 def test_what_fits_one_choice_only_counts(answer: str, choices: tuple[str, ...], number: int) -> None:
     assert recognise(answer, choices).number == number
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "主人と相談します", "家族と相談して連絡します", "3日から5日", "火曜から木曜", "会員番号3", "受付番号2", "整理番号は3です",
+        "2のままか確認したい", "兄のときは2でした", "友達は2です", "兄が2なので同じ日で", "△2", "2(△)", "2🆖", "一応2で",
+        "とりあえず2、後で連絡します", "2。変更があるかもしれません。", "2でお願いします。変更の可能性があります。",
+    ],
+)  # fmt: skip
+def test_what_others_chose_or_may_still_change_is_looked_at(answer: str) -> None:
+    assert recognise(answer, DAYS).needs_look
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [
+        ("ご相談でお願いします", 4),
+        ("希望番号3", 3),
+        ("回答番号は2です", 2),
+        ("2に変更をお願いします", 2),
+        ("3日でお願いします", 1),
+    ],
+)
+def test_what_is_asked_of_the_school_counts(answer: str, number: int) -> None:
+    assert recognise(answer, DAYS).number == number

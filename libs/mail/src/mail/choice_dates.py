@@ -36,6 +36,7 @@ _BARE_WEEKDAY = re.compile(r"(?<!\w)(?P<bare>[月火水木金土日])(?=で|で�
 _GAP = re.compile(r"[ ()、,の・]{0,2}")
 _RANGE = re.compile(r" ?[~〜ー–-] ?| ?から ?")
 _VAGUE_AFTER = re.compile(r"\s?(?:まで|以降|以後|以前|過ぎ|すぎ|より|頃まで|ごろまで|から(?!で|を|に|の|希望|が))")
+_TO_ANOTHER = re.compile(r"\s?(?:から|~|〜)\s?(?:[0-9]{1,2}(?:日|月|/)|[月火水木金土日]曜)")  # "3日から5日"
 _WEEKDAYS = {name: n for n, pair in enumerate(zip("月火水木金土日", ("mon", "tue", "wed", "thu", "fri", "sat",
     "sun"), ("げつ", "か", "すい", "もく", "きん", "ど", "にち"), strict=True)) for name in pair}  # fmt: skip
 _MONTHS: Final = "janfebmaraprmayjunjulaugsepoctnovdec"
@@ -138,6 +139,9 @@ def mentions(text: str, offered: Sequence[Moment]) -> list[Mention]:
         if not any(moment and _speak_of_the_same(moment, span.moment) for moment in offered):
             continue
         said = span.moment
+        if _TO_ANOTHER.match(text, span.end):
+            found.append(Mention(span.start, span.end, frozenset(), Kind.DATE))
+            continue
         if _VAGUE_AFTER.match(text, span.end):
             if not said.times or (said.day is None and said.weekday is None):
                 continue

@@ -49,10 +49,11 @@ _DENIED_BEFORE = re.compile(
     r"|change(?:d)? from|busy|have work|wanted|thinking(?: of)?|(?:have|had) (?:liked|preferred|chosen)|instead of"
     r"|rather than|(?:second|2nd|third|3rd) (?:choice|preference)|[a-z]+n['’]?t)\s(?:[a-z']+\s){0,2})\Z"
 )
-_SOMETHING_ELSES = re.compile(r"(?:他|ほか|以外|食欲|機嫌|睡眠|便通?)(?:に)?は\s?\Z")
+_SOMETHING_ELSES = re.compile(r"(?:他|ほか|以外|食欲|機嫌|睡眠|便通?|友達|友だち|友人)(?:に)?[はがも]\s?\Z")
 _NOTHING_ELSE = re.compile(
     r"[、,:\s]*(?:は|に)?(?:特に|とくに|何も|なにも)(?:は)?(?:な[いし]|無し|無い|あり(?:ませ)|ござい)"
 )
+_WITH_SOMEBODY = re.compile(r"と(?:も|よく)?(?:ご)?\Z")  # "主人と相談します" asks nobody of us
 _ON_IT = re.compile(
     r"(?:でし|だっ|であっ|し|あっ|出)?たら(?!.{0,6}(?:大丈夫|可|行け|いけ|参加|出席|伺|ok|助か|お願|おね|い[いけ]|良|あり|嬉))"
 )
@@ -103,7 +104,7 @@ _HEDGE = re.compile(
     r"|もしくは|若しくは|あるいは|或いは|それとも|可能性|場合によ"
     r"|たい(?:の|ん)?(?:です)?(?:が|けど|けれど)|つもりでした(?:が|けど)|(?:ました|でした|だった|った)(?:が"
     r"|けど|けれど)"
-    r"|悩(?:んで|み|む|ん$)|調整(?:中|し(?:て|ま)|させ)|仮(?:で|に|予約|決|押|の|です|\)|$)|未確定|未確認|ほぼ(?:決|確定|間違い)|(?<!と)(?<!に)考えて(?:い|お)|っけ"
+    r"|とりあえず|取り?敢えず|一応|同じ|ままか|悩(?:んで|み|む|ん$)|調整(?:中|し(?:て|ま)|させ)|仮(?:で|に|予約|決|押|の|です|\)|$)|未確定|未確認|ほぼ(?:決|確定|間違い)|(?<!と)(?<!に)考えて(?:い|お)|っけ"
     r"|(?:です|ます)よね(?!ろ)|[りき]そうで|第[二三四2-9] ?(?:希望|候補)|第[一1] ?候補|からの?(?:変更|変え)"
     r"|から[^。\n]{1,12}(?:に|へ)(?:変更|変え|かえ|訂正|修正)|\b(?:or|hope|maybe|perhaps|probably|might"
     r"|not sure|unsure|possibly|either)\b"
@@ -113,13 +114,13 @@ _WISHED = re.compile(
 )
 _FIRM_AFTER_PAST = re.compile(r"(?:ました|でした|だった|った)(?:が|けど|けれど)")
 _OPEN: Final = re.compile(
-    r"未定|迷って|迷い中|保留|(?:まだ|現時点で?は?|今は)、?(?:わか|分か|判|決|はっきり)|決ま(?:って(?:い)?ない"
+    r"変更(?:の可能性|が?あるか|になるか|するか|かも)|未定|迷って|迷い中|保留|(?:まだ|現時点で?は?|今は)、?(?:わか|分か|判|決|はっきり)|決ま(?:って(?:い)?ない"
     r"|りません|らない)|考え中|検討(?:中|します|させて)|決めかね"
     r"|(?:後日|あとで|改めて|後ほど|のちほど)(?:ご?回答|お?返事|お返事)|\b(?:undecided|not sure|don't know)\b"
 )
 _CONTRAST = re.compile(r"\s?(?:でも|ただし?|しかし|けど|だけど|ですが|とはいえ|\bbut\b)")
 _PAST = re.compile(
-    r"(?:昨日|きのう|一昨日|おととい|昨夜|昨晩|前回|先週|先月|去年|昨年|以前|(?<![午以手直事])前)(?!から|より"
+    r"(?:昨日|きのう|一昨日|おととい|昨夜|昨晩|前回|先週|先月|去年|昨年|以前|(?:兄|姉|弟|妹|上の子|下の子)の(?:とき|時)|(?<![午以手直事])前)(?!から|より"
     r"|以来)(?:までは|まで"
     r"|は|の|には|、)?.{0,6}\Z"
 )
@@ -144,6 +145,8 @@ def denies(text: str, mention: Mention, following: int) -> str:
     rest = behind_number(rest) if mention.kind is Kind.NUMBER else rest
     before = text[max(0, mention.start - 30) : mention.start]
     if refuses(rest) or _DENIED_BEFORE.search(before) or _SOMETHING_ELSES.search(before) or _ON_IT.match(rest):
+        return "in words"
+    if text.startswith(("相談", "ご相談"), mention.start) and _WITH_SOMEBODY.search(before):
         return "in words"
     if text[mention.start : mention.end] in _OTHERS and _NOTHING_ELSE.match(rest):
         return "in words"

@@ -15,10 +15,11 @@ from mail.mentions import Kind, Mention
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _NOT_BEFORE = re.compile(
-    r"(?:[0-9][.:/~〜ー–・-]|[a-pr-z第約小中高の]|(?<![a-z])q|[0-9]の\s?|[0-9]組\s?|出席番号[は:]?\s?|[階級]"
+    r"(?:[0-9][.:/~〜ー–・-]|[a-pr-z第約小中高の]|(?<![a-z])q|[0-9]の\s?|[0-9]組\s?|番号[はが:]?\s?|[階級]"
     r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s?|\b(?:class|grade|room|at|floor|building)\s)\Z"
 )
-_NO_BEFORE = re.compile(r"(?:\b(?:no|nr|num|number|option|choice|answer|回答|番号|答え?|選択肢?|その)[.:は]?\s?)\Z")
+_OWN_NUMBER = re.compile(r"(?:出席|会員|受付|整理|児童|生徒|学籍|名簿|部屋|電話|口座)番号[.はが:]?\s?\Z")
+_NO_BEFORE = re.compile(r"(?:\b(?:no|nr|num|number|option|choice|answer|その)|回答|番号|答え?|選択肢?)[.:は]?\s?\Z")
 _MEASURE: Final = re.compile(
     r" ?(?:年|月|日|時|分(?!で)|秒|度|℃|°|c\b|兄弟|姉妹|人|名|才|歳|回(?!答)|枚|個(?!目|め)|円|%|kg|g\b|cm"
     r"|m(?![a-z(])|組|学期"
@@ -129,7 +130,7 @@ def mentions(text: str, count: int, *, beside: bool = False) -> list[Mention]:
     for digits in _DIGITS.finditer(text):
         start, end = digits.span()
         before = text[max(0, start - 12) : start]
-        labelled = bool(_NO_BEFORE.search(text[max(0, start - 12) : start]))
+        labelled = bool(_NO_BEFORE.search(before)) and not _OWN_NUMBER.search(before)
         if not labelled and _NOT_BEFORE.search(before) and not before.endswith("○の"):
             continue
         if _DECIMAL.match(text, end) or _MEASURE.match(text, end) or _LISTED_MEASURE.match(text, end):

@@ -36,7 +36,7 @@ _NUMBERS = {
 # Boxed digits of the carriers: SoftBank U+E21C to U+E225, docomo U+E6E2 to U+E6EB, both 1 to 9 and then 0.
 _BOXED = {start + n: f" {(n + 1) % 10} " for start in (0xE21C, 0xE6E2) for n in range(10)}
 _DROPPED = dict.fromkeys((0xFE0F, 0xFE0E, 0x200B, 0x200C, 0x200D, 0xFEFF, 0x2060, 0x00AD))
-_RINGS = dict.fromkeys(map(ord, "◯〇⭕🙆"), "○") | dict.fromkeys(map(ord, "✕✖❌☓╳🙅"), "×")
+_RINGS = dict.fromkeys(map(ord, "◯〇⭕🙆"), "○") | dict.fromkeys(map(ord, "✕✖❌☓╳🙅🆖"), "×")
 _TO_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
 _KEYCAP = re.compile("([0-9])\ufe0f?\u20e3")
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")

@@ -58,6 +58,7 @@ _OTHER_DAY = re.compile(
     r"\s?(?:は|も|だけは|にも|の件|に(?:頂|いただ|届|もら)|付|の(?:お|ご)?(?:手紙|連絡|案内|めーる|ぷりんと))"
 )  # "10日は仕事です"
 _COUNTED = re.compile(r"(?<![0-9.])([0-9]{1,3})(名|人|個|本|枚|台|回|口|冊|泊|食)(?![目前])")
+_CROSS = re.compile("[×△▲]")
 _MARK = re.compile("[○✓✔☑✅◎●←]")
 
 
@@ -176,7 +177,7 @@ def _decide(text: str, affirmed: Sequence[Mention], absent: set[int], offer: _Of
         return _look("for a part of the time")
     if why := choice_doubt.doubt(text, affirmed):
         return _look(why)
-    if "×" in text and not any("×" in text[mention.start : mention.end] for mention in affirmed):
+    if _CROSS.search(text) and not any(_CROSS.search(text, mention.start, mention.end) for mention in affirmed):
         return _look("a cross beside it")
     return Choice(number, False, affirmed[0].kind.value)
 
