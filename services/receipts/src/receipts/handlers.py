@@ -21,7 +21,7 @@ from mail.reading import Letter, read
 from mail.tokens import Token, TokenKind
 from receipts import model, store
 from receipts.context import REPLIES, Context
-from runtime.database import driver
+from runtime.database import driver, transaction
 from runtime.errors import PermanentError
 from runtime.ids import new_id
 from runtime.logs import get_logger
@@ -100,8 +100,8 @@ class Receipts(Context):
             raise PermanentError("answer_to_an_unknown_message")
         written, reading = await asyncio.to_thread(lambda: _read_answer(self._letter(event), sent, doubt))
         encrypted = self.cipher.encrypt(written, context=store.ANSWER_CONTEXT)
-        async with self.engine.begin() as connection:
-            if not await self.inbox.first_time(connection, InboundReply.name, event.id):
+        async with transaction(self.engine) as connection:
+            if not await self.inbox.is_first(connection, InboundReply.name, event.id):
                 return
             await store.add_answer(
                 connection,
@@ -126,7 +126,7 @@ class Receipts(Context):
                 choice=reading.choice,
                 needs_look=reading.needs_look,
             )
-            await self.outbox.add(connection, recorded)
+            await self.outbox.tell(connection, recorded)
         REPLIES.labels("answer").inc()
 
 

@@ -1,8 +1,8 @@
 """All SQL of the ledger.
 
 Plan, outcomes and bounces of one copy may arrive in any order and more than once; each statement leaves the row as if
-they had come in the right one, once. Plans and outcomes come a hundred copies at a time, as fast as mail leaves: they
-speak asyncpg's language (`Driver`), everything else SQLAlchemy.
+they had come in the right one, once. Plans and outcomes come a hundred copies at a time, as fast as mail leaves, and
+answers as fast as a town can write: they speak asyncpg's language (`Driver`), everything else SQLAlchemy.
 """
 
 import re
@@ -17,7 +17,7 @@ from contracts.events import CopyBounced, CopyOutcome, DeliveryPlanned, Delivery
 from contracts.events.inbound import Authentication
 from mail.answers import redact
 from receipts.model import Asks, Reading, SentMessage
-from receipts.tables import bounces, recorded_answers
+from receipts.tables import bounces
 from runtime.ciphers import FieldCipher
 from runtime.database import Driver
 
@@ -83,7 +83,12 @@ _OUTCOMES = TypeAdapter(list[CopyOutcome])
 
 _AT = re.compile(r"[@＠﹫(\[（［]")
 
-_COPY = text("SELECT member, child FROM ledger.sent_copies WHERE copy_ref = :copy AND message = :message")
+_COPY = "SELECT member, child FROM ledger.sent_copies WHERE copy_ref = $1 AND message = $2"
+_ANSWER = """
+    INSERT INTO ledger.recorded_answers (id, message, copy_ref, unit, received_at, choice, needs_look, why, text_key_id,
+        text_blob, authentication)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::jsonb)
+"""
 
 _SENT_MESSAGE = text("""
     SELECT asks, choices, synonyms, subject_key_id, subject_blob, sent_key_id, sent_text
@@ -153,14 +158,14 @@ async def add_bounce(
     )
 
 
-async def copy_owner(connection: AsyncConnection, message: int, copy_ref: int) -> tuple[int | None, int | None]:
+async def copy_owner(driver: Driver, message: int, copy_ref: int) -> tuple[int | None, int | None]:
     """Member and child of a copy; (None, None) while the plan that names them hasn't arrived."""
-    row = (await connection.execute(_COPY, {"copy": copy_ref, "message": message})).first()
-    return (row.member, row.child) if row else (None, None)
+    row = await driver.fetchrow(_COPY, copy_ref, message)
+    return (row["member"], row["child"]) if row else (None, None)
 
 
 async def add_answer(
-    connection: AsyncConnection,
+    driver: Driver,
     *,
     answer_id: int,
     unit: str,
@@ -172,21 +177,18 @@ async def add_answer(
     authentication: Authentication | None,
 ) -> None:
     """Keep an answer. Earlier ones stay; the views show which is the last."""
-    key_id, blob = encrypted
-    await connection.execute(
-        recorded_answers.insert().values(
-            id=answer_id,
-            message=message,
-            copy_ref=copy_ref,
-            unit=unit,
-            received_at=at,
-            choice=reading.choice,
-            needs_look=reading.needs_look,
-            why=reading.why,
-            text_key_id=key_id,
-            text_blob=blob,
-            authentication=None if authentication is None else authentication.model_dump(),
-        )
+    await driver.execute(
+        _ANSWER,
+        answer_id,
+        message,
+        copy_ref,
+        unit,
+        at,
+        reading.choice,
+        reading.needs_look,
+        reading.why,
+        *encrypted,
+        None if authentication is None else authentication.model_dump_json(),
     )
 
 
