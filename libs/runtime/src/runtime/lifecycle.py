@@ -11,6 +11,7 @@ process), 78 for settings. While setup waits for NATS or PostgreSQL the health s
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -232,4 +233,5 @@ async def _settle(tasks: list["asyncio.Task[None]"], seconds: float) -> None:
 def run(name: str, settings: ServiceSettings, setup: Callable[[Service], Awaitable[None]]) -> NoReturn:
     """What a service's main calls: logs, then the service's whole life. Never returns (SystemExit)."""
     logs.configure(name, settings.log_level)
+    os.nice(settings.nice)
     Service(name, settings).run(setup)

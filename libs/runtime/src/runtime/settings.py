@@ -58,7 +58,8 @@ SecretKeySetting = Annotated[SecretKey, NoDecode, PlainValidator(_secret_key), F
 
 
 class ServiceSettings(BaseSettings):
-    """What every service needs. Subclasses give `health_port` a default of their own."""
+    """What every service needs. Subclasses give `health_port` a default of their own. `nice`: how far the process
+    stands back when the machine's processors are all in use (nice(1))."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, arbitrary_types_allowed=True
@@ -71,6 +72,7 @@ class ServiceSettings(BaseSettings):
     health_host: str = "127.0.0.1"
     health_port: int = Field(ge=0, le=65535)
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
+    nice: int = Field(default=0, ge=0, le=19)
 
 
 class ReadingSettings(ServiceSettings):
