@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from contracts.events import LeaveCompleted, LeaveOpened, RegistrationCompleted, RegistrationOpened
+from contracts.events import LeaveCompleted, LeaveOpened, RegistrationCompleted, RegistrationOpened, RegistrationRefused
 from contracts.requests import InviteAsk
 from contracts.sealed import AddressCard
 from registry import handlers
@@ -132,3 +132,10 @@ async def test_an_administrator_can_t_make_the_system_write_to_an_address_again_
     await invite("g1")
     await invite("g2")
     assert await house.said() == []
+
+
+async def test_who_answers_too_late_may_begin_anew_at_once(house: House) -> None:
+    opened = single(await house.entry(HANAKO), RegistrationOpened)
+    assert single(await house.reply(opened.registration, expired=True), RegistrationRefused).reason == "expired"
+    again = single(await house.entry(HANAKO), RegistrationOpened)
+    single(await house.reply(again.registration), RegistrationCompleted)

@@ -139,7 +139,7 @@ async def confirm(context: Context, event: ConfirmationGiven) -> None:
         if decision == "complete":
             await _complete(context, connection, event, found, held, reply[: model.MAX_WORDS], named=named, now=now)
         else:
-            if decision == "expired" and found.state == "open":
+            if decision == "expired" and found.state in ("open", "expired"):
                 await pending.close_registration(connection, found.id, "expired")
             to = context.addressee(held.address, found.id, proven=True)
             await _refuse(context, connection, event.id, event.unit, found.group, to, decision, number=found.id)

@@ -48,7 +48,7 @@ _UNANSWERED = text("""
     ) AS guides
 """)
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(:mailbox)")
-_CLOSE_REGISTRATION = text("UPDATE registrations SET state = :state WHERE id = :id")
+_CLOSE_REGISTRATION = text("UPDATE registrations SET state = :state, guided_at = NULL WHERE id = :id")
 _EXPIRE_REGISTRATIONS = text("""
     UPDATE registrations SET state = 'expired'
     WHERE unit = :unit AND state = 'open' AND id = ANY(CAST(:ids AS bigint[]))
@@ -198,7 +198,7 @@ async def waiting(
 
 
 async def close_registration(connection: AsyncConnection, number: int, state: str) -> None:
-    """`done`, or `expired`."""
+    """`done`, or `expired`: its guide mail was answered, in time or too late."""
     await connection.execute(_CLOSE_REGISTRATION, {"id": number, "state": state})
 
 
