@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from nats.js.api import ConsumerConfig, StreamConfig
 
-from contracts.streams import ConsumerSpec
+from contracts.streams import STREAMS, ConsumerSpec
 from renrakumo_cli.bus.accounts import OPERATOR
 from runtime.bus import KV_READY, Bus, KvChange, Outgoing
 from runtime.consumer import ConsumerLoop, Delivery
@@ -54,6 +54,13 @@ async def bus_of(cluster: NatsCluster, *, at: str | None = None) -> AsyncIterato
         yield bus
     finally:
         await bus.close()
+
+
+def held_by(cluster: NatsCluster, name: str) -> set[str]:
+    """Streams and consumers that lie on a server's disk."""
+    store = cluster.servers[name].folder / "store" / "jetstream"
+    found = (*store.glob("*/streams/*"), *store.glob("*/streams/*/obs/*"))
+    return {str(path.relative_to(store)) for path in found}
 
 
 def another(cluster: NatsCluster, name: str) -> str:
@@ -239,6 +246,10 @@ async def test_services_start_while_a_server_is_missing_and_it_is_given_everythi
     async with bus_of(whole) as bus:
         assert bus.ready
     shutil.rmtree(whole.servers["nats-3"].folder / "store")
+    await whole.heal()
+    assert {stream.name for stream in STREAMS} <= {name.rpartition("/")[2] for name in held_by(whole, "nats")}
+    # The others may call it up to date before it has noticed itself that it lost everything.
+    await until(lambda: held_by(whole, "nats-3") >= held_by(whole, "nats"), seconds=90)
     await whole.heal()
     await whole.lose("nats-2")
     async with bus_of(whole) as bus:
