@@ -107,7 +107,7 @@ class House:
         self.store = Store()
         self.time = NOW
         self.routing = routing or Routing()
-        self.halted = Halted(Bucket())  # type: ignore[arg-type]
+        self.halted = Halted(Bucket())  # type: ignore[arg-type]  # a bucket that says nothing
         self.halted._apply(KV_READY)
         self.desks = Desks(lambda limits, hop: HastyPace(limits), world.session)
         self.opener = Opener("dispatcher", KeyRing.parse(_encoded(bytes(PRIVATE))))

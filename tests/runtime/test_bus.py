@@ -262,7 +262,7 @@ async def test_an_empty_bucket_is_told_even_when_its_state_was_not_told_at_first
     bucket = await new_bucket(bus)
     stop = asyncio.Event()
     async with asyncio.timeout(10):
-        async for change in KeyValueVerbs(OnceAway(bus)).watch(bucket, stop):  # type: ignore[arg-type]
+        async for change in KeyValueVerbs(OnceAway(bus)).watch(bucket, stop):  # type: ignore[arg-type]  # once away
             assert change == KV_READY
             break
     stop.set()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-import dkim  # type: ignore[import-untyped]
+import dkim  # type: ignore[import-untyped]  # dkimpy is not annotated
 
 from mail.dns_notes import DnsTrouble, Notes, Question, Unanswered
 from mail.signed_mail import SignedMail, is_sound

@@ -15,7 +15,7 @@ from mail.dns_notes import DnsTrouble, Notes, Question, QuestionKind, Unanswered
 with warnings.catch_warnings():
     # About a text in it that newer Pythons would have written otherwise.
     warnings.simplefilter("ignore")
-    import spf  # type: ignore[import-untyped]
+    import spf  # type: ignore[import-untyped]  # pyspf is not annotated
 
 SpfResult = Literal["pass", "fail", "softfail", "neutral", "none", "temperror", "permerror"]
 
