@@ -25,12 +25,12 @@ from admin_api.settings import Settings
 from contracts import requests
 from contracts.requests import AudienceSize, Done, MembersPage, MemberView, Names, PostContent, Posters
 from contracts.sealed import Sealed
-from runtime.database import create_engine
+from runtime.bus.keyvalue import KV_READY, KvChange, KvEntry
+from runtime.crypto.keys import KeyRing
+from runtime.crypto.sealing import Opener
+from runtime.database.engine import create_engine
+from runtime.database.migrations import upgrade
 from runtime.errors import BusUnavailable, WrongRevision
-from runtime.keys import KeyRing
-from runtime.keyvalue import KV_READY, KvChange, KvEntry
-from runtime.migrations import upgrade
-from runtime.sealing import Opener
 from runtime.settings import SecretKey
 from tests.support.servers import Databases
 

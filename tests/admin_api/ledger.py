@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from runtime.ciphers import FieldCipher
-from runtime.keys import KeyRing
+from runtime.crypto.ciphers import FieldCipher
+from runtime.crypto.keys import KeyRing
 from tests.admin_api.desk import START, Desk
 
 

@@ -7,8 +7,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from admin_api import tables
-from runtime.database import create_engine
-from runtime.migrations import upgrade
+from runtime.database.engine import create_engine
+from runtime.database.migrations import upgrade
 from tests.support.servers import Databases
 
 

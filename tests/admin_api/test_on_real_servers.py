@@ -23,12 +23,12 @@ from contracts.sealed import MessageContent, RecipientCards, Sealed
 from contracts.streams import CONTENT, DIRECTORY, EVENTS
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.ports import free_port
-from runtime.bus import Bus
-from runtime.ciphers import FieldCipher
-from runtime.database import create_engine
-from runtime.keys import KeyRing
-from runtime.lifecycle import Service
-from runtime.sealing import Opener, Sealer
+from runtime.bus.client import Bus
+from runtime.crypto.ciphers import FieldCipher
+from runtime.crypto.keys import KeyRing
+from runtime.crypto.sealing import Opener, Sealer
+from runtime.database.engine import create_engine
+from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from tests.admin_api.desk import KEYS, migrate, settings
 from tests.support.servers import Databases

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from runtime.migrations import upgrade
+from runtime.database.migrations import upgrade
 from tests.admin_api.desk import Desk
 from tests.support.servers import Databases
 

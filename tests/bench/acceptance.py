@@ -34,7 +34,7 @@ from renrakumo_cli.bus.accounts import OPERATOR, USERS
 from renrakumo_cli.local import ports, probe
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.process import ChildProcess
-from runtime.bus import Bus
+from runtime.bus.client import Bus
 from runtime.settings import ServiceSettings
 from tests.bench.peers import found
 from tests.bench.peers.peer import PeerFailed, answer, program

@@ -15,7 +15,7 @@ from contracts.streams import PACE, POSTMEN
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.ports import free_port
 from renrakumo_cli.main import app
-from runtime.bus import Bus
+from runtime.bus.client import Bus
 from tests.admin_api.desk import migrate
 from tests.runtime.conftest import connected
 from tests.support.servers import Databases, run_apart

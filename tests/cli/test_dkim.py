@@ -10,7 +10,7 @@ import dns.asyncresolver
 import pytest
 from typer.testing import CliRunner, Result
 
-from mail.dkim_keys import DkimKey, DkimKeys, character_strings
+from mail.outgoing.dkim_keys import DkimKey, DkimKeys, character_strings
 from renrakumo_cli import signing
 from renrakumo_cli.main import app
 from renrakumo_cli.secret_store import SecretStore

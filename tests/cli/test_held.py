@@ -12,9 +12,9 @@ from admin_api.handlers import held
 from admin_api.handlers.context import Books
 from contracts.events import DeadLetter
 from renrakumo_cli.main import app
-from runtime.ciphers import FieldCipher
-from runtime.database import create_engine
-from runtime.keys import KeyRing
+from runtime.crypto.ciphers import FieldCipher
+from runtime.crypto.keys import KeyRing
+from runtime.database.engine import create_engine
 from tests.admin_api.desk import migrate
 from tests.support.servers import Databases, run_apart
 

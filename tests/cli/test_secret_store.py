@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nacl.public import PrivateKey
 
 from contracts.permissions import SERVICES
-from mail.dkim_keys import DkimKey, DkimKeys, write_key
+from mail.outgoing.dkim_keys import DkimKey, DkimKeys, write_key
 from renrakumo_cli.secret_store import ROTATABLE, SECRET_VARIABLES, SecretsMissing, SecretStore
-from runtime.keys import KeyRing, parse_public_keys
+from runtime.crypto.keys import KeyRing, parse_public_keys
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 HOLDERS = {

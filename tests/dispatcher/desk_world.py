@@ -25,7 +25,7 @@ from dispatcher.pacing import Pace
 from dispatcher.progress import Progress
 from dispatcher.replies import ConnectionLost, HopUnavailable, Reply
 from dispatcher.routes import Hop, Host
-from runtime.bus import KvChange
+from runtime.bus.client import KvChange
 from runtime.errors import Postponed
 from tests.dispatcher.test_progress import FakeStore
 

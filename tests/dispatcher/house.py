@@ -28,9 +28,9 @@ from renrakumo_cli.local import ports
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.paths import repository_root
 from renrakumo_cli.local.process import ChildProcess
-from runtime.bus import Bus
+from runtime.bus.client import Bus
+from runtime.crypto.sealing import Sealer
 from runtime.ids import new_id
-from runtime.sealing import Sealer
 from runtime.settings import ServiceSettings
 
 BASE = "renraku.example"

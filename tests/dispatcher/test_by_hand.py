@@ -7,7 +7,7 @@ from pathlib import Path
 from contracts.pace import PaceOrder, PaceState, PostmanReport
 from contracts.streams import PACE, POSTMEN
 from renrakumo_cli.local.nats import NatsServer
-from runtime.keyvalue import contents
+from runtime.bus.keyvalue import contents
 from tests.dispatcher.house import House, Office, kinds, people
 from tests.support.behaviour import overload
 from tests.support.carriers import CarrierSimulator

@@ -20,7 +20,7 @@ from dispatcher.paces import Paces
 from dispatcher.pacing import Sign
 from dispatcher.routes import Hop, Host
 from renrakumo_cli.local.nats import NatsServer
-from runtime.bus import KV_READY, Bus, KvChange
+from runtime.bus.client import KV_READY, Bus, KvChange
 from runtime.errors import BusUnavailable
 from tests.runtime.conftest import connected
 

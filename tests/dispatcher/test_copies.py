@@ -15,8 +15,8 @@ from contracts.events.delivery import DeliveryBatch
 from contracts.sealed import CardFields, MessageContent, RecipientCard, Sealed
 from dispatcher.client import Envelope
 from dispatcher.copies import CopyWriter, Stationery
-from mail.dkim_keys import DkimKey, DkimKeys
-from mail.rendering import RenderingError
+from mail.outgoing.dkim_keys import DkimKey, DkimKeys
+from mail.outgoing.rendering import RenderingError
 
 UNSIGNED = DkimKeys()
 GOLDEN = Path(__file__).parent / "golden"

@@ -14,7 +14,7 @@ from dispatcher.job import Letter
 from dispatcher.pacing import Pace, Sign
 from dispatcher.replies import ConnectionLost, HopUnavailable, Reply
 from dispatcher.router import Way
-from runtime.bus import KvChange
+from runtime.bus.client import KvChange
 from runtime.errors import Postponed
 from tests.dispatcher.desk_world import (
     HOPS,

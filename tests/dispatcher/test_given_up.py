@@ -16,9 +16,9 @@ from contracts.streams import delivery_consumer
 from dispatcher.progress import Progress
 from dispatcher.store import BusStore
 from renrakumo_cli.local.nats import NatsServer
-from runtime.consumer import Delivery, dead_letter
+from runtime.bus.consumer import Delivery, dead_letter
+from runtime.crypto.sealing import Sealer
 from runtime.errors import PermanentError
-from runtime.sealing import Sealer
 from tests.dispatcher.house import House, Office, encoded, kinds, people
 from tests.support.carriers import CarrierSimulator
 

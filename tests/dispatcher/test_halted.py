@@ -11,7 +11,7 @@ from contracts.streams import SUPERSEDED
 from contracts.superseded import Superseded, key
 from dispatcher.halted import CORRECTED, STOPPED, Halted
 from renrakumo_cli.local.nats import NatsServer
-from runtime.bus import Bus
+from runtime.bus.client import Bus
 from runtime.errors import BusUnavailable, TransientError
 from runtime.ids import new_id
 from runtime.settings import ServiceSettings

@@ -27,8 +27,8 @@ from dispatcher.mta_sts import (
 from dispatcher.mx import MxLookup
 from dispatcher.sts_fetch import MOST_OCTETS, PolicyFetcher
 from runtime import logs
-from runtime.dns_client import SystemDns
-from runtime.dns_memory import RememberedDns
+from runtime.dns.cache import RememberedDns
+from runtime.dns.client import SystemDns
 from tests.support.dns_server import DnsServer
 from tests.support.policy_server import PolicyServer
 

@@ -17,8 +17,8 @@ from dispatcher.replies import HopUnavailable
 from dispatcher.router import Router
 from dispatcher.routes import parse_routes
 from dispatcher.sts_fetch import PolicyFetcher
-from runtime.dns_client import SystemDns
-from runtime.dns_memory import RememberedDns
+from runtime.dns.cache import RememberedDns
+from runtime.dns.client import SystemDns
 from tests.dispatcher.smtp_sockets import listening
 from tests.support.dns_server import DnsServer
 from tests.support.policy_server import PolicyServer

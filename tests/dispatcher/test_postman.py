@@ -22,10 +22,10 @@ from dispatcher.handlers import Postman, Timing
 from dispatcher.mx import DnsTrouble
 from dispatcher.router import Way
 from dispatcher.routes import Hop, Host
-from runtime.bus import KV_READY, KvChange
+from runtime.bus.client import KV_READY, KvChange
+from runtime.crypto.keys import KeyRing
+from runtime.crypto.sealing import Opener, Sealer
 from runtime.errors import BusUnavailable, Postponed, WrongRevision
-from runtime.keys import KeyRing
-from runtime.sealing import Opener, Sealer
 from tests.dispatcher.desk_world import CARRIERS, NOW, HastyPace, World, policy, run
 
 PRIVATE = PrivateKey.generate()

@@ -10,8 +10,8 @@ from dispatcher.mta_sts import StsPolicy
 from dispatcher.mx import DnsTrouble, MxLookup, NoMail, NoServer
 from dispatcher.router import MOST_ADDRESSES, MOST_HOSTS, Router, without_way
 from dispatcher.routes import Host, parse_routes
-from runtime.dns_client import SystemDns
-from runtime.dns_memory import RememberedDns
+from runtime.dns.cache import RememberedDns
+from runtime.dns.client import SystemDns
 from tests.support.dns_server import DnsServer
 
 ZONE = {

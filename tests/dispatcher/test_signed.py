@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from contracts.sealed import MessageContent
-from mail.dkim_keys import DkimKey, write_key
+from mail.outgoing.dkim_keys import DkimKey, write_key
 from tests.dispatcher.house import BASE, CONTENT, UNIT, House, Office, kinds, people
 from tests.support import servers
 from tests.support.behaviour import greylisting

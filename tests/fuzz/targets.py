@@ -10,12 +10,16 @@ from collections.abc import Callable
 
 from contracts.directory import GroupEntry, UnitEntry
 from ingress_smtp import model
-from mail import addresses, answers, automatic, bounces, charsets, feedback, headers, names
-from mail.authentication import Examiner, Origin, conclude
-from mail.dmarc import Organisations
-from mail.dns_notes import Answer, Question
-from mail.parts import Limits
-from mail.reading import Letter, read
+from mail import addresses, names
+from mail.automatic import decision as automatic
+from mail.mime import charsets, headers
+from mail.mime.parts import Limits
+from mail.mime.reading import Letter, read
+from mail.reply import answers
+from mail.reports import bounces, feedback
+from mail.sender.authentication import Examiner, Origin, conclude
+from mail.sender.dmarc import Organisations
+from mail.sender.dns_notes import Answer, Question
 from tests.fuzz.pieces import assembled
 
 LIMITS = Limits(size=200_000, parts=40, depth=20, headers=50, line=500, text=20_000)

@@ -14,8 +14,8 @@ from contracts.events import InboundUnsubscribe
 from info_site.app import set_up
 from info_site.settings import SERVICE, Settings
 from renrakumo_cli.local.nats import NatsServer
-from runtime.bus import Bus
-from runtime.lifecycle import Service
+from runtime.bus.client import Bus
+from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from tests.info_site.test_unsubscribing import ONE_CLICK, TOKEN
 from tests.support.servers import Databases

@@ -21,12 +21,12 @@ from ingress_smtp.guesses import Guesses
 from ingress_smtp.handlers import Publisher
 from ingress_smtp.settings import Settings
 from ingress_smtp.smtp import Door
-from runtime.bus import KV_READY, KvChange, Outgoing
-from runtime.ciphers import KeyedHash
-from runtime.directory import Directory
+from runtime.bus.client import KV_READY, KvChange, Outgoing
+from runtime.bus.directory import Directory
+from runtime.crypto.ciphers import KeyedHash
+from runtime.crypto.keys import KeyRing
+from runtime.crypto.sealing import Opener
 from runtime.errors import BusUnavailable
-from runtime.keys import KeyRing
-from runtime.sealing import Opener
 from runtime.settings import SecretKey
 
 BASE = "mail.example"

@@ -20,10 +20,10 @@ from contracts.events import (
 )
 from ingress_smtp.authentication import Authenticator, FusedDns, peer_address
 from ingress_smtp.settings import PRIVATE
-from mail.authentication import Examination, Examiner, Origin
-from mail.dmarc import Organisations
-from runtime.dns_client import AddressKind, DnsTrouble, Exchanger, Found, SystemDns
-from runtime.dns_memory import RememberedDns
+from mail.sender.authentication import Examination, Examiner, Origin
+from mail.sender.dmarc import Organisations
+from runtime.dns.cache import RememberedDns
+from runtime.dns.client import AddressKind, DnsTrouble, Exchanger, Found, SystemDns
 from tests.ingress_smtp.front_door import BASE, BOUNCE_TOKEN, SECRET, TOKEN, ListPublisher, mail, open_door
 from tests.ingress_smtp.wire import HOST, connected
 from tests.support import mailer

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from ingress_smtp import model
 from ingress_smtp.model import Recipient, Reply, Sender, read_sender, resolve, split_path
 from mail.addresses import Kind
-from runtime.bus import KvChange
+from runtime.bus.client import KvChange
 from tests.ingress_smtp.front_door import (
     BASE,
     BOUNCE_TOKEN,

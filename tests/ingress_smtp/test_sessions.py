@@ -26,7 +26,7 @@ from contracts.events import (
 )
 from contracts.sealed import EntryLetter, PostLetter, RawLetter, RecipientCards
 from ingress_smtp.model import read_sender
-from runtime.directory import Directory
+from runtime.bus.directory import Directory
 from runtime.errors import BusRefused
 from tests.ingress_smtp.front_door import (
     BASE,

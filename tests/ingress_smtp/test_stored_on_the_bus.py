@@ -15,13 +15,13 @@ from contracts.streams import DIRECTORY, INBOUND, REGISTRY_EVENTS
 from ingress_smtp.app import set_up
 from ingress_smtp.pressure import READERS
 from ingress_smtp.settings import LARGEST_MAIL, SERVICE
-from mail import reading
+from mail.mime import reading
 from renrakumo_cli.local import ports
 from renrakumo_cli.local.nats import NatsServer
-from runtime.bus import Bus, StoredMessage
-from runtime.directory import Directory
+from runtime.bus.client import Bus, StoredMessage
+from runtime.bus.directory import Directory
 from runtime.errors import BusUnavailable
-from runtime.lifecycle import Service
+from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from tests.ingress_smtp.front_door import BASE, SCHOOL, TOKEN, mail, open_door, opened, settings
 from tests.support import mailer, phone_encodings

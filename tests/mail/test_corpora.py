@@ -17,8 +17,11 @@ from typing import Any
 
 import pytest
 
-from mail import addresses, answers, automatic, bounces, feedback, names
-from mail.reading import read
+from mail import addresses, names
+from mail.automatic import decision as automatic
+from mail.mime.reading import read
+from mail.reply import answers
+from mail.reports import bounces, feedback
 
 FOLDER = Path(os.environ.get("RENRAKUMO_CORPORA") or Path(__file__).parents[2].parent / "shared" / "corpora")
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="no corpora here (RENRAKUMO_CORPORA)")

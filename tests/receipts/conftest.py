@@ -22,20 +22,22 @@ from sqlalchemy import text
 from contracts.base import Event
 from contracts.events import Authentication, Automatic, InboundBounce, InboundFeedback, InboundReply
 from contracts.sealed import RawLetter, ReplyText, ReportedRecipients, Sealed
-from mail import automatic, reading, tokens
+from mail import tokens
+from mail.automatic import decision as automatic
+from mail.mime import reading
 from mail.tokens import Token, TokenKind
 from receipts import store, tables
 from receipts.handlers import Receipts
 from receipts.model import Lives, SentMessage
 from receipts.sent import SentMessages
 from renrakumo_cli.local.postgres import PostgresServer
-from runtime.ciphers import FieldCipher
-from runtime.database import create_engine
+from runtime.crypto.ciphers import FieldCipher
+from runtime.crypto.keys import KeyRing
+from runtime.crypto.sealing import Opener, Sealer
+from runtime.database.engine import create_engine
+from runtime.database.migrations import upgrade
+from runtime.database.outbox import Inbox, Outbox
 from runtime.ids import new_id
-from runtime.keys import KeyRing
-from runtime.migrations import upgrade
-from runtime.outbox import Inbox, Outbox
-from runtime.sealing import Opener, Sealer
 from tests.support import servers
 from tests.support.servers import Databases, run_apart
 

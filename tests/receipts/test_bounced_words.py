@@ -7,7 +7,7 @@ import pytest
 
 from admin_api.explanations import explain
 from contracts import reasons
-from mail.bounces import Verdict
+from mail.reports.bounces import Verdict
 from receipts import model
 
 MIGRATION = resources.files("receipts") / "migrations" / "versions" / "0005_why_copies_came_back.py"

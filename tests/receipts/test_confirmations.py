@@ -11,7 +11,7 @@ from mail.tokens import TokenKind
 from receipts import reports
 from receipts.consumers import InboundConsumer, OutcomesConsumer
 from receipts.context import KEPT
-from runtime.consumer import Delivery
+from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError
 from tests.receipts.conftest import NOW, PARENT, House, letter
 

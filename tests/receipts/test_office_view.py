@@ -5,11 +5,11 @@ import pytest
 
 from info_site.store import read_boards
 from receipts import store
-from runtime.ciphers import FieldCipher
-from runtime.database import create_engine
+from runtime.crypto.ciphers import FieldCipher
+from runtime.crypto.keys import KeyRing
+from runtime.database.engine import create_engine
+from runtime.database.migrations import upgrade
 from runtime.errors import CipherError
-from runtime.keys import KeyRing
-from runtime.migrations import upgrade
 from tests.support.servers import Databases
 
 CIPHER = FieldCipher(KeyRing({"c1": b"k" * 32}))

@@ -10,7 +10,7 @@ from mail import tokens
 from mail.tokens import TokenKind
 from receipts import reports
 from receipts.consumers import InboundConsumer
-from runtime.consumer import Delivery
+from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError
 from tests.receipts.conftest import NOW, House, letter
 from tests.support.behaviour import LateDsn

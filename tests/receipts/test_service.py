@@ -14,9 +14,9 @@ from mail.tokens import TokenKind
 from receipts.app import set_up
 from receipts.settings import SERVICE, Settings
 from renrakumo_cli.local.nats import NatsServer
-from runtime.bus import Bus
+from runtime.bus.client import Bus
 from runtime.ids import new_id
-from runtime.lifecycle import Service
+from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from tests.receipts.conftest import NOW, House, letter, prepare
 from tests.receipts.test_copies import planned, settled

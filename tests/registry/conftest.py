@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from registry import tables
 from renrakumo_cli.local.postgres import PostgresServer
-from runtime.database import create_engine
-from runtime.migrations import upgrade
+from runtime.database.engine import create_engine
+from runtime.database.migrations import upgrade
 from tests.registry.house import House
 from tests.support import servers
 

@@ -30,13 +30,13 @@ from contracts.sealed import AddressCard, EntryLetter, PostLetter, RecipientCard
 from registry import handlers, tables
 from registry.handlers.context import Context, Lives
 from registry.store.vault import Vault
-from runtime.bus import Outgoing
-from runtime.ciphers import FieldCipher, KeyedHash
+from runtime.bus.client import Outgoing
+from runtime.crypto.ciphers import FieldCipher, KeyedHash
+from runtime.crypto.keys import KeyRing
+from runtime.crypto.sealing import Opener, Sealer
+from runtime.database.outbox import Inbox, Outbox
 from runtime.errors import BusUnavailable
 from runtime.ids import new_id
-from runtime.keys import KeyRing
-from runtime.outbox import Inbox, Outbox
-from runtime.sealing import Opener, Sealer
 
 E = TypeVar("E", bound=Event)
 

@@ -14,7 +14,7 @@ from contracts.events import DeliveryBatch, DeliveryPlanned, LeaveCompleted
 from contracts.requests import AudienceAsk, RemoveAsk
 from registry import handlers, tables
 from registry.store.addresses import COLUMN
-from runtime.bus import Outgoing
+from runtime.bus.client import Outgoing
 from runtime.errors import BusRefused, BusUnavailable, PermanentError, UnknownKey
 from runtime.ids import new_id
 from tests.registry.house import START, FakeBus, House, only

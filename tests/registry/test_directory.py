@@ -6,7 +6,7 @@ import pytest
 
 from contracts.directory import UnitEntry, key
 from registry.directory import Directory
-from runtime.bus import KV_READY, KvChange
+from runtime.bus.client import KV_READY, KvChange
 from runtime.errors import TransientError
 
 SAKURA = UnitEntry(unit="sakura", name="さくら小学校", receipts=True)

@@ -24,12 +24,12 @@ from registry import tables
 from registry.app import set_up
 from registry.settings import SERVICE, Settings
 from renrakumo_cli.local.nats import NatsServer
-from runtime.bus import Bus
-from runtime.database import create_engine
+from runtime.bus.client import Bus
+from runtime.crypto.keys import KeyRing
+from runtime.database.engine import create_engine
+from runtime.database.migrations import upgrade
 from runtime.errors import RequestRefused
-from runtime.keys import KeyRing
-from runtime.lifecycle import Service
-from runtime.migrations import upgrade
+from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from tests.registry.house import House, Keys, event_of
 from tests.support.servers import Databases

@@ -22,7 +22,7 @@ from contracts.sealed import CardFields
 from responder.consumers import EventConsumer
 from responder.directory import UnknownUnit
 from responder.model import Board, Boards, Notice, batch_id
-from runtime.consumer import Delivery
+from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError, TransientError
 from tests.responder.voice import (
     ADDRESS,

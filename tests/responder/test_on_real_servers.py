@@ -20,10 +20,10 @@ from responder.limits import AnswerLimit, PerHour
 from responder.model import Boards
 from responder.settings import SERVICE, Settings
 from responder.store import read_boards
-from runtime import migrations
-from runtime.bus import Bus
-from runtime.database import async_url, create_engine
-from runtime.lifecycle import Service
+from runtime.bus.client import Bus
+from runtime.database import migrations
+from runtime.database.engine import async_url, create_engine
+from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from tests.responder.voice import BASE, PUBLIC, SCHOOL, SENDER_KEY, Said, ask, heard, to
 from tests.support.servers import Databases

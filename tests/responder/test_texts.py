@@ -5,7 +5,8 @@ from typing import get_args
 
 import pytest
 
-from mail import automatic, reading
+from mail.automatic import decision as automatic
+from mail.mime import reading
 from registry import naming
 from responder.model import Board, select
 from responder.texts import Place, Text, leaving, news, operator, posts, registration

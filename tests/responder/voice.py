@@ -17,10 +17,10 @@ from responder.handlers import Responder
 from responder.limits import AnswerLimit, PerHour
 from responder.model import Board, Boards, CalendarEvent, Notice
 from responder.news import NewsMemory
-from runtime.bus import KV_READY, KvChange, KvEntry
+from runtime.bus.client import KV_READY, KvChange, KvEntry
+from runtime.crypto.keys import KeyRing
+from runtime.crypto.sealing import Opener, Sealer
 from runtime.errors import BusUnavailable, WrongRevision
-from runtime.keys import KeyRing
-from runtime.sealing import Opener, Sealer
 
 BASE = "mail.example"
 NOW = datetime(2026, 4, 7, 23, 30, tzinfo=UTC)  # 8:30 on Wednesday, 8 April, in Japan

@@ -8,7 +8,7 @@ from nats.js.api import ConsumerConfig, StreamConfig
 
 from contracts.streams import ConsumerSpec
 from renrakumo_cli.local.nats import NatsServer
-from runtime.bus import Bus
+from runtime.bus.client import Bus
 from runtime.settings import ServiceSettings
 
 _numbers = itertools.count(1)

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from mail.reading import DEFAULT_LIMITS, Limits, read
+from mail.mime.reading import DEFAULT_LIMITS, Limits, read
 from runtime.settings import (
     CipherKeysSetting,
     KeyRingSetting,

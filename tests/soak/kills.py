@@ -18,7 +18,7 @@ from typing import Any
 from mail import tokens
 from renrakumo_cli.local.services import CLUSTER_OF, NATS, nats_names
 from renrakumo_cli.local.stack import POSTGRES
-from runtime.keys import KeyRing
+from runtime.crypto.keys import KeyRing
 from tests.soak.sockets import connections_to
 from tests.support.behaviour import Behaviour, GreylistBy, canonical, greylisting, overload, slow
 from tests.support.carriers import ReceivedMail

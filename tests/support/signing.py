@@ -1,4 +1,4 @@
-"""Signs mails for tests: DKIM as we sign ourselves (mail.dkim), or with tags as the test wants them, and seals them with
+"""Signs mails for tests: DKIM as we sign ourselves (mail.outgoing.dkim), or with tags as the test wants them, and seals them with
 ARC (RFC 8617).
 
     key = new_key("docomo.ne.jp", "s1")
@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from mail.dkim import Signer, body_hash, field_names, relaxed
-from mail.dkim_keys import DkimKey
+from mail.outgoing.dkim import Signer, body_hash, field_names, relaxed
+from mail.outgoing.dkim_keys import DkimKey
 
 WHEN = datetime(2026, 4, 8, 9, 0, tzinfo=UTC)
 

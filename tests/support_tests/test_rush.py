@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from mail import answers
-from mail.reading import read
+from mail.mime.reading import read
+from mail.reply import answers
 from tests.rush import mails
 from tests.rush.run import Outcome, Size
 

@@ -15,8 +15,8 @@ from contracts.streams import DEADLETTERS
 from renrakumo_cli import bus
 from renrakumo_cli.bus.accounts import OPERATOR
 from renrakumo_cli.local.stack import LocalStack
-from runtime.keys import KeyRing
-from runtime.sealing import Opener
+from runtime.crypto.keys import KeyRing
+from runtime.crypto.sealing import Opener
 from tests.system import databases
 
 

@@ -11,8 +11,8 @@ from registry.settings import SERVICE
 from registry.store import addresses, members
 from registry.store.vault import Vault
 from renrakumo_cli.local.stack import LocalStack
-from runtime.ciphers import FieldCipher, KeyedHash
-from runtime.database import create_engine
+from runtime.crypto.ciphers import FieldCipher, KeyedHash
+from runtime.database.engine import create_engine
 from tests.support.people import Parent
 from tests.system.bus_view import key_ring, single_key
 

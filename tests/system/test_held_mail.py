@@ -27,8 +27,8 @@ from contracts.reasons import DROPPED
 from contracts.sealed import RecipientCard, RecipientCards, Sealed
 from renrakumo_cli import bus
 from renrakumo_cli.bus.accounts import OPERATOR
+from runtime.crypto.sealing import Sealer
 from runtime.ids import new_id
-from runtime.sealing import Sealer
 from runtime.settings import PublicKeysSetting
 from tests.support import mailer
 from tests.support.client_styles import Style

@@ -3,7 +3,7 @@
 SPF needs the peer that handed the mail in, DKIM, ARC and DMARC what the DNS says; the front door has both.
 """
 
-from mail.reading import Letter
+from mail.mime.reading import Letter
 
 
 def without_network(letter: Letter) -> dict[str, str]:

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mail import addresses, answers, automatic, bounces
+from mail import addresses
 from mail.addresses import Kind
-from mail.reading import DEFAULT_LIMITS, Letter, read
+from mail.automatic import decision as automatic
+from mail.mime.reading import DEFAULT_LIMITS, Letter, read
+from mail.reply import answers
+from mail.reports import bounces
 from renrakumo_cli import authentication
 
 NEEDS_A_LOOK = "needs a look"

@@ -15,8 +15,8 @@ from renrakumo_cli.context import environment_of
 from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.secret_store import SecretsMissing
 from runtime import logs
-from runtime.ciphers import FieldCipher
-from runtime.database import create_engine
+from runtime.crypto.ciphers import FieldCipher
+from runtime.database.engine import create_engine
 from runtime.settings import load
 
 ACTOR = "command-line"

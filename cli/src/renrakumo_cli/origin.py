@@ -8,11 +8,11 @@ import asyncio
 import dataclasses
 from collections.abc import Sequence
 
-from mail.authentication import Examiner, Origin, conclude
-from mail.dmarc import Organisations
-from mail.dns_notes import Answer, Question
-from runtime.dns_client import DnsTrouble, SystemDns
-from runtime.dns_memory import RememberedDns
+from mail.sender.authentication import Examiner, Origin, conclude
+from mail.sender.dmarc import Organisations
+from mail.sender.dns_notes import Answer, Question
+from runtime.dns.cache import RememberedDns
+from runtime.dns.client import DnsTrouble, SystemDns
 
 
 class Lookup:

@@ -18,7 +18,7 @@ from typing import Any
 from nacl.public import PrivateKey
 
 from contracts.permissions import SERVICES
-from mail.dkim_keys import DkimKeys, write_key
+from mail.outgoing.dkim_keys import DkimKeys, write_key
 from renrakumo_cli.bus.accounts import USERS, password_variable
 
 SEALING_SERVICES = ("registry", "dispatcher", "receipts")

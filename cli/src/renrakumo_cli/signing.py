@@ -17,7 +17,7 @@ import dns.resolver
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
-from mail.dkim_keys import ALGORITHMS, EACH_UNIT, SMALLEST_RSA, DkimKey, DkimKeys
+from mail.outgoing.dkim_keys import ALGORITHMS, EACH_UNIT, SMALLEST_RSA, DkimKey, DkimKeys
 
 READABLE = timedelta(days=30)
 """How long after its last signature a key's record is still needed: late attempts, forwarding, mail fetched late."""

@@ -28,7 +28,7 @@ from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.office import ACTOR, fail, run
 from renrakumo_cli.secret_store import SecretsMissing
 from runtime import logs
-from runtime.bus import Bus
+from runtime.bus.client import Bus
 from runtime.errors import BusRefused, BusUnavailable
 
 app = typer.Typer(help="How fast mail goes out to each carrier; pause, resume and pace by hand.")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import typer
 
-from mail import charsets
-from mail.reading import read
+from mail.mime import charsets
+from mail.mime.reading import read
 from renrakumo_cli.classification import Known, classify_file
 
 app = typer.Typer()
@@ -62,7 +62,7 @@ def command(
 
 def _lookup(dns: str, peer: str, helo: str) -> Callable[[bytes, str], dict[str, str | bool]]:
     from renrakumo_cli.origin import Lookup  # what it brings takes a while to load
-    from runtime.dns_client import parse_servers
+    from runtime.dns.client import parse_servers
 
     try:
         servers = () if dns == "system" else parse_servers(dns)

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from mail.dkim_keys import ALGORITHMS, EACH_UNIT, DkimKey, DkimKeyError, DkimKeys, character_strings
+from mail.outgoing.dkim_keys import ALGORITHMS, EACH_UNIT, DkimKey, DkimKeyError, DkimKeys, character_strings
 from renrakumo_cli import context, signing
 from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.secret_store import DKIM_HOLDER, SecretsMissing, SecretStore

@@ -15,9 +15,9 @@ from renrakumo_cli import bus
 from renrakumo_cli.context import BusLogin, environment_of, operator_bus
 from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.secret_store import SecretsMissing
+from runtime.crypto.keys import parse_public_keys
+from runtime.crypto.sealing import Sealer
 from runtime.ids import new_id
-from runtime.keys import parse_public_keys
-from runtime.sealing import Sealer
 
 app = typer.Typer()
 

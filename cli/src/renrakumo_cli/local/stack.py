@@ -30,7 +30,7 @@ from renrakumo_cli.local.process import ChildProcess
 from renrakumo_cli.local.services import NATS, OWNERS, POSTGRES_PORT, Database, Owner, ServiceSpec
 from renrakumo_cli.local.supervisor import Child
 from renrakumo_cli.secret_store import SecretStore
-from runtime import migrations
+from runtime.database import migrations
 
 POSTGRES = "postgres"
 _READY_WITHIN = 60.0

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, PlainValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from runtime.keys import KeyRing, decode_key, parse_public_keys
+from runtime.crypto.keys import KeyRing, decode_key, parse_public_keys
 
 PREFIX = "RENRAKUMO_"
 EX_CONFIG = 78

@@ -14,14 +14,14 @@ from admin_api.handlers.context import Books, Office
 from admin_api.routes import web
 from admin_api.settings import SERVICE, Settings
 from contracts.streams import ADMIN_API_DEADLETTERS, ADMIN_API_EVENTS, ADMIN_API_INBOUND
-from runtime import database
-from runtime.ciphers import FieldCipher, KeyedHash
-from runtime.lifecycle import Service
+from runtime.crypto.ciphers import FieldCipher, KeyedHash
+from runtime.crypto.sealing import Sealer
+from runtime.database import engine as database
+from runtime.database.relay import OutboxRelay
 from runtime.logs import get_logger
+from runtime.process.lifecycle import Service
+from runtime.process.web import serve
 from runtime.redaction import reason_of
-from runtime.relay import OutboxRelay
-from runtime.sealing import Sealer
-from runtime.web import serve
 
 CONCURRENCY = 4
 POOL = 12

@@ -29,9 +29,9 @@ from contracts.requests import (
 )
 from contracts.sealed import MessageContent, Sealed
 from contracts.streams import CONTENT, PACE, POSTMEN
-from runtime.keyvalue import KvEntry, Watchable, contents
+from runtime.bus.keyvalue import KvEntry, Watchable, contents
+from runtime.crypto.sealing import Sealer
 from runtime.logs import get_logger
-from runtime.sealing import Sealer
 
 R = TypeVar("R", bound=BaseModel)
 M = TypeVar("M", PaceOrder, PostmanReport)

@@ -4,7 +4,7 @@ services gave up on."""
 from admin_api.handlers import held, posts
 from admin_api.handlers.context import Books, Office
 from contracts.events import ConfirmationGiven, InboundGuessed, PostRecognised, PostRefused
-from runtime.consumer import Delivery
+from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError, Postponed
 from runtime.logs import get_logger
 from runtime.redaction import reason_of

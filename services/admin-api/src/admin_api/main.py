@@ -2,7 +2,7 @@
 
 from admin_api.app import set_up
 from admin_api.settings import SERVICE, Settings
-from runtime import lifecycle
+from runtime.process import lifecycle
 from runtime.settings import load
 
 

@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from contracts.directory import SECRET_ALPHABET, SECRET_LENGTH, secret_text
-from runtime.ciphers import KeyedHash
+from runtime.crypto.ciphers import KeyedHash
 
 TOTP_SECONDS = 30
 ISSUER = "Renrakumo"

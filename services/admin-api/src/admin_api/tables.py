@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from admin_api.settings import SCHEMA
-from runtime.outbox import inbox_table, outbox_table
+from runtime.database.outbox import inbox_table, outbox_table
 
 metadata = MetaData(schema=SCHEMA)
 

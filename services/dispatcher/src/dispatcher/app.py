@@ -24,10 +24,10 @@ from dispatcher.router import Router
 from dispatcher.settings import Settings
 from dispatcher.store import BusStore
 from dispatcher.sts_fetch import PolicyFetcher
-from runtime.dns_client import SystemDns
-from runtime.dns_memory import RememberedDns
-from runtime.lifecycle import Service
-from runtime.sealing import Opener, Sealer
+from runtime.crypto.sealing import Opener, Sealer
+from runtime.dns.cache import RememberedDns
+from runtime.dns.client import SystemDns
+from runtime.process.lifecycle import Service
 
 SIGNERS_A_PROCESSOR = 4
 """Threads that sign. More than can sign at once: after each signature one waits for the interpreter."""

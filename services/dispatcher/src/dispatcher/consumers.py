@@ -6,9 +6,9 @@ from contracts.events.delivery import DeliveryBatch
 from contracts.streams import delivery_consumer
 from dispatcher.carriers import CarrierPolicy, CarrierTable
 from dispatcher.handlers import Postman
-from runtime.bus import Bus
-from runtime.consumer import Delivery
-from runtime.lifecycle import Service
+from runtime.bus.client import Bus
+from runtime.bus.consumer import Delivery
+from runtime.process.lifecycle import Service
 
 IN_HAND = 4
 """Batches of one carrier and lane in hand: enough that its sessions never run dry while the next one is fetched, few

@@ -10,9 +10,9 @@ from contracts.events.delivery import DeliveryBatch
 from contracts.sealed import CardFields, MessageContent
 from dispatcher.copies import CopyWriter, Stationery
 from dispatcher.store import Store
-from mail.rendering import Rendering, RenderingError
+from mail.outgoing.rendering import Rendering, RenderingError
+from runtime.crypto.sealing import Opener
 from runtime.errors import PermanentError
-from runtime.sealing import Opener
 
 _KEPT = 64
 

@@ -22,8 +22,8 @@ from contracts.pace import PaceOrder, PaceState, PostmanReport
 from contracts.streams import PACE, POSTMEN
 from dispatcher import metrics
 from dispatcher.paces import Paces
+from runtime.bus.keyvalue import KV_READY, Watchable, contents
 from runtime.errors import BusRefused, BusUnavailable
-from runtime.keyvalue import KV_READY, Watchable, contents
 from runtime.logs import get_logger
 
 TELL_SECONDS = 2.0

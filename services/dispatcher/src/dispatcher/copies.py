@@ -1,5 +1,5 @@
 """What stands on each copy: From, To, Reply-To, Message-ID, the list headers and the envelope sender, all from the
-recipient's tokens. Pure; the text is compiled once per message (mail.rendering).
+recipient's tokens. Pure; the text is compiled once per message (mail.outgoing.rendering).
 
     From        <school's name> <info@unit.base>    always the same, so that parents can let it through
     Reply-To    r-<token of the reply kind>         who answers is known by the address
@@ -20,8 +20,8 @@ from contracts.sealed import CardFields, MessageContent, RecipientCard
 from dispatcher.client import Envelope
 from mail import tokens
 from mail.addresses import wire_form
-from mail.dkim_keys import DkimKeys
-from mail.rendering import SLOT, Rendering
+from mail.outgoing.dkim_keys import DkimKeys
+from mail.outgoing.rendering import SLOT, Rendering
 from mail.tokens import Minter, TokenKind
 
 _REPLY_KINDS: dict[ReplyKind, TokenKind] = {
@@ -46,7 +46,7 @@ class Stationery:
     dkim_keys: DkimKeys = _UNSIGNED
 
     def compile(self, batch: DeliveryBatch, content: MessageContent) -> Rendering:
-        """The part that all copies share. Raises mail.rendering.RenderingError."""
+        """The part that all copies share. Raises mail.outgoing.rendering.RenderingError."""
         domain = self.domain(batch.unit)
         return Rendering(
             subject=content.subject,
@@ -70,7 +70,7 @@ class CopyWriter:
     def __init__(
         self, stationery: Stationery, batch: DeliveryBatch, rendering: Rendering, extra: CardFields | None
     ) -> None:
-        """Raises mail.rendering.RenderingError."""
+        """Raises mail.outgoing.rendering.RenderingError."""
         self._batch = batch
         self._extra: Mapping[str, str] = extra.fields if extra is not None else {}
         self._domain = domain = stationery.domain(batch.unit)
@@ -98,7 +98,7 @@ class CopyWriter:
         return self._form.costly
 
     def write(self, card: RecipientCard, address: str, *, relayed: bool) -> Envelope:
-        """The copy for one recipient; `address` is the card's, normalised. Raises mail.rendering.RenderingError."""
+        """The copy for one recipient; `address` is the card's, normalised. Raises RenderingError."""
         minted = [*self._minter.mint(card.copy_ref), ""]
         reply, leave, bounce = (minted[place] for place in self._places)
         ident = reply or self._ident(card.copy_ref)

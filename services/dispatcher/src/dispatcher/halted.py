@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from contracts.streams import SUPERSEDED
 from contracts.superseded import Superseded
-from runtime.bus import KV_READY, KvChange
+from runtime.bus.client import KV_READY, KvChange
 from runtime.errors import TransientError
 from runtime.logs import get_logger
 

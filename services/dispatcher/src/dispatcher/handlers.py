@@ -33,10 +33,10 @@ from dispatcher.router import Way, without_way
 from dispatcher.store import Store
 from dispatcher.verdicts import Verdict
 from mail.addresses import AddressError, normalise
-from mail.rendering import RenderingError
+from mail.outgoing.rendering import RenderingError
+from runtime.crypto.sealing import Opener, Sealer
 from runtime.errors import Postponed
 from runtime.logs import get_logger
-from runtime.sealing import Opener, Sealer
 
 CONTENT_PATIENCE = timedelta(minutes=10)
 CONTENT_SECONDS = 20.0

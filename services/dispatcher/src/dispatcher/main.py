@@ -3,7 +3,7 @@
 from dispatcher import NAME
 from dispatcher.app import setup
 from dispatcher.settings import Settings
-from runtime import lifecycle
+from runtime.process import lifecycle
 from runtime.settings import load
 
 

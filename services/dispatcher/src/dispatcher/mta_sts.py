@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Literal, Protocol, cast, get_args
 
 from dispatcher import metrics
-from runtime.dns_client import Dns, DnsTrouble
+from runtime.dns.client import Dns, DnsTrouble
 from runtime.errors import TransientError
 from runtime.logs import get_logger
 

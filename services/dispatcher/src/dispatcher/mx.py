@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from time import monotonic
 
-from runtime.dns_client import AddressKind, Dns, DnsTrouble, Exchanger
+from runtime.dns.client import AddressKind, Dns, DnsTrouble, Exchanger
 from runtime.errors import PermanentError
 
 __all__ = [

@@ -11,8 +11,8 @@ from pydantic_settings import NoDecode
 from dispatcher import NAME
 from dispatcher.carriers import load_carriers
 from dispatcher.routes import SMTP_PORT, RouteTable, parse_routes
-from mail.dkim_keys import DkimKeys
-from runtime.dns_client import parse_servers
+from mail.outgoing.dkim_keys import DkimKeys
+from runtime.dns.client import parse_servers
 from runtime.settings import CipherKeysSetting, KeyRingSetting, PublicKeysSetting, ServiceSettings
 
 _MOST_SECONDS = 7 * 86_400
@@ -56,7 +56,7 @@ class Settings(ServiceSettings):
     machine's name in EHLO (default: the base domain). `dns_servers` takes the place of the system's; `mx_private` and
     `mx_port` are for trials: whether MX may name servers inside the house, and another port than 25. Dispatchers of the
     same `sending_address` (default: the machine's name) share what carriers allow to one address. `dkim_keys` is
-    written as mail.dkim_keys says; without any, mail goes out unsigned."""
+    written as mail.outgoing.dkim_keys says; without any, mail goes out unsigned."""
 
     health_port: int = Field(default=9103, ge=0, le=65535)
     routes: Annotated[RouteTable, NoDecode, PlainValidator(_routes), Field(repr=False)]

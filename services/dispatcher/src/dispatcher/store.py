@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from contracts.events.delivery import DeliveryBatch, DeliveryProgress, DeliverySettled, progress_subject
 from contracts.sealed import Sealed
 from contracts.streams import CONTENT, PROGRESS
-from runtime.bus import Bus
+from runtime.bus.client import Bus
 from runtime.errors import PermanentError
 
 _FOLLOWS = "Nats-Expected-Last-Subject-Sequence"

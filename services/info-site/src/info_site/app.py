@@ -11,9 +11,9 @@ from info_site.handlers import Unsubscriptions
 from info_site.news import News
 from info_site.routes import create_app
 from info_site.settings import SERVICE, Settings
-from runtime import web
-from runtime.database import create_engine
-from runtime.lifecycle import Service
+from runtime.database.engine import create_engine
+from runtime.process import web
+from runtime.process.lifecycle import Service
 
 
 async def set_up(service: Service, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from info_site.app import set_up
 from info_site.settings import SERVICE, Settings
-from runtime import lifecycle
+from runtime.process import lifecycle
 from runtime.settings import load
 
 

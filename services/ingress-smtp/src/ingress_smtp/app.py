@@ -15,15 +15,15 @@ from ingress_smtp.limits import Allowance
 from ingress_smtp.pressure import Pressure
 from ingress_smtp.settings import Settings
 from ingress_smtp.smtp import Door
-from mail.authentication import Examiner
-from mail.dmarc import Organisations
-from mail.reading import Limits
-from runtime.ciphers import KeyedHash
-from runtime.directory import Directory
-from runtime.dns_client import SystemDns
-from runtime.dns_memory import RememberedDns
-from runtime.lifecycle import Service
-from runtime.sealing import Sealer
+from mail.mime.reading import Limits
+from mail.sender.authentication import Examiner
+from mail.sender.dmarc import Organisations
+from runtime.bus.directory import Directory
+from runtime.crypto.ciphers import KeyedHash
+from runtime.crypto.sealing import Sealer
+from runtime.dns.cache import RememberedDns
+from runtime.dns.client import SystemDns
+from runtime.process.lifecycle import Service
 
 _OTHER_FILES = 200
 """Open beside connections: bus, health, DNS."""

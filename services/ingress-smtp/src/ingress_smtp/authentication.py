@@ -1,4 +1,4 @@
-"""Finds out whether a mail comes from where it says: mail.authentication decides, here DNS is asked.
+"""Finds out whether a mail comes from where it says: mail.sender.authentication decides, here DNS is asked.
 
     a mail -> what it asks of DNS (all at once where that can be) -> remembered, or asked, within so many seconds
            -> results for its events
@@ -20,10 +20,10 @@ from prometheus_client import Counter
 from contracts.events.inbound import Authentication
 from ingress_smtp import metrics
 from ingress_smtp.bounds import Network
-from mail.authentication import Answers, Examination, Examiner, Origin, Verdict
-from mail.dns_notes import Answer, Question
-from runtime.dns_client import AddressKind, Dns, DnsTrouble, Exchanger, Found
-from runtime.dns_memory import RememberedDns
+from mail.sender.authentication import Answers, Examination, Examiner, Origin, Verdict
+from mail.sender.dns_notes import Answer, Question
+from runtime.dns.cache import RememberedDns
+from runtime.dns.client import AddressKind, Dns, DnsTrouble, Exchanger, Found
 from runtime.logs import get_logger
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from contracts.events import InboundGuessed
 from ingress_smtp import metrics
-from runtime.bus import Outgoing
+from runtime.bus.client import Outgoing
 from runtime.ids import new_id
 from runtime.logs import get_logger
 

@@ -22,15 +22,15 @@ from ingress_smtp.authentication import Authenticator
 from ingress_smtp.model import Recipient, Reply, Sender
 from ingress_smtp.scribe import Scribe
 from mail.addresses import Kind
-from mail.authentication import Origin
-from mail.reading import DEFAULT_LIMITS, Limits
+from mail.mime.reading import DEFAULT_LIMITS, Limits
+from mail.sender.authentication import Origin
 from runtime import tracing
-from runtime.bus import Outgoing
-from runtime.ciphers import KeyedHash
-from runtime.directory import Directory
+from runtime.bus.client import Outgoing
+from runtime.bus.directory import Directory
+from runtime.crypto.ciphers import KeyedHash
+from runtime.crypto.sealing import Sealer
 from runtime.errors import BusFull, BusRefused
 from runtime.logs import get_logger
-from runtime.sealing import Sealer
 
 _IN_A_THREAD = 100_000
 log = get_logger(__name__)

@@ -15,7 +15,7 @@ from ingress_smtp import metrics, model
 from ingress_smtp.handlers import Intake
 from ingress_smtp.model import Reply
 from ingress_smtp.session import NULL, Session, Transaction
-from mail.authentication import Origin
+from mail.sender.authentication import Origin
 
 if TYPE_CHECKING:
     from ingress_smtp.smtp import Door

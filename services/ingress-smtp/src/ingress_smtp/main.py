@@ -2,7 +2,7 @@
 
 from ingress_smtp.app import set_up
 from ingress_smtp.settings import SERVICE, Settings
-from runtime import lifecycle
+from runtime.process import lifecycle
 from runtime.settings import load
 
 

@@ -23,11 +23,14 @@ from contracts.events.inbound import Authentication, Inbound
 from contracts.sealed import EntryLetter, PostLetter, RawLetter, RecipientCard, RecipientCards, Sealed
 from ingress_smtp import model
 from ingress_smtp.model import Recipient, Sender
-from mail import automatic, bounces, feedback, reading, tokens
+from mail import tokens
 from mail.addresses import Kind, carrier_of
-from mail.reading import DEFAULT_LIMITS, Letter, Limits
-from runtime.ciphers import KeyedHash
-from runtime.sealing import Sealer
+from mail.automatic import decision as automatic
+from mail.mime import reading
+from mail.mime.reading import DEFAULT_LIMITS, Letter, Limits
+from mail.reports import bounces, feedback
+from runtime.crypto.ciphers import KeyedHash
+from runtime.crypto.sealing import Sealer
 
 _SUBJECT = 1_000
 _ENTRY_TEXT = 5_000

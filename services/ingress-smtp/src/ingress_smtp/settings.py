@@ -11,7 +11,7 @@ from pydantic_settings import NoDecode
 from ingress_smtp.bounds import UNIT_LIMITS, Network
 from ingress_smtp.limits import Allowance, parse_allowances
 from mail.addresses import Kind, normalise, normalise_domain
-from runtime.dns_client import parse_servers
+from runtime.dns.client import parse_servers
 from runtime.settings import PublicKeysSetting, ReadingSettings, SecretKeySetting
 
 SERVICE = "ingress-smtp"

@@ -23,8 +23,8 @@ from ingress_smtp.model import Reply
 from ingress_smtp.pressure import Pressure
 from ingress_smtp.session import Session
 from ingress_smtp.talk import Talk
-from runtime import ports
 from runtime.logs import get_logger
+from runtime.process import ports
 
 _STRAINED = 0.75
 _IDLE_ENOUGH = 1 / 60

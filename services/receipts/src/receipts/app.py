@@ -7,21 +7,21 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.streams import RECEIPTS_INBOUND, RECEIPTS_OUTCOMES
-from mail.reading import Limits
+from mail.mime.reading import Limits
 from receipts import store, tables
 from receipts.consumers import InboundConsumer, OutcomesConsumer
 from receipts.handlers import Receipts
 from receipts.model import Lives, SentMessage
 from receipts.sent import SentMessages
 from receipts.settings import SERVICE, Settings
-from runtime import database
-from runtime.ciphers import FieldCipher
-from runtime.lifecycle import Service
+from runtime.crypto.ciphers import FieldCipher
+from runtime.crypto.sealing import Opener, Sealer
+from runtime.database import engine as database
+from runtime.database.outbox import Inbox, Outbox
+from runtime.database.relay import OutboxRelay
 from runtime.logs import get_logger
-from runtime.outbox import Inbox, Outbox
+from runtime.process.lifecycle import Service
 from runtime.redaction import reason_of
-from runtime.relay import OutboxRelay
-from runtime.sealing import Opener, Sealer
 
 CONCURRENCY = 12
 """Events in hand of each consumer; with the relay they need no more connections than the pool may open."""

@@ -10,7 +10,7 @@ from contracts.events import (
 )
 from receipts import reports
 from receipts.handlers import Receipts
-from runtime.consumer import Delivery
+from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError
 
 

@@ -18,15 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.events import ConfirmationGiven, ConfirmationKind, InboundBounce, InboundReply, InboundUnsubscribe
 from contracts.events.inbound import Authentication
 from contracts.sealed import RawLetter, Sealed
-from mail.reading import DEFAULT_LIMITS, Limits
+from mail.mime.reading import DEFAULT_LIMITS, Limits
 from mail.tokens import Token, TokenError, check
 from receipts import model
 from receipts.sent import SentMessages
-from runtime.ciphers import FieldCipher
+from runtime.crypto.ciphers import FieldCipher
+from runtime.crypto.keys import KeyRing
+from runtime.crypto.sealing import Opener, Sealer
+from runtime.database.outbox import Inbox, Outbox
 from runtime.errors import PermanentError, SealError
-from runtime.keys import KeyRing
-from runtime.outbox import Inbox, Outbox
-from runtime.sealing import Opener, Sealer
 
 REPLIES = Counter("renrakumo_receipts_replies", "Replies by what became of them", ["effect"])
 

@@ -16,12 +16,12 @@ from contracts.events import (
     InboundUnsubscribe,
 )
 from contracts.sealed import ReplyText
-from mail import answers
-from mail.reading import Letter, read
+from mail.mime.reading import Letter, read
+from mail.reply import answers
 from mail.tokens import Token, TokenKind
 from receipts import model, store
 from receipts.context import REPLIES, Context
-from runtime.database import driver, transaction
+from runtime.database.engine import driver, transaction
 from runtime.errors import PermanentError
 from runtime.ids import new_id
 from runtime.logs import get_logger

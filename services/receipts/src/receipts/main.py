@@ -2,7 +2,7 @@
 
 from receipts.app import set_up
 from receipts.settings import SERVICE, Settings
-from runtime import lifecycle
+from runtime.process import lifecycle
 from runtime.settings import load
 
 

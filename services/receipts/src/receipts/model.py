@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from contracts.events import ConfirmationKind, Outcome
-from mail.answers import Choice
-from mail.bounces import Verdict
+from mail.reply.answers import Choice
+from mail.reports.bounces import Verdict
 from mail.tokens import Token, TokenKind, expired
 
 Asks = Literal["none", "receipt", "choice", "text"]

@@ -15,9 +15,9 @@ from prometheus_client import Counter
 
 from contracts.events import CopyBounced, InboundBounce, InboundFeedback
 from contracts.sealed import ReportedRecipients, Sealed
-from mail import bounces, feedback
-from mail.bounces import Verdict
-from mail.feedback import Feedback, FeedbackType
+from mail.reports import bounces, feedback
+from mail.reports.bounces import Verdict
+from mail.reports.feedback import Feedback, FeedbackType
 from mail.tokens import Token, TokenError, TokenKind, check
 from receipts import model, store
 from receipts.context import Context

@@ -15,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import CopyBounced, CopyOutcome, DeliveryPlanned, DeliverySettled, PlannedCopy
 from contracts.events.inbound import Authentication
-from mail.answers import redact
+from mail.reply.answers import redact
 from receipts.model import Asks, Reading, SentMessage
 from receipts.tables import bounces
-from runtime.ciphers import FieldCipher
-from runtime.database import Driver
+from runtime.crypto.ciphers import FieldCipher
+from runtime.database.engine import Driver
 
 ANSWER_CONTEXT = "ledger.answers.text"
 SUBJECT_CONTEXT = "office.messages.subject"

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from runtime.outbox import inbox_table, outbox_table
+from runtime.database.outbox import inbox_table, outbox_table
 
 SCHEMA = "ledger"
 

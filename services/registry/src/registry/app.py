@@ -11,12 +11,12 @@ from registry import consumers, directory, handlers, requests, tables
 from registry.handlers.context import Context, Lives, Publisher, Units
 from registry.settings import SERVICE, Settings
 from registry.store.vault import Vault
-from runtime import database
-from runtime.ciphers import FieldCipher, KeyedHash
-from runtime.lifecycle import Service
-from runtime.outbox import Inbox, Outbox
-from runtime.relay import OutboxRelay
-from runtime.sealing import Opener, Sealer
+from runtime.crypto.ciphers import FieldCipher, KeyedHash
+from runtime.crypto.sealing import Opener, Sealer
+from runtime.database import engine as database
+from runtime.database.outbox import Inbox, Outbox
+from runtime.database.relay import OutboxRelay
+from runtime.process.lifecycle import Service
 
 AT_ONCE = 8
 """Events in hand of each of the three consumers."""

@@ -11,7 +11,7 @@ from contracts.events import (
 )
 from registry import handlers
 from registry.handlers.context import Context
-from runtime.consumer import Delivery
+from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError
 
 

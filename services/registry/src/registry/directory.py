@@ -4,7 +4,7 @@ may be so new that its change is still on the way."""
 from collections.abc import Awaitable, Callable
 
 from contracts.directory import UnitEntry, key
-from runtime import directory
+from runtime.bus import directory
 
 
 class Directory(directory.Directory):

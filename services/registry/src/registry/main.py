@@ -2,7 +2,7 @@
 
 from registry.app import set_up
 from registry.settings import SERVICE, Settings
-from runtime.lifecycle import run
+from runtime.process.lifecycle import run
 from runtime.settings import load
 
 

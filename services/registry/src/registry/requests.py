@@ -9,7 +9,7 @@ from contracts import requests
 from registry import handlers
 from registry.handlers.context import Context
 from registry.settings import SERVICE
-from runtime.bus import Bus
+from runtime.bus.client import Bus
 
 Q = TypeVar("Q", bound=BaseModel)
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-from runtime.outbox import inbox_table, outbox_table
+from runtime.database.outbox import inbox_table, outbox_table
 
 metadata = MetaData()
 

@@ -11,9 +11,9 @@ from responder.handlers import Responder
 from responder.limits import AnswerLimit, PerHour
 from responder.news import NewsMemory
 from responder.settings import SERVICE, Settings
-from runtime.database import create_engine
-from runtime.lifecycle import Service
-from runtime.sealing import Sealer
+from runtime.crypto.sealing import Sealer
+from runtime.database.engine import create_engine
+from runtime.process.lifecycle import Service
 
 
 async def set_up(service: Service, settings: Settings) -> None:

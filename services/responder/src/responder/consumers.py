@@ -17,7 +17,7 @@ from contracts.events import (
     RegistrationRefused,
 )
 from responder.handlers import Responder
-from runtime.consumer import Delivery
+from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError
 
 E = TypeVar("E", bound=Event)

@@ -1,7 +1,7 @@
 """Names of units and groups, for the texts."""
 
 from responder.texts import Place
-from runtime import directory
+from runtime.bus import directory
 from runtime.errors import RenrakumoError, TransientError
 
 

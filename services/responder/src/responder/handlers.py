@@ -34,8 +34,8 @@ from responder.directory import Directory
 from responder.limits import AnswerLimit
 from responder.news import NewsMemory
 from responder.texts import Text, leaving, news, operator, posts, registration
+from runtime.crypto.sealing import Sealer
 from runtime.logs import get_logger
-from runtime.sealing import Sealer
 
 NEWS_LIFE = timedelta(hours=12)
 POST_LIFE = timedelta(hours=24)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from contracts.streams import ANSWERED
-from runtime.bus import KvEntry
+from runtime.bus.client import KvEntry
 from runtime.errors import TransientError, WrongRevision
 
 _ROUNDS = 10

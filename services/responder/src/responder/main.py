@@ -2,7 +2,7 @@
 
 from responder.app import set_up
 from responder.settings import SERVICE, Settings
-from runtime import lifecycle
+from runtime.process import lifecycle
 from runtime.settings import load
 
 

@@ -13,9 +13,9 @@ from admin_api.clients import Contents, Postmen, Registry
 from admin_api.model import AuditEntry
 from admin_api.security import Passwords
 from admin_api.store import audit
-from runtime.ciphers import FieldCipher
-from runtime.outbox import Inbox, Outbox
-from runtime.sealing import Sealer
+from runtime.crypto.ciphers import FieldCipher
+from runtime.crypto.sealing import Sealer
+from runtime.database.outbox import Inbox, Outbox
 
 Detail = Mapping[str, str | int | bool | list[str] | None]
 

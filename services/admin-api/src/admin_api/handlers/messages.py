@@ -24,7 +24,7 @@ from admin_api.store.units import Unit
 from contracts.events import MessageApproved, PostClosed
 from contracts.requests import AudienceSize
 from contracts.sealed import MessageContent
-from mail import choices
+from mail.choices import recognition as choices
 from runtime.ids import new_id
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admin_api.tables import held_counts, held_mail
 from contracts.events import DeadLetter
-from runtime.ciphers import FieldCipher
+from runtime.crypto.ciphers import FieldCipher
 
 State = Literal["held", "retried", "dropped"]
 LETTER_CONTEXT = "office.held_mail.letter"

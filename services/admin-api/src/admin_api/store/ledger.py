@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events.inbound import Authentication
-from runtime.ciphers import FieldCipher
+from runtime.crypto.ciphers import FieldCipher
 
 ANSWER_TEXT = "ledger.answers.text"
 

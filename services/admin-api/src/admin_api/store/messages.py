@@ -14,7 +14,7 @@ from admin_api.model import Asks, MessageKind, MessageState, OfficeLane, useful_
 from admin_api.tables import messages
 from contracts.events import Addressee
 from contracts.events.inbound import Authentication
-from runtime.ciphers import FieldCipher
+from runtime.crypto.ciphers import FieldCipher
 
 SUBJECT = "office.messages.subject"
 BODY = "office.messages.body"

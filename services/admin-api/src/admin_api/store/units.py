@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from admin_api.tables import groups, units
 from contracts import directory
 from contracts.directory import GroupEntry, UnitEntry
+from runtime.database.outbox import Outbox
 from runtime.ids import new_id
-from runtime.outbox import Outbox
 
 MAX_GROUPS = 30
 

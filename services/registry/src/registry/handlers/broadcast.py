@@ -19,8 +19,8 @@ from registry.model import lane_of_copies
 from registry.store import audiences, freezing, views
 from registry.store.audiences import Progress, Recipient
 from registry.store.freezing import Selection
-from runtime.bus import Outgoing
-from runtime.database import transaction
+from runtime.bus.client import Outgoing
+from runtime.database.engine import transaction
 from runtime.errors import BusRefused, BusUnavailable, CipherError, PermanentError, UnknownKey
 from runtime.logs import get_logger
 

@@ -14,9 +14,9 @@ from contracts.sealed import RecipientCard, RecipientCards
 from mail.addresses import carrier_of
 from registry.handlers.doubts import Doubts
 from registry.store.vault import Vault
-from runtime.bus import Outgoing
-from runtime.outbox import Inbox, Outbox
-from runtime.sealing import Opener, Sealer
+from runtime.bus.client import Outgoing
+from runtime.crypto.sealing import Opener, Sealer
+from runtime.database.outbox import Inbox, Outbox
 
 MAILS = Counter("renrakumo_registry_mails", "Mails and confirmations by what became of them", ["kind", "effect"])
 

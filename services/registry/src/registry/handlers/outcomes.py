@@ -12,7 +12,7 @@ from registry import model
 from registry.handlers.context import Context
 from registry.model import Finding, Judgement
 from registry.store import addresses, pending
-from runtime.database import driver
+from runtime.database.engine import driver
 from runtime.logs import get_logger
 
 UNDELIVERABLE = Counter("renrakumo_registry_undeliverable", "Addresses that were taken off as undeliverable")

@@ -1,1 +1,1 @@
-"""Steps that make the personal database, run by runtime.migrations."""
+"""Steps that make the personal database, run by runtime.database.migrations."""

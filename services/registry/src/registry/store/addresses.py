@@ -12,7 +12,7 @@ from mail.addresses import carrier_of
 from registry.model import Judgement
 from registry.store.copies import FOUND
 from registry.store.vault import Vault
-from runtime.database import Driver
+from runtime.database.engine import Driver
 from runtime.ids import new_id
 
 COLUMN = "addresses.ciphertext"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from registry.store.addresses import COLUMN as ADDRESS
 from registry.store.members import CHILD_NAME, NAME
 from registry.store.vault import Vault
-from runtime.database import Driver
+from runtime.database.engine import Driver
 
 _PROGRESS = """
     SELECT frozen_at, copies, batches, published FROM audiences WHERE message = $1 AND wave = $2 FOR UPDATE

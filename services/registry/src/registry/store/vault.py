@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mail.addresses import mailbox_of
-from runtime.ciphers import FieldCipher, KeyedHash
+from runtime.crypto.ciphers import FieldCipher, KeyedHash
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What mail servers report: delivery reports (DSN), what a refusal means for the address, feedback reports (ARF)."""

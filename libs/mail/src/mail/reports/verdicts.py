@@ -1,0 +1,301 @@
+"""Verdicts: what a refusal means for the address, from the words, the codes, the stage and the carrier that said it.
+
+Only ``dead`` may ever take an address off, so everything that could mean something else is looked for first: a full
+mailbox, a suspended account, the parent's own filter, our reputation, bad weather on the way. Then "no such user"
+counts where it is certain to be about the address: said at RCPT, or with an address status (RFC 3463 X.1.x), or by a
+system of its own users. The same words after the content, or nobody knows when, are a filter: docomo says
+``550 Unknown user`` for both; au writes the address into the first and leaves it out of the second
+(`550 : User unknown`). What is said at MAIL FROM or before is about us.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+from mail.addresses import carrier_of
+from mail.reports import refusal_phrases as words
+
+Stage = Literal["connect", "mail", "rcpt", "data", "message"]
+"""When a refusal was said. `data`: in the answers after DATA, where some programs show a pipelined RCPT's, too;
+`message`: certainly after the content."""
+
+
+class Verdict(StrEnum):
+    """What became of a mail, as far as a report tells."""
+
+    DEAD = "dead"
+    FULL = "full"
+    SUSPENDED = "suspended"
+    FILTERED = "filtered"
+    POLICY = "policy"
+    DEFERRED = "deferred"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What is known of one refusal: the server's words, the status (RFC 3463) reported beside them, when it was said,
+    the recipient (normalised, "" if not named), the names of the servers that refused and that report it, and whether
+    the reporting system speaks of its `own` users."""
+
+    words: str = field(repr=False)
+    status: str | None = None
+    stage: Stage | None = None
+    recipient: str = field(default="", repr=False)
+    servers: str = field(default="", repr=False)
+    own: bool = False
+
+
+class Opinion(NamedTuple):
+    """The verdict on a refusal, and a static reason for it. `sure`: dead beyond doubt; else only by what is likely."""
+
+    verdict: Verdict
+    why: str
+    sure: bool = False
+
+
+_ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_REPLY_CODE = re.compile(r"(?<![\w.\[(#@-])([245][0-5]\d)(?=[ \-:,;]|$)")
+_BLANKS = re.compile(r"\s+")
+_ADDRESS = re.compile(r"[^\s<>\[\]()\"',;:@]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,9}")
+_URL = re.compile(r"\bhttps?:? ?//\S{0,300}", re.IGNORECASE)
+_HINT = re.compile(r"[?&]p=(\w{3,30})")
+_AU_WITH_ADDRESS = re.compile(r"550[ -](?:\d\.\d\.\d )?<[^<>\s]{1,254}>: user unknown", re.IGNORECASE)
+_AU_FILTERS = re.compile(r"550[ -](?:\d\.\d\.\d )?: user unknown", re.IGNORECASE)
+_DOCOMO = re.compile(r"550[ -](?:\d\.\d\.\d )?unknown user \S{1,254}@docomo\.ne\.jp", re.IGNORECASE)
+_ACCESS_DENIED = re.compile(r"recipient address rejected: access denied", re.IGNORECASE)
+_NO_REASON = re.compile(r"recipient address rejected\.? ?(?:\(in reply to rcpt|$)", re.IGNORECASE)
+_MICROSOFT = re.compile(r"\b(?:outlook|hotmail)\.com\b", re.IGNORECASE)
+_UNAVAILABLE = re.compile(
+    r"requested action not taken:? mail ?box (?:un|not )available|mail ?box is unavailable", re.IGNORECASE
+)
+_BARELY_UNAVAILABLE = re.compile(r"mail ?box unavai?l?able", re.IGNORECASE)
+_ADDRESS_REJECTED = re.compile(
+    r"(?<!sender )(?<!from )address rejected\b|recipient (?:was )?rejected"
+    r"|rejected (?:the )?recipient|recipient refused",
+    re.IGNORECASE,
+)
+_DOT_ATOM = re.compile(r"[^.@]+(?:\.[^.@]+)*@")
+
+_AT_RCPT_ONLY: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
+    (re.compile(server, re.IGNORECASE), re.compile(said, re.IGNORECASE))
+    for server, said in (
+        (r"\.messagelabs\.com\b", r"no such user|invalid recipient|mailbox is not allowed"),
+        (r"\.mimecast\.com\b", r"invalid recipient"),
+        (r"\.secureserver\.net\b", r"recipient not found|account does not exist"),
+        (r"(?:@|\.|^)(?:vtext|vzwpix)\.com\b", r"no such user here|no valid recipients for this mm"),
+        (r"\bmx\d*\.qq\.com\b", r"mailbox not found"),
+        (r"\.yahoodns\.net\b", r"mailbox not found"),
+    )
+)
+"""Servers that say these words of missing users only, whenever they say them."""
+_RULES_OF_THE_OWNER = re.compile(r"\binbound-smtp\.[\w-]{1,30}\.amazonaws\.com\b", re.IGNORECASE)
+"""Servers that accept all, and then refuse by rules that their customer wrote, in words of his own."""
+
+DEAD_STATUS = ("5.1.1", "5.1.6", "5.1.10")
+"""No such mailbox, moved away, a domain that takes no mail (RFC 3463 3.2, RFC 7505)."""
+_ADDRESS_STATUS = (*DEAD_STATUS, "5.1.0", "5.1.2", "5.1.3", "5.1.351")
+_OWNER_CHANGED = ("5.7.17", "5.7.18")
+"""The mailbox or the domain is somebody else's now (RFC 7293)."""
+
+
+def status_in(text: str) -> str | None:
+    """The first enhanced status code (RFC 3463) in a text."""
+    found = _ENHANCED.search(text)
+    return found[1] if found else None
+
+
+def true_status(reported: str | None, text: str) -> str | None:
+    """The status that counts: a gateway often writes 5.0.0 above (or 5.0.350), and the true one into the words."""
+    if reported and not reported[1:].startswith(".0."):
+        return reported
+    found = _ENHANCED.findall(text)
+    return next((each for each in found if not each[1:].startswith(".0.")), found[0] if found else reported)
+
+
+def reply_code_in(text: str) -> str | None:
+    """The first SMTP reply code in a text, of success, for now, or for good."""
+    found = _REPLY_CODE.search(text)
+    return found[1] if found else None
+
+
+def plain(text: str, recipient: str = "") -> str:
+    """A server's words on one line: the recipient's address is called so, others are nobody's, and of URLs is left the
+    reason that Google writes into them."""
+    text = _BLANKS.sub(" ", text[: words.MOST])
+    if "@" in text:
+        text = _ADDRESS.sub(lambda found: "recipient" if found[0].lower() == recipient else "somebody", text)
+    if "//" not in text:
+        return text
+    return _URL.sub(lambda url: " ".join(["", *_HINT.findall(url[0])]), text)
+
+
+def judge(refusal: Refusal) -> Opinion:
+    """Return what a refusal says of the address."""
+    said = plain(refusal.words, refusal.recipient)
+    status = true_status(refusal.status, said) or ""
+    code, core = _from_code(said)
+    if status.startswith("2."):
+        return Opinion(Verdict.DELIVERED, "status of success")
+    if status in ("5.2.2", "4.2.2") or words.FULL.search(said):
+        return Opinion(Verdict.FULL, "mailbox full")
+    no_user = bool(words.NO_USER.search(said))
+    if no_user and _AU_FILTERS.search(_BLANKS.sub(" ", refusal.words[: words.MOST])):
+        return Opinion(Verdict.FILTERED, "au names no address: the recipient's own filter")
+    if refusal.stage in ("connect", "mail"):
+        return _of_us(status, code)
+    strong = bool(words.STRONG_POLICY.search(core) or words.SENDER.search(core))
+    if words.SUSPENDED.search(core) and not (words.OWN_NO_USER.search(said) and no_user):
+        return Opinion(Verdict.SUSPENDED, "account suspended")
+    if _temporary(status, code):
+        return _for_now(refusal, said, status, no_user=no_user, strong=strong)
+    if _RULES_OF_THE_OWNER.search(refusal.servers):
+        return Opinion(Verdict.FILTERED, "recipient's filter")
+    found = None if refusal.stage == "message" else _moved_or_no_host(core, status, code, strong=strong)
+    if found is not None:
+        if found.verdict is Verdict.DEAD and "domain" in found.why and carrier_of_recipient(refusal) != "other":
+            return Opinion(Verdict.DEFERRED, "a carrier's domain does not vanish")
+        return found
+    if no_user:
+        return _no_user(refusal, said, core, status, code, strong=strong)
+    if _says_unavailable(said, status, refusal.stage):
+        # Some servers were seen to say so of the living, too.
+        return _no_user(refusal, said, core, status, code, strong=strong)._replace(sure=False)
+    return _other(refusal, core, status, strong=strong)
+
+
+def _from_code(said: str) -> tuple[str, str]:
+    """The reply code, and the words from there on: what stands before is the reporting system's prose."""
+    found = next((each for each in _REPLY_CODE.finditer(said) if each[1][0] in "45"), None)
+    return (found[1], said[found.start() :]) if found else ("", said)
+
+
+def _temporary(status: str, code: str) -> bool:
+    return status.startswith("4.") or (code.startswith("4") and not status.startswith("5.1."))
+
+
+def _of_us(status: str, code: str) -> Opinion:
+    """Refused before the recipient was named."""
+    if _temporary(status, code):
+        return Opinion(Verdict.DEFERRED, "temporary refusal")
+    return Opinion(Verdict.POLICY, "refused before the recipient was named")
+
+
+def _for_now(refusal: Refusal, said: str, status: str, *, no_user: bool, strong: bool) -> Opinion:
+    given_up = no_user and status == "4.1.1" and refusal.stage == "rcpt"
+    if given_up and not strong and not words.GAVE_UP.search(said) and carrier_of_recipient(refusal) == "other":
+        # All attempts of the carrier in between met the same words about the address.
+        return Opinion(Verdict.DEAD, "no such user, until the carrier gave up")
+    return Opinion(Verdict.DEFERRED, "temporary refusal")
+
+
+def _moved_or_no_host(said: str, status: str, code: str, *, strong: bool) -> Opinion | None:
+    if strong and not words.NO_MAIL_THERE.search(said):
+        return None
+    if code == "556" or words.NO_MAIL_THERE.search(said) or (status == "5.1.10" and "null" in said.lower()):
+        if words.NOT_NOW.search(said):
+            return Opinion(Verdict.DEFERRED, "takes no mail now")
+        return Opinion(Verdict.DEAD, "domain takes no mail", sure=True)
+    if (
+        status in _OWNER_CHANGED
+        or status == "5.1.6"
+        or words.MOVED.search(said)
+        or (code == "551" and words.NO_USER.search(said))
+    ):
+        return Opinion(Verdict.DEAD, "moved away", sure=True)
+    if status.startswith("5.7"):
+        return None
+    if words.NO_HOST.search(said) and not words.SOFT_HOST.search(said):
+        return Opinion(Verdict.DEAD, "no such domain", sure=True)
+    contrary = (words.SOFT_HOST, words.PASSING, words.POLICY, words.PREFERENCES)
+    if status == "5.1.2" and not any(each.search(said) for each in contrary):
+        return Opinion(Verdict.DEAD, "status says no such domain", sure=True)
+    return None
+
+
+def _says_unavailable(said: str, status: str, stage: Stage | None) -> bool:
+    if _ACCESS_DENIED.search(said):
+        return status == "5.4.1" or status.startswith("5.1.")
+    if _NO_REASON.search(said):
+        return stage == "rcpt"
+    if _UNAVAILABLE.search(said):
+        return stage == "rcpt" or status == "5.5.0" or status in _ADDRESS_STATUS
+    if _BARELY_UNAVAILABLE.search(said):
+        return status in _ADDRESS_STATUS
+    return bool(_ADDRESS_REJECTED.search(said)) and status in ("5.1.0", "5.1.1")
+
+
+def _no_user(refusal: Refusal, said: str, core: str, status: str, code: str, *, strong: bool) -> Opinion:
+    carrier = carrier_of_recipient(refusal)
+    at_rcpt = refusal.stage == "rcpt"
+    address_status = status in _ADDRESS_STATUS
+    if refusal.stage == "message":
+        if words.SURE_NO_USER.search(said) and code.startswith("5"):
+            return Opinion(Verdict.DEAD, "no such account", sure=True)
+        if status not in DEAD_STATUS or carrier in ("docomo", "au"):
+            return Opinion(Verdict.FILTERED, "refused only after the content was sent")
+    if words.PREFERENCES.search(core):
+        return Opinion(Verdict.FILTERED, "recipient's filter")
+    if strong:
+        return Opinion(Verdict.POLICY, "policy")
+    if words.OWN_NO_USER.search(said) or (refusal.own and not code):
+        return Opinion(Verdict.DEAD, "no such user, says the system of the user", sure=True)
+    if words.SURE_NO_USER.search(said) and code.startswith("5"):
+        return Opinion(Verdict.DEAD, "no such account", sure=True)
+    if status.startswith("5.2.") and not at_rcpt:
+        return Opinion(Verdict.FILTERED, "the words say unknown, the status says that the mailbox exists")
+    if status.startswith("5.7") and not at_rcpt:
+        return Opinion(Verdict.FILTERED, "recipient's filter")
+    if not code.startswith("5") and not status.startswith("5."):
+        return Opinion(Verdict.FILTERED, "words of death without a code")
+    if carrier == "au" and _AU_WITH_ADDRESS.search(_BLANKS.sub(" ", refusal.words[: words.MOST])):
+        return Opinion(Verdict.DEAD, "au names the address: no such user", sure=True)
+    if carrier == "au":
+        return Opinion(Verdict.FILTERED, "au names no address: the recipient's own filter")
+    where = f"{refusal.recipient} {refusal.servers}"
+    if code.startswith("5") and any(server.search(where) and own.search(said) for server, own in _AT_RCPT_ONLY):
+        return Opinion(Verdict.DEAD, "no such user, in words that this server says of nothing else", sure=True)
+    if at_rcpt or address_status or (code and _of_microsoft(said, status, refusal.servers)):
+        return Opinion(Verdict.DEAD, "no such user", sure=True)
+    return Opinion(Verdict.FILTERED, "not certain that it was said before the content")
+
+
+def _of_microsoft(said: str, status: str, servers: str) -> bool:
+    """Whether Microsoft's servers say in their own way that there is nobody of that name."""
+    ours = _ACCESS_DENIED.search(said) if status == "5.4.1" else _UNAVAILABLE.search(said) and status == "5.5.0"
+    return bool(ours and _MICROSOFT.search(f"{said} {servers}"))
+
+
+def _other(refusal: Refusal, said: str, status: str, *, strong: bool) -> Opinion:
+    """Neither the user nor the domain is said to be missing."""
+    if words.PREFERENCES.search(said):
+        return Opinion(Verdict.FILTERED, "recipient's filter")
+    if status.startswith("5.7") or strong or words.POLICY.search(said):
+        return Opinion(Verdict.POLICY, "policy")
+    if words.INACTIVE.search(said):
+        gone = status == "5.1.1"  # iCloud's way to say that there is nobody any more
+        return Opinion(Verdict.DEAD, "no longer in use") if gone else Opinion(Verdict.SUSPENDED, "account suspended")
+    if words.PASSING.search(said):
+        return Opinion(Verdict.DEFERRED, "trouble on the way")
+    if refusal.stage != "message" and status in DEAD_STATUS:
+        return Opinion(Verdict.DEAD, "status says no such user", sure=True)
+    if status == "5.1.0" and refusal.stage == "rcpt":
+        return Opinion(Verdict.DEAD, "status says that the address is bad")
+    if status == "5.1.3" and _DOT_ATOM.match(refusal.recipient):
+        return Opinion(Verdict.DEAD, "status says that there can be no such address")
+    if status.startswith("5.2."):
+        return Opinion(Verdict.FILTERED, "status of the mailbox")
+    return Opinion(Verdict.UNKNOWN, "no rule fits")
+
+
+def carrier_of_recipient(refusal: Refusal) -> str:
+    """The carrier whose own meaning of words counts."""
+    if _DOCOMO.search(refusal.words):
+        return "docomo"
+    domain = refusal.recipient.rpartition("@")[2]
+    return carrier_of(domain) if domain else "other"

@@ -1,0 +1,91 @@
+"""Dead letters once more: what the operator decided about a message that this service had given up.
+
+    again.<service> -> the dead letter in it -> the message as it was -> the handler of the consumer that gave it up
+                                                                         -> done
+                                                                         -> given up again: a dead letter that names
+                                                                            the first one, so that the two are one case
+                    -> given up for good -> whoever waits for its outcome is told, where the service can do that
+The bus loop is the usual one: outages are waited for, mistakes tried a few times. A handler that was rolled back when
+it gave up has left nothing behind (see Inbox), so this time is the first time for it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+
+from contracts.events.dead import Again, DeadLetter
+from contracts.streams import ConsumerSpec
+from runtime import tracing
+from runtime.bus.consumer import SEQUENCE_HEADER, STREAM_HEADER, Delivery, dead_letter, letter_id
+from runtime.errors import PermanentError
+from runtime.logs import get_logger
+from runtime.redaction import reason_of
+
+Handler = Callable[[Delivery], Awaitable[None]]
+log = get_logger(__name__)
+
+
+class AgainHandler:
+    """Handler of the consumer `<service>-again`. `handlers`: those of the service's consumers, by consumer name.
+    `given_up`: what to do about a message that will never be handled; None where nobody waits for it."""
+
+    def __init__(self, handlers: Mapping[str, Handler], given_up: Handler | None = None) -> None:
+        self._handlers = handlers
+        self._given_up = given_up
+
+    async def __call__(self, delivery: Delivery) -> None:
+        again = delivery.event(Again)
+        with tracing.accept(again.letter.headers) as correlation:
+            if again.given_up:
+                await self._give_up(again.letter, delivery.attempt, correlation)
+                return
+            handler = self._handlers.get(again.letter.consumer)
+            if handler is None:
+                raise PermanentError("consumer_is_no_more")
+            await handler(as_it_was(again.letter, delivery.attempt, correlation))
+        log.info("handled_again", letter=again.letter.first)
+
+    async def _give_up(self, letter: DeadLetter, attempt: int, correlation: str) -> None:
+        if self._given_up is None:
+            return
+        try:
+            await self._given_up(as_it_was(letter, attempt, correlation))
+        except PermanentError as error:
+            # Who decided on it shall not get it back for that: nobody can read whose outcome it would be.
+            log.warning("given_up_without_outcomes", letter=letter.first, reason=reason_of(error))
+
+
+def as_it_was(letter: DeadLetter, attempt: int, correlation: str) -> Delivery:
+    """The message as its consumer saw it. Raises PermanentError when the letter doesn't hold it."""
+    if not letter.payload:
+        raise PermanentError("message_not_kept")
+    try:
+        data = letter.message()
+    except ValueError:
+        raise PermanentError("message_not_understood") from None
+    number = letter.headers.get(SEQUENCE_HEADER, "")
+    return Delivery(
+        subject=letter.subject,
+        data=data,
+        headers=letter.headers,
+        attempt=attempt,
+        stream=letter.headers.get(STREAM_HEADER, ""),
+        sequence=int(number) if number.isascii() and number.isdigit() else 0,
+        correlation=correlation,
+    )
+
+
+def letter_of(spec: ConsumerSpec, delivery: Delivery, error: Exception) -> DeadLetter:
+    """The dead letter of a message that was given up again: the first one's, with the reason of this time."""
+    try:
+        letter = delivery.event(Again).letter
+    except PermanentError:
+        return dead_letter(spec, delivery, error)
+    return letter.model_copy(
+        update={
+            "id": letter_id(spec, delivery),
+            "occurred_at": datetime.now(UTC),
+            "reason": reason_of(error),
+            "attempts": letter.attempts + delivery.attempt,
+            "again_of": letter.first,
+        }
+    )

@@ -1,0 +1,1 @@
+"""Questions for DNS, and a cache of what it said."""
