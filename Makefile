@@ -13,7 +13,7 @@ PACKAGES := \
 	libs/contracts libs/mail libs/runtime \
 	services/admin-api services/dispatcher services/info-site services/ingress-smtp \
 	services/receipts services/registry services/responder \
-	cli
+	cli simulator tools
 PYPROJECTS := $(addsuffix /pyproject.toml,$(PACKAGES))
 OURS := $(addprefix renrakumo-,$(notdir $(PACKAGES)))
 
@@ -42,7 +42,7 @@ $(STAMP): $(LOCKED) $(PYPROJECTS)
 	@touch $@
 
 demo: $(STAMP) ## run the whole story with simulated carriers and parents (KEEP=1 leaves it running)
-	@KEEP=$(KEEP) $(BIN)/python -m tests.demo $(ARGS)
+	@KEEP=$(KEEP) $(BIN)/python -m tools.demo $(ARGS)
 
 up: $(STAMP) ## run everything on this machine in the foreground until Ctrl-C
 	@$(BIN)/renrakumo up
@@ -53,7 +53,7 @@ test: $(STAMP) ## run every test (ARGS="-k name" for some)
 fuzz: $(STAMP) ## throw hostile mail at all that reads mail (SECONDS=60 each; ARGS="reading bounces" for some)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --disable-pip-version-check --quiet \
 	  --only-binary :all: --require-hashes -r requirements-fuzz.lock || true
-	@SECONDS=$(SECONDS) $(BIN)/python -m tests.fuzz $(ARGS)
+	@SECONDS=$(SECONDS) $(BIN)/python -m tools.fuzz $(ARGS)
 
 lint: $(STAMP) ## style, types, import rules
 	$(BIN)/ruff check .
@@ -66,10 +66,10 @@ format: $(STAMP) ## put the code into its form
 	@$(BIN)/ruff format .
 
 bench: $(STAMP) ## measure beside Postfix, Mailman and others, into var/bench (QUICK=1: under five minutes)
-	@$(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m tools.bench $(ARGS)
 
 soak: $(STAMP) ## kill processes all through a large broadcast (QUICK=1: a small one)
-	@$(BIN)/python -m tests.soak $(ARGS)
+	@$(BIN)/python -m tools.soak $(ARGS)
 
 docs: $(STAMP) ## write what follows from the code: event schemas, OpenAPI (docs/), NATS accounts (deploy/nats)
 	@$(BIN)/python -m contracts.export docs/events

@@ -6,8 +6,8 @@ import pytest
 
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.postgres import PostgresServer
-from tests.support import servers
-from tests.support.servers import Databases
+from simulator import servers
+from simulator.servers import Databases
 
 _SCORE = "score"
 

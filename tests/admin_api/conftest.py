@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from simulator.servers import Databases
 from tests.admin_api.desk import Desk, migrate, open_desk
 from tests.admin_api.ledger import Ledger
-from tests.support.servers import Databases
 
 
 @pytest.fixture

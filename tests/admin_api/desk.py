@@ -32,7 +32,7 @@ from runtime.database.engine import create_engine
 from runtime.database.migrations import upgrade
 from runtime.errors import BusUnavailable, WrongRevision
 from runtime.settings import SecretKey
-from tests.support.servers import Databases
+from simulator.servers import Databases
 
 R = TypeVar("R", bound=BaseModel)
 START = datetime(2026, 4, 8, 0, 0, tzinfo=UTC)

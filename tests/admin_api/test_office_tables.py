@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from admin_api import tables
 from runtime.database.engine import create_engine
 from runtime.database.migrations import upgrade
-from tests.support.servers import Databases
+from simulator.servers import Databases
 
 
 @pytest.fixture

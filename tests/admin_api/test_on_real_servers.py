@@ -30,8 +30,8 @@ from runtime.crypto.sealing import Opener, Sealer
 from runtime.database.engine import create_engine
 from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
+from simulator.servers import Databases
 from tests.admin_api.desk import KEYS, migrate, settings
-from tests.support.servers import Databases
 
 
 async def connected(server: NatsServer, user: str) -> Bus:

@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 
 from runtime.database.migrations import upgrade
+from simulator.servers import Databases
 from tests.admin_api.desk import Desk
-from tests.support.servers import Databases
 
 U = "/v1/units/sakura"
 SURVEY: dict[str, Any] = {

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from renrakumo_cli.main import app
+from simulator.servers import Databases, run_apart
 from tests.admin_api.desk import Desk, migrate, open_desk
-from tests.support.servers import Databases, run_apart
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.ports import free_port
 from renrakumo_cli.main import app
 from runtime.bus.client import Bus
+from simulator.servers import Databases, run_apart
 from tests.admin_api.desk import migrate
 from tests.runtime.conftest import connected
-from tests.support.servers import Databases, run_apart
 
 T = TypeVar("T")
 

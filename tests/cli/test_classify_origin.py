@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from renrakumo_cli.main import app
-from tests.support.dns_server import DnsServer, Zone
-from tests.support.signing import key_zone, new_key, signed
+from simulator.dns_server import DnsServer, Zone
+from simulator.signing import key_zone, new_key, signed
 
 KEY = new_key("docomo.ne.jp")
 ZONE: Zone = {

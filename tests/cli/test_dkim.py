@@ -15,7 +15,7 @@ from renrakumo_cli import signing
 from renrakumo_cli.main import app
 from renrakumo_cli.secret_store import SecretStore
 from renrakumo_cli.signing import READABLE, SigningError
-from tests.support.dns_server import DnsServer
+from simulator.dns_server import DnsServer
 
 BASE = "renrakumo.example"
 NOW = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)

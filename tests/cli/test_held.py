@@ -15,8 +15,8 @@ from renrakumo_cli.main import app
 from runtime.crypto.ciphers import FieldCipher
 from runtime.crypto.keys import KeyRing
 from runtime.database.engine import create_engine
+from simulator.servers import Databases, run_apart
 from tests.admin_api.desk import migrate
-from tests.support.servers import Databases, run_apart
 
 Run = Callable[..., Result]
 

@@ -14,7 +14,7 @@ from contracts.streams import BUCKETS, STREAMS, ConsumerSpec, consumers
 from renrakumo_cli.bus.accounts import OPERATOR, accounts_file
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.paths import deploy_folder
-from tests.support import servers
+from simulator import servers
 from tests.support.nats_wire import LoginRefused, refused_publishes, refused_subscriptions
 
 STREAM_NAMES = [spec.name for spec in STREAMS]

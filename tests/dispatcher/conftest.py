@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from simulator import servers
 from tests.dispatcher.house import House, Office
-from tests.support import servers
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from contracts.pace import PaceOrder, PaceState, PostmanReport
 from contracts.streams import PACE, POSTMEN
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus.keyvalue import contents
+from simulator.behaviour import overload
+from simulator.carriers import CarrierSimulator
 from tests.dispatcher.house import House, Office, kinds, people
-from tests.support.behaviour import overload
-from tests.support.carriers import CarrierSimulator
 
 DOCOMO, GMAIL = "docomo.ne.jp", "gmail.com"
 

@@ -7,9 +7,9 @@ import pytest
 
 from contracts import reasons
 from renrakumo_cli.local.nats import NatsServer
+from simulator.carriers import CarrierSimulator
+from simulator.dns_server import DnsServer
 from tests.dispatcher.house import House
-from tests.support.carriers import CarrierSimulator
-from tests.support.dns_server import DnsServer
 
 DEAD_END = "127.0.0.99"
 ZONE = {

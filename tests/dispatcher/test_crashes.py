@@ -9,9 +9,9 @@ import pytest
 
 from contracts.events.delivery import DeliveryBatch
 from renrakumo_cli.local.nats import NatsServer
+from simulator.behaviour import slow
+from simulator.carriers import CarrierSimulator
 from tests.dispatcher.house import House, Office, Process, kinds, people
-from tests.support.behaviour import slow
-from tests.support.carriers import CarrierSimulator
 
 DOMAIN = "gmail.com"
 BATCHES, EACH = 4, 40

@@ -19,8 +19,8 @@ from renrakumo_cli.local.nats import NatsServer
 from runtime.bus.consumer import Delivery, dead_letter
 from runtime.crypto.sealing import Sealer
 from runtime.errors import PermanentError
+from simulator.carriers import CarrierSimulator
 from tests.dispatcher.house import House, Office, encoded, kinds, people
-from tests.support.carriers import CarrierSimulator
 
 GMAIL = "gmail.com"
 

@@ -29,8 +29,8 @@ from dispatcher.sts_fetch import MOST_OCTETS, PolicyFetcher
 from runtime import logs
 from runtime.dns.cache import RememberedDns
 from runtime.dns.client import SystemDns
-from tests.support.dns_server import DnsServer
-from tests.support.policy_server import PolicyServer
+from simulator.dns_server import DnsServer
+from simulator.policy_server import PolicyServer
 
 DOMAIN = "tanaka.example"
 HOST = f"mta-sts.{DOMAIN}"

@@ -19,9 +19,9 @@ from dispatcher.routes import parse_routes
 from dispatcher.sts_fetch import PolicyFetcher
 from runtime.dns.cache import RememberedDns
 from runtime.dns.client import SystemDns
+from simulator.dns_server import DnsServer
+from simulator.policy_server import PolicyServer
 from tests.dispatcher.smtp_sockets import listening
-from tests.support.dns_server import DnsServer
-from tests.support.policy_server import PolicyServer
 
 COPY = Envelope("b-x@sakura.example", "taro@family.example", b"Subject: x\r\n\r\ntext\r\n")
 POLICY = "version: STSv1\nmode: enforce\nmx: mx1.host.example\nmx: mx2.host.example\nmax_age: 86400\n"

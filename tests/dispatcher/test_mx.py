@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dispatcher.mx import Addresses, DnsTrouble, Exchanger, MxLookup, NoMail, NoServer, OurNames, in_order, is_public
 from runtime.dns.cache import RememberedDns
 from runtime.dns.client import SystemDns
-from tests.support.dns_server import DnsServer
+from simulator.dns_server import DnsServer
 
 CARRIERS = {"docomo.ne.jp": {"MX": ["10 mfsmax.docomo.ne.jp."]}, "mfsmax.docomo.ne.jp": {"A": ["192.0.2.10"]}}
 

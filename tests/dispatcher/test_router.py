@@ -12,7 +12,7 @@ from dispatcher.router import MOST_ADDRESSES, MOST_HOSTS, Router, without_way
 from dispatcher.routes import Host, parse_routes
 from runtime.dns.cache import RememberedDns
 from runtime.dns.client import SystemDns
-from tests.support.dns_server import DnsServer
+from simulator.dns_server import DnsServer
 
 ZONE = {
     "docomo.ne.jp": {"MX": ["10 mfsmax.docomo.ne.jp."]},

@@ -12,8 +12,7 @@ import pytest
 
 from contracts.sealed import CardFields, MessageContent, Sealed
 from mail import tokens
-from tests.dispatcher.house import BASE, CONTENT, TOKEN_KEY, UNIT, House, Office, kinds, people
-from tests.support.behaviour import (
+from simulator.behaviour import (
     Behaviour,
     ResetMoment,
     filtering,
@@ -23,7 +22,8 @@ from tests.support.behaviour import (
     slow,
     unknown_users,
 )
-from tests.support.carriers import CarrierSimulator
+from simulator.carriers import CarrierSimulator
+from tests.dispatcher.house import BASE, CONTENT, TOKEN_KEY, UNIT, House, Office, kinds, people
 
 DOCOMO, AU, SOFTBANK, GMAIL, OTHER, FAMILY = (
     "docomo.ne.jp",

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from contracts.sealed import MessageContent
 from mail.outgoing.dkim_keys import DkimKey, write_key
+from simulator import servers
+from simulator.behaviour import greylisting
+from simulator.carriers import CarrierSimulator
 from tests.dispatcher.house import BASE, CONTENT, UNIT, House, Office, kinds, people
-from tests.support import servers
-from tests.support.behaviour import greylisting
-from tests.support.carriers import CarrierSimulator
 
 GMAIL, DOCOMO = "gmail.com", "docomo.ne.jp"
 KEYS = (

@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 from dispatcher.client import Connector, Envelope, Session, Timeouts
 from dispatcher.replies import ConnectionLost, HopUnavailable
 from dispatcher.routes import Hop, Host, Tls
-from tests.dispatcher.smtp_peer import NO_SMTP, Kind, Outcome, Peer, copies, right_outcome
-from tests.dispatcher.smtp_sockets import PeerServer, listening, server_context, write_certificate
-from tests.support.behaviour import (
+from simulator.behaviour import (
     Behaviour,
     ResetMoment,
     accept,
@@ -28,7 +26,9 @@ from tests.support.behaviour import (
     slow,
     unknown_users,
 )
-from tests.support.carriers import CarrierSimulator
+from simulator.carriers import CarrierSimulator
+from tests.dispatcher.smtp_peer import NO_SMTP, Kind, Outcome, Peer, copies, right_outcome
+from tests.dispatcher.smtp_sockets import PeerServer, listening, server_context, write_certificate
 
 QUICK = Timeouts(connect=5, command=5, block=5, text=5)
 LOOPS = {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}

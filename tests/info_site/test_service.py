@@ -17,8 +17,8 @@ from renrakumo_cli.local.nats import NatsServer
 from runtime.bus.client import Bus
 from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
+from simulator.servers import Databases
 from tests.info_site.test_unsubscribing import ONE_CLICK, TOKEN
-from tests.support.servers import Databases
 
 # What the office's migration makes public, as tables.
 OFFICE = """

@@ -5,9 +5,9 @@ import contextlib
 from typing import Any
 
 from ingress_smtp.talk import held_back
+from simulator import mailer
 from tests.ingress_smtp.front_door import BASE, BOUNCE_TOKEN, SECRET, TOKEN, ListPublisher, mail, open_door
 from tests.ingress_smtp.wire import HOST, INFO, connected
-from tests.support import mailer
 
 
 def at(local: str) -> str:

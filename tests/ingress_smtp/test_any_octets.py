@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from contracts.events import InboundReply
 from contracts.sealed import RawLetter
+from simulator import mailer
 from tests.ingress_smtp.front_door import BASE, TOKEN, ListPublisher, mail, open_door, opened
 from tests.ingress_smtp.wire import Wire, connected
-from tests.support import mailer
 
 REPLY = f"{TOKEN}@minami.{BASE}"
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

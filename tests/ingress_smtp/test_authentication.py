@@ -24,11 +24,11 @@ from mail.sender.authentication import Examination, Examiner, Origin
 from mail.sender.dmarc import Organisations
 from runtime.dns.cache import RememberedDns
 from runtime.dns.client import AddressKind, DnsTrouble, Exchanger, Found, SystemDns
+from simulator import mailer
+from simulator.dns_server import DnsServer
+from simulator.signing import key_zone, new_key, signed
 from tests.ingress_smtp.front_door import BASE, BOUNCE_TOKEN, SECRET, TOKEN, ListPublisher, mail, open_door
 from tests.ingress_smtp.wire import HOST, connected
-from tests.support import mailer
-from tests.support.dns_server import DnsServer
-from tests.support.signing import key_zone, new_key, signed
 
 PARENT = "parent@family.example"
 INFO = f"info@minami.{BASE}"

@@ -11,9 +11,9 @@ from ingress_smtp import backlog
 from ingress_smtp.guesses import Guesses
 from ingress_smtp.pressure import STORED_AS, Pressure
 from runtime.errors import BusFull, BusUnavailable
+from simulator import mailer
 from tests.ingress_smtp.front_door import BASE, NOW, SECRET, TOKEN, ListPublisher, away, mail, open_door
 from tests.ingress_smtp.wire import HOST, INFO, connected
-from tests.support import mailer
 
 MANY = tuple(f"r-{letter * 48}@minami.{BASE}" for letter in "abcde")
 ENTRY, POST, REPLY = (f"{local}@minami.{BASE}" for local in ("1nen-entry", f"1nen-{SECRET}", TOKEN))

@@ -13,6 +13,10 @@ from contracts.events import (
     InboundReply,
 )
 from contracts.sealed import RawLetter
+from simulator import mailer
+from simulator.behaviour import LateDsn
+from simulator.complaints import arf, jmrp, sent_copy
+from simulator.dsn import delivery_report
 from tests.ingress_smtp.front_door import (
     BASE,
     BOUNCE_TOKEN,
@@ -24,10 +28,6 @@ from tests.ingress_smtp.front_door import (
     open_door,
     opened,
 )
-from tests.support import mailer
-from tests.support.behaviour import LateDsn
-from tests.support.complaints import arf, jmrp, sent_copy
-from tests.support.dsn import delivery_report
 
 HOST = "127.0.0.1"
 PARENT = "parent@docomo.ne.jp"

@@ -28,6 +28,8 @@ from contracts.sealed import EntryLetter, PostLetter, RawLetter, RecipientCards
 from ingress_smtp.model import read_sender
 from runtime.bus.directory import Directory
 from runtime.errors import BusRefused
+from simulator import mailer
+from simulator.mailer import Connection
 from tests.ingress_smtp.front_door import (
     BASE,
     BOUNCE_TOKEN,
@@ -40,8 +42,6 @@ from tests.ingress_smtp.front_door import (
     open_door,
     opened,
 )
-from tests.support import mailer
-from tests.support.mailer import Connection
 
 PARENT = "foo..bar.@docomo.ne.jp"
 HOST = "127.0.0.1"

@@ -23,8 +23,8 @@ from runtime.bus.directory import Directory
 from runtime.errors import BusUnavailable
 from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
+from simulator import mailer, phone_encodings
 from tests.ingress_smtp.front_door import BASE, SCHOOL, TOKEN, mail, open_door, opened, settings
-from tests.support import mailer, phone_encodings
 
 HOST = "127.0.0.1"
 PARENT = ".taro..15.@ezweb.ne.jp"

@@ -38,8 +38,8 @@ from runtime.database.engine import create_engine
 from runtime.database.migrations import upgrade
 from runtime.database.outbox import Inbox, Outbox
 from runtime.ids import new_id
-from tests.support import servers
-from tests.support.servers import Databases, run_apart
+from simulator import servers
+from simulator.servers import Databases, run_apart
 
 NOW = datetime(2026, 4, 8, 9, 0, tzinfo=UTC)
 SENT = """\

@@ -10,10 +10,10 @@ from mail.tokens import TokenKind
 from receipts.model import CONFIRMATIONS, Lives, Reading, outcome_of_bounce, reading_of
 from runtime.errors import PermanentError
 from runtime.ids import new_id
+from simulator.client_styles import STYLES, Style, reply, vacation_reply
+from simulator.incoming import Incoming
 from tests.receipts.conftest import NOW, PARENT, SENT, House, letter
 from tests.receipts.test_copies import planned
-from tests.support.client_styles import STYLES, Style, reply, vacation_reply
-from tests.support.incoming import Incoming
 
 
 def received(house: House, token: str, body: str = SENT) -> Incoming:

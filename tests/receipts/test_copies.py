@@ -21,9 +21,9 @@ from mail.tokens import TokenKind
 from receipts import reports
 from receipts.tables import metadata
 from runtime.ids import new_id
+from simulator.behaviour import LateDsn
+from simulator.dsn import delivery_report
 from tests.receipts.conftest import NOW, House, letter
-from tests.support.behaviour import LateDsn
-from tests.support.dsn import delivery_report
 
 Fact = DeliveryPlanned | DeliverySettled | InboundBounce
 

@@ -10,7 +10,7 @@ from runtime.crypto.keys import KeyRing
 from runtime.database.engine import create_engine
 from runtime.database.migrations import upgrade
 from runtime.errors import CipherError
-from tests.support.servers import Databases
+from simulator.servers import Databases
 
 CIPHER = FieldCipher(KeyRing({"c1": b"k" * 32}))
 

@@ -12,10 +12,10 @@ from receipts import reports
 from receipts.consumers import InboundConsumer
 from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError
+from simulator.behaviour import LateDsn
+from simulator.complaints import arf, jmrp, sent_copy
+from simulator.dsn import delivery_report
 from tests.receipts.conftest import NOW, House, letter
-from tests.support.behaviour import LateDsn
-from tests.support.complaints import arf, jmrp, sent_copy
-from tests.support.dsn import delivery_report
 
 
 def foreign(house: House) -> str:

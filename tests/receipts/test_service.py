@@ -18,9 +18,9 @@ from runtime.bus.client import Bus
 from runtime.ids import new_id
 from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
+from simulator.servers import Databases
 from tests.receipts.conftest import NOW, House, letter, prepare
 from tests.receipts.test_copies import planned, settled
-from tests.support.servers import Databases
 
 
 def settings_of(house: House, nats: NatsServer) -> Settings:

@@ -10,8 +10,8 @@ from registry import tables
 from renrakumo_cli.local.postgres import PostgresServer
 from runtime.database.engine import create_engine
 from runtime.database.migrations import upgrade
+from simulator import servers
 from tests.registry.house import House
-from tests.support import servers
 
 
 @pytest.fixture(scope="session")

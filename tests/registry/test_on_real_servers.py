@@ -31,8 +31,8 @@ from runtime.database.migrations import upgrade
 from runtime.errors import RequestRefused
 from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
+from simulator.servers import Databases
 from tests.registry.house import House, Keys, event_of
-from tests.support.servers import Databases
 
 _STREAM_OF = {"inbound": INBOUND.name, "delivery": DELIVERY.name, "dead": DEADLETTERS.name}
 STREAMS = (INBOUND, EVENTS, DELIVERY, OUTCOMES, DEADLETTERS)

@@ -10,8 +10,8 @@ from contracts.events import CopyOutcome
 from registry import model, naming
 from registry.model import Finding, Judgement
 from registry.naming import Child, Person
-from tests.support.crowd import make_crowd
-from tests.support.people import Parent
+from simulator.crowd import make_crowd
+from simulator.people import Parent
 
 NOW = datetime(2026, 4, 8, tzinfo=UTC)
 

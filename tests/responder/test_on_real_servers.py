@@ -25,8 +25,8 @@ from runtime.database import migrations
 from runtime.database.engine import async_url, create_engine
 from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
+from simulator.servers import Databases
 from tests.responder.voice import BASE, PUBLIC, SCHOOL, SENDER_KEY, Said, ask, heard, to
-from tests.support.servers import Databases
 
 TABLES = """
 CREATE TABLE office.units (unit text, name text);

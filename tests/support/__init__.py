@@ -1,1 +1,1 @@
-"""What tests and the demo share: simulated carriers, parents with phones, a mail client, real servers."""
+"""What tests of several folders share."""

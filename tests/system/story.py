@@ -12,15 +12,15 @@ import pytest
 
 from mail.addresses import normalise
 from renrakumo_cli.local.services import SERVICES
-from tests.support import mailer
-from tests.support.behaviour import Behaviour, late_dsn, unknown_users
-from tests.support.client_styles import Style
-from tests.support.house import House
-from tests.support.incoming import LetterKind
-from tests.support.people import Child, Habits, Parent, Relation
-from tests.system.bus_view import OnTheBus
-from tests.system.quiet import quiet
-from tests.system.school import School
+from simulator import mailer
+from simulator.behaviour import Behaviour, late_dsn, unknown_users
+from simulator.bus_view import OnTheBus
+from simulator.client_styles import Style
+from simulator.house import House
+from simulator.incoming import LetterKind
+from simulator.people import Child, Habits, Parent, Relation
+from simulator.quiet import quiet
+from simulator.school import School
 
 
 def parent(

@@ -8,16 +8,16 @@ from itertools import count
 import pytest
 import pytest_asyncio
 
-from tests.support import mailer
-from tests.support.client_styles import Style
-from tests.support.dns_server import DnsServer, Zone
-from tests.support.house import House
-from tests.support.incoming import LetterKind
-from tests.support.parents import Letter
-from tests.support.people import Child, Habits, Parent, Relation
-from tests.support.signing import key_zone, new_key, signed
-from tests.system.quiet import quiet
-from tests.system.school import School, open_school
+from simulator import mailer
+from simulator.client_styles import Style
+from simulator.dns_server import DnsServer, Zone
+from simulator.house import House
+from simulator.incoming import LetterKind
+from simulator.parents import Letter
+from simulator.people import Child, Habits, Parent, Relation
+from simulator.quiet import quiet
+from simulator.school import School, open_school
+from simulator.signing import key_zone, new_key, signed
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 

@@ -11,11 +11,11 @@ from contracts.streams import BUCKETS, DELIVERY, STREAMS
 from renrakumo_cli import bus
 from renrakumo_cli.bus.accounts import OPERATOR
 from renrakumo_cli.local.stack import LocalStack
-from tests.support.crowd import make_crowd
-from tests.support.house import House
-from tests.support.office import RENRAKUMO
-from tests.system import seeding
-from tests.system.school import open_school
+from simulator import seeding
+from simulator.crowd import make_crowd
+from simulator.house import House
+from simulator.office import RENRAKUMO
+from simulator.school import open_school
 
 pytestmark = pytest.mark.system
 

@@ -7,17 +7,16 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
-from tests.support import mailer
-from tests.support.behaviour import LateDsn
-from tests.support.carriers import ReceivedMail
-from tests.support.complaints import arf, jmrp, sent_copy
-from tests.support.crowd import make_crowd
-from tests.support.dsn import delivery_report
-from tests.support.house import House
-from tests.support.incoming import LetterKind
-from tests.support.people import Parent
-from tests.system import bus_view
-from tests.system.school import School, open_school
+from simulator import bus_view, mailer
+from simulator.behaviour import LateDsn
+from simulator.carriers import ReceivedMail
+from simulator.complaints import arf, jmrp, sent_copy
+from simulator.crowd import make_crowd
+from simulator.dsn import delivery_report
+from simulator.house import House
+from simulator.incoming import LetterKind
+from simulator.people import Parent
+from simulator.school import School, open_school
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 

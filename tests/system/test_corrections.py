@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 
-from tests.support.behaviour import Behaviour, accept, canonical, greylisting, slow
-from tests.support.carriers import ReceivedMail
-from tests.support.crowd import make_crowd
-from tests.support.house import House
-from tests.support.incoming import read
-from tests.system import databases
-from tests.system.quiet import quiet
-from tests.system.school import School, open_school
-from tests.system.seeding import enter
+from simulator import databases
+from simulator.behaviour import Behaviour, accept, canonical, greylisting, slow
+from simulator.carriers import ReceivedMail
+from simulator.crowd import make_crowd
+from simulator.house import House
+from simulator.incoming import read
+from simulator.quiet import quiet
+from simulator.school import School, open_school
+from simulator.seeding import enter
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 

@@ -21,9 +21,8 @@ from renrakumo_cli.bus.accounts import OPERATOR
 from renrakumo_cli.local.configuration import Configuration
 from renrakumo_cli.local.services import SERVICES
 from renrakumo_cli.local.stack import LocalStack
-from tests.support import mailer
-from tests.support.house import BASE_DOMAIN, SETTINGS
-from tests.system import bus_view
+from simulator import bus_view, mailer
+from simulator.house import BASE_DOMAIN, SETTINGS
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 

@@ -30,15 +30,14 @@ from renrakumo_cli.bus.accounts import OPERATOR
 from runtime.crypto.sealing import Sealer
 from runtime.ids import new_id
 from runtime.settings import PublicKeysSetting
-from tests.support import mailer
-from tests.support.client_styles import Style
-from tests.support.house import House
-from tests.support.incoming import LetterKind
-from tests.support.office import RENRAKUMO, Office
-from tests.support.people import Child, Habits, Parent, Relation
-from tests.system import bus_view, databases
-from tests.system.quiet import quiet
-from tests.system.school import School, open_school
+from simulator import bus_view, databases, mailer
+from simulator.client_styles import Style
+from simulator.house import House
+from simulator.incoming import LetterKind
+from simulator.office import RENRAKUMO, Office
+from simulator.people import Child, Habits, Parent, Relation
+from simulator.quiet import quiet
+from simulator.school import School, open_school
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 

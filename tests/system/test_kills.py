@@ -14,15 +14,15 @@ import pytest
 import pytest_asyncio
 
 from renrakumo_cli.local.services import SERVICES
-from tests.support.behaviour import Behaviour, GreylistBy, greylisting, overload, slow
-from tests.support.crowd import make_crowd
-from tests.support.house import House
-from tests.support.incoming import LetterKind
-from tests.support.office import Office
-from tests.support.parents import ActKind
-from tests.support.people import Parent, Survey
-from tests.system import bus_view, databases, seeding
-from tests.system.school import open_school
+from simulator import bus_view, databases, seeding
+from simulator.behaviour import Behaviour, GreylistBy, greylisting, overload, slow
+from simulator.crowd import make_crowd
+from simulator.house import House
+from simulator.incoming import LetterKind
+from simulator.office import Office
+from simulator.parents import ActKind
+from simulator.people import Parent, Survey
+from simulator.school import open_school
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 

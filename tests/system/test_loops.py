@@ -14,17 +14,16 @@ import pytest_asyncio
 
 from contracts.streams import INBOUND
 from renrakumo_cli.local import ports
-from tests.support import mailer
-from tests.support.carriers import ReceivedMail
-from tests.support.client_styles import vacation_reply
-from tests.support.crowd import make_crowd
-from tests.support.house import House
-from tests.support.incoming import LetterKind, read
-from tests.support.parents import ActKind
-from tests.support.people import Survey
-from tests.system import bus_view
-from tests.system.quiet import quiet
-from tests.system.school import School, open_school
+from simulator import bus_view, mailer
+from simulator.carriers import ReceivedMail
+from simulator.client_styles import vacation_reply
+from simulator.crowd import make_crowd
+from simulator.house import House
+from simulator.incoming import LetterKind, read
+from simulator.parents import ActKind
+from simulator.people import Survey
+from simulator.quiet import quiet
+from simulator.school import School, open_school
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.office import RENRAKUMO
+from simulator.office import RENRAKUMO
 
 pytestmark = pytest.mark.system
 

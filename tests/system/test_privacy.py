@@ -12,10 +12,10 @@ import pytest_asyncio
 
 from mail.addresses import normalise
 from renrakumo_cli.local.services import SERVICES
-from tests.support.behaviour import Behaviour, resetting
-from tests.support.house import House
-from tests.system import bus_view, databases
-from tests.system.school import open_school
+from simulator import bus_view, databases
+from simulator.behaviour import Behaviour, resetting
+from simulator.house import House
+from simulator.school import open_school
 from tests.system.story import AYA, MITARAI, PEOPLE, SCHOOL, Story, addresses, live, names
 from tests.system.traces import Search, Trace
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.support.client_styles import Style
-from tests.support.house import House
-from tests.support.incoming import LetterKind
-from tests.support.people import Child, Parent, Relation
-from tests.system.quiet import quiet
-from tests.system.school import open_school
+from simulator.client_styles import Style
+from simulator.house import House
+from simulator.incoming import LetterKind
+from simulator.people import Child, Parent, Relation
+from simulator.quiet import quiet
+from simulator.school import open_school
 
 pytestmark = pytest.mark.system
 

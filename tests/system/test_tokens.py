@@ -10,15 +10,14 @@ import pytest_asyncio
 
 from mail import tokens
 from mail.tokens import Token
-from tests.support import mailer
-from tests.support.client_styles import Style
-from tests.support.house import House
-from tests.support.incoming import LetterKind
-from tests.support.parents import Letter
-from tests.support.people import Child, Habits, Parent, Relation
-from tests.system import bus_view, databases
-from tests.system.quiet import quiet
-from tests.system.school import School, open_school
+from simulator import bus_view, databases, mailer
+from simulator.client_styles import Style
+from simulator.house import House
+from simulator.incoming import LetterKind
+from simulator.parents import Letter
+from simulator.people import Child, Habits, Parent, Relation
+from simulator.quiet import quiet
+from simulator.school import School, open_school
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 

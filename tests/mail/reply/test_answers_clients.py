@@ -6,7 +6,7 @@ import pytest
 
 from mail.mime.reading import Letter, read
 from mail.reply.answers import answer_text
-from tests.support.reply_forms import BARE, ELSEWHERE, FOOTERS, MARKED, UNMARKED, Form, Posting, Question, compose
+from simulator.reply_forms import BARE, ELSEWHERE, FOOTERS, MARKED, UNMARKED, Form, Posting, Question, compose
 
 PLAIN = """緑小学校です。
 本日の体調をお知らせください。

@@ -8,9 +8,9 @@ import pytest
 
 from mail.mime.reading import read
 from mail.reply.answers import answer_text, recognise
+from simulator.client_styles import Style, reply
+from simulator.incoming import Incoming
 from tests.mail.reply.test_answers_clients import PLAIN
-from tests.support.client_styles import Style, reply
-from tests.support.incoming import Incoming
 
 ORIGINAL = Incoming(
     subject="【緑小学校】健康調査",

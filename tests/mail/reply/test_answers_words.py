@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mail.reply.answers import answer_text
+from simulator.reply_forms import BARE, FOOTERS, MARKED, UNMARKED, Form, Posting, Question, compose
 from tests.mail.reply.test_answers_clients import QUESTIONS, letter
-from tests.support.reply_forms import BARE, FOOTERS, MARKED, UNMARKED, Form, Posting, Question, compose
 
 SAID = (
     "2", "３番", "③です", "3️⃣", "1番でお願いします。", "良好です。熱は36.8度でした", "欠席します", "お世話になっております。", "4月8日（水）は休みます",

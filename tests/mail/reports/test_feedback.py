@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mail.reports import feedback
 from mail.reports.feedback import Feedback, FeedbackType, Named
-from tests.support.complaints import arf, jmrp, sent_copy
+from simulator.complaints import arf, jmrp, sent_copy
 
 REPLY = "r-" + "a2" * 24
 LEAVE = "r-" + "b3" * 24

@@ -19,7 +19,7 @@ from mail.sender.authentication import (
 )
 from mail.sender.dmarc import Organisations
 from mail.sender.dns_notes import Answer, DnsTrouble, Question
-from tests.support.signing import key_records, new_key, sealed, signed
+from simulator.signing import key_records, new_key, sealed, signed
 
 ORGANISATIONS = Organisations()
 CARRIERS = "192.0.2.5"

@@ -16,7 +16,7 @@ from mail.sender.authentication import Examiner, Origin, Verdict, conclude
 from mail.sender.dkim import LARGE_BODY, MOST_SIGNATURES
 from mail.sender.dmarc import Organisations
 from mail.sender.dns_notes import Answer, Question
-from tests.support.signing import key_records, new_key, sealed, signed, signed_with
+from simulator.signing import key_records, new_key, sealed, signed, signed_with
 
 ORGANISATIONS = Organisations()
 KEY = new_key("a.example")

@@ -16,9 +16,9 @@ from runtime.bus.client import KV_READY, Bus, KvChange, Outgoing
 from runtime.bus.consumer import ConsumerLoop, Delivery
 from runtime.errors import BusUnavailable, WrongRevision
 from runtime.settings import ServiceSettings
+from simulator import servers
+from simulator.servers import NatsCluster
 from tests.runtime.bus.test_consumer import until
-from tests.support import servers
-from tests.support.servers import NatsCluster
 
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 MANY = 200

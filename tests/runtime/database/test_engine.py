@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from runtime.database import engine as database
 from runtime.faults import is_outage
-from tests.support import servers
-from tests.support.servers import Databases
+from simulator import servers
+from simulator.servers import Databases
 
 
 async def test_what_is_written_in_the_drivers_language_is_there_after_the_block_and_only_then(

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from runtime.database.engine import create_engine
 from runtime.database.migrations import upgrade
-from tests.support.servers import Databases
+from simulator.servers import Databases
 
 STEP = """
 from alembic import op

@@ -21,9 +21,9 @@ from runtime.database.engine import check, create_engine
 from runtime.database.outbox import Inbox, Outbox, inbox_table, outbox_table
 from runtime.database.relay import OutboxRelay
 from runtime.errors import BusUnavailable
+from simulator import servers
+from simulator.servers import Databases
 from tests.runtime.conftest import connected, declare, subject_of
-from tests.support import servers
-from tests.support.servers import Databases
 
 
 class Happened(Event):

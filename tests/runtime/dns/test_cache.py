@@ -7,7 +7,7 @@ import pytest
 
 from runtime.dns.cache import REMEMBERED_OCTETS, RememberedDns, Shelf
 from runtime.dns.client import DnsTrouble, Found, SystemDns
-from tests.support.dns_server import DnsServer
+from simulator.dns_server import DnsServer
 
 
 class Clock:

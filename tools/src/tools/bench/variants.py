@@ -1,0 +1,77 @@
+"""How our dispatcher is set up for a measurement: signing or not, and whose limits it keeps.
+
+The carriers' limits would be all that is measured, so the benchmark lays a file over them that lets go; one variant
+keeps what is shipped.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from simulator.crowd import DOMAINS
+from simulator.house import BASE_DOMAIN
+from tools.bench.results import FULL_PATH, SHIPPED_LIMITS
+
+SESSIONS_A_CARRIER = 48
+SESSIONS = SESSIONS_A_CARRIER * len(DOMAINS)
+"""Open to the sink at once, all carriers together."""
+
+_RSA_BITS = 2048
+_MOST_A_SESSION = 1000
+"""Copies; the file takes no larger figure."""
+# Sessions are closed when idle for a second: each broadcast has to open its own, as after a quiet hour.
+_LIMITS = """carriers:
+{carriers}"""
+_CARRIER = """  {name}:
+    connections: {sessions}
+    connections_per_hop: {sessions}
+    messages_per_connection: {many}
+    recipients_per_session: null
+    rate: null
+    idle_seconds: 1s
+    full_hour_spread: 0s
+"""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """`dkim`: off or rsa; `free`: the carriers' limits are lifted."""
+
+    case: str
+    dkim: str
+    free: bool = True
+
+    def settings(self, folder: Path) -> dict[str, str]:
+        """Variables for the dispatcher; `folder` is where a file for it can lie."""
+        chosen: dict[str, str] = {}
+        if self.free:
+            path = folder / "carriers.yaml"
+            path.write_text(limits())
+            chosen["RENRAKUMO_CARRIERS"] = str(path)
+        if self.dkim == "rsa":
+            chosen["RENRAKUMO_DKIM_KEYS"] = _key()
+        return chosen
+
+
+PLAIN = Variant(FULL_PATH, "off")
+SIGNED = Variant(FULL_PATH, "rsa")
+SHIPPED = Variant(SHIPPED_LIMITS, "off", free=False)
+
+
+def limits(sessions: Mapping[str, int] | None = None) -> str:
+    """The carriers file that lets go: these carriers (default: the crowd's), so many sessions to each."""
+    chosen = sessions or dict.fromkeys(DOMAINS, SESSIONS_A_CARRIER)
+    blocks = (_CARRIER.format(name=name, sessions=number, many=_MOST_A_SESSION) for name, number in chosen.items())
+    return _LIMITS.format(carriers="".join(blocks))
+
+
+def _key() -> str:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+    octets = private.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return f"{BASE_DOMAIN}:bench:rsa:{base64.b64encode(octets).decode()}"
