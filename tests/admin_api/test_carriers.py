@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from contracts.base import CARRIERS
-from contracts.pace import PaceOrder, PaceState, PostmanReport
-from contracts.streams import PACE, POSTMEN
+from contracts.pace import DispatcherStatus, PaceOrder, PaceState
+from contracts.streams import DISPATCHERS, PACE
 from tests.admin_api.desk import START, Desk
 
 C = "/v1/carriers"
@@ -21,10 +21,10 @@ def ordered(desk: Desk, carrier: str = "docomo") -> PaceOrder:
 async def tell(desk: Desk, instance: str, **state: Any) -> None:
     """A dispatcher tells of docomo."""
     values = {"carrier": "docomo", "connections_limit": 4, "connections_allowed": 4, **state}
-    report = PostmanReport(
+    report = DispatcherStatus(
         instance=instance, sending_address="mail-1", sharing=2, carriers=(PaceState.model_validate(values),)
     )
-    await desk.bus.kv_put(POSTMEN.name, instance, report.model_dump_json().encode())
+    await desk.bus.kv_put(DISPATCHERS.name, instance, report.model_dump_json().encode())
 
 
 @pytest.fixture

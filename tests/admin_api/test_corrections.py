@@ -10,7 +10,7 @@ import pytest
 
 from admin_api import model
 from contracts.events import MessageApproved
-from contracts.superseded import Superseded
+from contracts.stopped import StoppedMessage
 from tests.admin_api.desk import START, Desk
 from tests.admin_api.ledger import Ledger
 
@@ -50,7 +50,7 @@ async def _said(desk: Desk) -> list[tuple[str, int]]:
         if subject == MessageApproved.name:
             told.append(("approved", payload["message"]))
         elif subject.startswith("$KV.superseded."):
-            entry = Superseded.model_validate(payload)
+            entry = StoppedMessage.model_validate(payload)
             assert subject == f"$KV.superseded.{entry.message}"
             told.append(("superseded", entry.message))
     return told
@@ -92,7 +92,7 @@ async def test_a_correction_says_why_the_first_ended(desk: Desk) -> None:
     first = await _send(desk, headers, **WRONG)
     second = (await _correct(desk, headers, first["id"])).json()
     (entry,) = [payload for subject, payload in await desk.outbox() if subject.startswith("$KV.superseded.")]
-    assert Superseded.model_validate(entry) == Superseded(
+    assert StoppedMessage.model_validate(entry) == StoppedMessage(
         message=int(first["id"]), by=int(second["id"]), at=desk.clock.now
     )
     rows = await desk.sql("SELECT action, detail FROM office.audit_log WHERE object = $1", f"message/{second['id']}")
@@ -296,7 +296,7 @@ async def test_an_end_lies_ahead_and_not_too_far_and_has_a_time_zone(desk: Desk)
         assert _problem(answer) == (422, "not-valid"), wrong
     draft = await _send(desk, headers, **body, expires_at=(START + timedelta(days=30)).isoformat())
     assert draft["sent_until"] is None
-    # The postmen give up earlier than that; what is promised on the board stays.
+    # The dispatchers give up earlier than that; what is promised on the board stays.
     sent = await desk.client.post(f"{U}/messages/{draft['id']}/approve", headers=headers)
     assert datetime.fromisoformat(sent.json()["sent_until"]) == START + model.PATIENCE
 

@@ -16,7 +16,7 @@ from admin_api.handlers import held
 from admin_api.handlers.held import BOUNDS, Bounds
 from admin_api.held_reasons import BY_ANYBODY, KNOWN, explain
 from admin_api.store.held import Filter
-from contracts.events import Again, DeadLetter
+from contracts.events import DeadLetter, DeadLetterRetry
 from tests.admin_api.desk import Desk
 
 HELD = "/v1/held-mail"
@@ -71,10 +71,14 @@ class Operator:
         found: dict[str, Any] = answer.json()
         return found
 
-    async def said(self) -> list[Again]:
+    async def said(self) -> list[DeadLetterRetry]:
         """What waits to go out to services."""
         rows = await self.desk.outbox()
-        return [Again.model_validate(payload) for subject, payload in rows if subject.startswith("again.")]
+        return [
+            DeadLetterRetry.model_validate(payload)
+            for subject, payload in rows
+            if subject.startswith("dead-letter-retry.")
+        ]
 
 
 @pytest.fixture
@@ -134,7 +138,7 @@ async def test_a_retry_gives_the_message_back_to_who_gave_it_up_and_keeps_nothin
     assert shown["decided_by"].startswith("account/")
     await operator.decide(row["id"], "retry")  # the same request again
     (again,) = await operator.said()
-    assert (again.letter, again.given_up, again.bus_subject()) == (first, False, "again.registry")
+    assert (again.letter, again.given_up, again.bus_subject()) == (first, False, "dead-letter-retry.registry")
     assert (await operator.ask("POST", f"/{row['id']}/drop")).status_code == 409
     audited = await desk.sql("SELECT action, unit FROM office.audit_log WHERE action LIKE 'held_mail%'")
     assert [tuple(each) for each in audited] == [("held_mail.retried", "sakura")]
@@ -146,7 +150,9 @@ async def test_what_fails_again_is_the_same_entry_with_the_new_reason(desk: Desk
     (row,) = await operator.listed()
     for number in (1, 2, 3):
         await operator.decide(row["id"], "retry")
-        back = letter(1, id=f"AGAIN-{number}-registry-again", reason="SealError: sealed_with_unknown_key", attempts=2)
+        back = letter(
+            1, id=f"DEADLETTER_RETRIES-{number}-registry-again", reason="SealError: sealed_with_unknown_key", attempts=2
+        )
         back = back.model_copy(update={"again_of": first.id})
         await arrive(desk, back, back)
         (now,) = await operator.listed()
@@ -175,7 +181,7 @@ async def test_copies_of_a_dropped_batch_get_their_outcome_by_the_dispatcher(des
     (row,) = await operator.listed()
     await operator.decide(row["id"], "drop")
     (again,) = await operator.said()
-    assert (again.given_up, again.bus_subject()) == (True, "again.dispatcher")
+    assert (again.given_up, again.bus_subject()) == (True, "dead-letter-retry.dispatcher")
 
 
 async def test_many_of_one_kind_are_decided_about_at_once(desk: Desk, operator: Operator) -> None:
@@ -203,7 +209,9 @@ async def test_a_retry_of_all_reaches_each_once_however_soon_some_fail_again(des
         after = part.last
         for again in (await operator.said())[len(reached) :]:
             reached.append(again.letter.first)
-            back = again.letter.model_copy(update={"id": f"AGAIN-{number}-{again.id}", "again_of": again.letter.first})
+            back = again.letter.model_copy(
+                update={"id": f"DEADLETTER_RETRIES-{number}-{again.id}", "again_of": again.letter.first}
+            )
             await arrive(desk, back)
     assert reached == [each.id for each in letters]
     assert (part.done, part.left) == (0, 5)
@@ -256,7 +264,9 @@ async def test_what_nobody_decides_about_is_erased_in_time(desk: Desk, operator:
     assert await held.tidy(desk.office.books, LIFE) == 2
     rows = await desk.sql("SELECT state, decided_by, letter_blob FROM office.held_mail")
     assert {tuple(row) for row in rows} == {("dropped", "time", None)}
-    assert [each.bus_subject() for each in await operator.said()] == ["again.dispatcher"], "no copy waits for ever"
+    assert [each.bus_subject() for each in await operator.said()] == ["dead-letter-retry.dispatcher"], (
+        "no copy waits for ever"
+    )
     desk.clock.forward(held.REMEMBERED)
     await held.tidy(desk.office.books, LIFE)
     assert await desk.sql("SELECT 1 FROM office.held_mail UNION ALL SELECT 1 FROM office.held_counts") == []

@@ -11,7 +11,7 @@ from contracts.events import (
     Addressee,
     Authentication,
     ConfirmationGiven,
-    InboundGuessed,
+    InboundSecretProbe,
     MessageApproved,
     PostClosed,
     PostHeld,
@@ -204,7 +204,7 @@ async def test_a_held_post_shows_where_it_came_from_and_the_confirmation_is_on_r
 
 
 async def test_administrators_see_that_somebody_tries_out_a_post_address(desk: Desk) -> None:
-    event = InboundGuessed(id="guessed-1", occurred_at=START, unit="sakura", group="xx1", tries=30)
+    event = InboundSecretProbe(id="guessed-1", occurred_at=START, unit="sakura", group="xx1", tries=30)
     for _ in range(2):
         await posts.guessed(desk.office, event)
     headers = await desk.as_("administrator")

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from contracts.base import CARRIERS
-from contracts.pace import PaceOrder, PaceState, PostmanReport
-from contracts.streams import PACE, POSTMEN
+from contracts.pace import DispatcherStatus, PaceOrder, PaceState
+from contracts.streams import DISPATCHERS, PACE
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.ports import free_port
 from renrakumo_cli.main import app
@@ -60,10 +60,10 @@ class House:
     def tell(self, **state: Any) -> None:
         """A dispatcher tells of docomo."""
         values = {"carrier": "docomo", "connections_limit": 8, "connections_allowed": 4, **state}
-        report = PostmanReport(
+        report = DispatcherStatus(
             instance="a", sending_address="mail-1", carriers=(PaceState.model_validate(values),)
         ).model_dump_json()
-        self.on_bus(lambda bus: bus.kv_put(POSTMEN.name, "a", report.encode()), user="dispatcher")
+        self.on_bus(lambda bus: bus.kv_put(DISPATCHERS.name, "a", report.encode()), user="dispatcher")
 
 
 @pytest.fixture

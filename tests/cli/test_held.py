@@ -100,7 +100,7 @@ def test_one_is_retried_and_all_others_of_a_reason_dropped(databases: Databases,
     give_up(databases, "token_not_ours", "token_not_ours", "token_not_ours")
     newest, *_ = numbers(run)
     assert run("retry", newest).stdout == f"{newest}: retried\n"
-    assert outbox(databases) == ["again.receipts"]
+    assert outbox(databases) == ["dead-letter-retry.receipts"]
     assert run("drop", "--reason", "token_not_ours", "--yes").stdout == "2 dropped\n"
     assert numbers(run) == []
     assert len(numbers(run, "--state", "any")) == 3

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from contracts.pace import PaceOrder, PaceState, PostmanReport
-from contracts.streams import PACE, POSTMEN
+from contracts.pace import DispatcherStatus, PaceOrder, PaceState
+from contracts.streams import DISPATCHERS, PACE
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus.keyvalue import contents
 from simulator.behaviour import overload
@@ -15,8 +15,10 @@ from tests.dispatcher.house import House, Office, kinds, people
 DOCOMO, GMAIL = "docomo.ne.jp", "gmail.com"
 
 
-async def reports(office: Office) -> list[PostmanReport]:
-    return [PostmanReport.model_validate_json(value) for value in (await contents(office.bus, POSTMEN.name)).values()]
+async def reports(office: Office) -> list[DispatcherStatus]:
+    return [
+        DispatcherStatus.model_validate_json(value) for value in (await contents(office.bus, DISPATCHERS.name)).values()
+    ]
 
 
 async def docomo_at(office: Office) -> list[PaceState]:

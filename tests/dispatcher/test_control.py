@@ -12,8 +12,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from contracts.base import Lane
-from contracts.pace import PaceOrder, PaceState, PostmanReport
-from contracts.streams import PACE, POSTMEN
+from contracts.pace import DispatcherStatus, PaceOrder, PaceState
+from contracts.streams import DISPATCHERS, PACE
 from dispatcher.carriers import CarrierPolicy
 from dispatcher.control import ALIVE_SECONDS, DEAD_SECONDS, Control, measure
 from dispatcher.paces import Paces
@@ -156,7 +156,7 @@ def connections(paces: Paces) -> int:
 
 
 def told(bus: FakeBus, instance: str) -> dict[str, PaceState]:
-    report = PostmanReport.model_validate_json(bus.buckets[POSTMEN.name][instance])
+    report = DispatcherStatus.model_validate_json(bus.buckets[DISPATCHERS.name][instance])
     return {state.carrier: state for state in report.carriers}
 
 
@@ -253,7 +253,7 @@ async def test_a_new_dispatcher_begins_with_its_share(house: House) -> None:
 
 def told_by(house: House) -> set[str]:
     assert isinstance(house.bus, FakeBus)
-    return set(house.bus.buckets.get(POSTMEN.name, {}))
+    return set(house.bus.buckets.get(DISPATCHERS.name, {}))
 
 
 async def test_who_leaves_or_falls_silent_leaves_its_share_to_the_others(house: House, bus: FakeBus) -> None:
@@ -267,7 +267,7 @@ async def test_who_leaves_or_falls_silent_leaves_its_share_to_the_others(house: 
         await until(lambda: connections(paces_one) == 4)
         house.clocks.seconds += DEAD_SECONDS
         await until(lambda: connections(paces_one) == 8)
-    assert set(bus.buckets[POSTMEN.name]) == {"c"}  # which its time of life removes on a real bus
+    assert set(bus.buckets[DISPATCHERS.name]) == {"c"}  # which its time of life removes on a real bus
 
 
 # -- what is told
@@ -301,7 +301,7 @@ async def test_servers_and_domains_of_others_are_counted_never_named(house: Hous
     held.accepted()
     async with at_work(control):
         await until(lambda: "a" in told_by(house))
-    state = PostmanReport.model_validate_json(await report_of(control, bus)).carriers[1]
+    state = DispatcherStatus.model_validate_json(await report_of(control, bus)).carriers[1]
     assert (state.throttles, state.slowed, state.pausing, state.accepted_last_minute) == (1, 1, 1, 1)
     assert (state.connections_limit, state.connections_per_server, state.last_sign) == (24, 4, "reset")
     assert b"yamada" not in await report_of(control, bus)
@@ -309,7 +309,7 @@ async def test_servers_and_domains_of_others_are_counted_never_named(house: Hous
 
 async def report_of(control: Control, bus: FakeBus) -> bytes:
     await control.load()
-    return bus.buckets[POSTMEN.name]["a"]
+    return bus.buckets[DISPATCHERS.name]["a"]
 
 
 def test_the_same_numbers_stand_on_metrics() -> None:
@@ -323,7 +323,7 @@ def test_the_same_numbers_stand_on_metrics() -> None:
         waiting={"urgent": 3},
     )
     calm = PaceState(carrier="au", connections_limit=8, connections_allowed=8)
-    measure(PostmanReport(instance="a", sending_address="mail-1", carriers=(slowed, calm)))
+    measure(DispatcherStatus(instance="a", sending_address="mail-1", carriers=(slowed, calm)))
 
     def value(name: str, **labels: str) -> float | None:
         return REGISTRY.get_sample_value(f"renrakumo_{name}", labels)

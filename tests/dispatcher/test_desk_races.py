@@ -6,7 +6,7 @@ import pytest
 
 from contracts.pace import PaceOrder
 from contracts.sealed import RecipientCard
-from contracts.superseded import Superseded
+from contracts.stopped import StoppedMessage
 from dispatcher.client import Envelope
 from dispatcher.desks import Desks
 from dispatcher.errands import Bundle, Errand
@@ -119,7 +119,7 @@ def test_a_letter_that_waits_behind_a_silent_server_learns_that_its_message_was_
         bundle, errands = await a_bundle("ordinary", 5)
         desk.post(A, errands)
         await asyncio.sleep(1)
-        change = KvChange("1", Superseded(message=1, at=NOW).model_dump_json().encode())
+        change = KvChange("1", StoppedMessage(message=1, at=NOW).model_dump_json().encode())
         bundle.job.halted._apply(change)
         await asyncio.sleep(30)
         assert outcomes(bundle) == {"superseded": 3}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from nacl.public import PrivateKey
 
-from contracts.events import Again, CopyOutcome, DeadLetter, DeliveryBatch
+from contracts.events import CopyOutcome, DeadLetter, DeadLetterRetry, DeliveryBatch
 from contracts.reasons import DROPPED
 from contracts.sealed import RecipientCard, RecipientCards
 from contracts.streams import delivery_consumer
@@ -45,8 +45,8 @@ def given_up(batch: DeliveryBatch) -> DeadLetter:
     return dead_letter(spec, delivery, PermanentError("broken"))
 
 
-def decision(letter: DeadLetter, number: int, *, drop: bool = False) -> Again:
-    return Again(id=f"{letter.first}/{number}", occurred_at=datetime.now(UTC), letter=letter, given_up=drop)
+def decision(letter: DeadLetter, number: int, *, drop: bool = False) -> DeadLetterRetry:
+    return DeadLetterRetry(id=f"{letter.first}/{number}", occurred_at=datetime.now(UTC), letter=letter, given_up=drop)
 
 
 async def progressed(office: Office, batch: DeliveryBatch, outcomes: dict[int, CopyOutcome]) -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.streams import SUPERSEDED
-from contracts.superseded import Superseded, key
+from contracts.stopped import StoppedMessage, key
+from contracts.streams import STOPPED_MESSAGES
 from dispatcher.halted import CORRECTED, STOPPED, Halted
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus.client import Bus
@@ -32,11 +32,11 @@ async def connected(server: NatsServer, service: str) -> Bus:
 
 async def stop_sending(office: Bus, message: int, *, by: int | None = None, at: datetime = NOW) -> None:
     """As the office's outbox does: again until the bus has it."""
-    entry = Superseded(message=message, by=by, at=at)
+    entry = StoppedMessage(message=message, by=by, at=at)
     async with asyncio.timeout(30):
         while True:
             with contextlib.suppress(BusUnavailable):
-                await office.kv_put(SUPERSEDED.name, key(message), entry.model_dump_json().encode())
+                await office.kv_put(STOPPED_MESSAGES.name, key(message), entry.model_dump_json().encode())
                 return
 
 
@@ -114,12 +114,12 @@ async def test_what_is_stopped_while_the_bus_is_away_is_known_when_it_is_back(
 async def test_memory_holds_no_more_than_the_bucket(office: Bus, postman: Bus) -> None:
     old, new = new_id(), new_id()
     async with following(postman) as halted:
-        await stop_sending(office, old, at=NOW - timedelta(seconds=SUPERSEDED.ttl + 1))
+        await stop_sending(office, old, at=NOW - timedelta(seconds=STOPPED_MESSAGES.ttl + 1))
         await until(lambda: old in halted)
         await stop_sending(office, new)
         await until(lambda: new in halted)
         assert old not in halted
-        await office.kv_delete(SUPERSEDED.name, key(new))
+        await office.kv_delete(STOPPED_MESSAGES.name, key(new))
         await until(lambda: new not in halted)
         assert len(halted) == 0
 
@@ -127,8 +127,8 @@ async def test_memory_holds_no_more_than_the_bucket(office: Bus, postman: Bus) -
 async def test_a_note_of_a_later_release_stops_its_message_all_the_same(office: Bus, postman: Bus) -> None:
     message = new_id()
     async with following(postman) as halted:
-        await office.kv_put(SUPERSEDED.name, "of-the-future", b"{}")
-        await office.kv_put(SUPERSEDED.name, key(message), b'{"format": "unknown"}')
+        await office.kv_put(STOPPED_MESSAGES.name, "of-the-future", b"{}")
+        await office.kv_put(STOPPED_MESSAGES.name, key(message), b'{"format": "unknown"}')
         await until(lambda: message in halted)
         assert (len(halted), halted.reason(message)) == (1, STOPPED)
 

@@ -13,7 +13,7 @@ from nacl.public import PrivateKey
 
 from contracts.events.delivery import DeliveryBatch, DeliveryProgress, DeliverySettled
 from contracts.sealed import MessageContent, RecipientCard, RecipientCards, Sealed
-from contracts.superseded import Superseded
+from contracts.stopped import StoppedMessage
 from dispatcher.content import Press
 from dispatcher.copies import Stationery
 from dispatcher.desks import Desks
@@ -130,7 +130,7 @@ class House:
         )
 
     def halt(self, message: int) -> None:
-        told = Superseded(message=message, at=self.time).model_dump_json()
+        told = StoppedMessage(message=message, at=self.time).model_dump_json()
         self.halted._apply(KvChange(str(message), told.encode()))
 
     def cards(self, batch: DeliveryBatch) -> dict[int, RecipientCard]:

@@ -36,7 +36,7 @@ FINAL = [
     ("gmail", "rcpt", 550, "5.2.1 The email account that you tried to reach is inactive", "filtered", "mailbox suspended"),
     ("gmail", "body", 550, "5.7.26 This mail has been blocked", "policy", "sender not authenticated"),
     ("gmail", "body", 550, "5.7.1 Unauthenticated email is not accepted due to domain's DMARC policy", "policy", "sender not authenticated"),
-    ("gmail", "body", 550, "5.7.25 The IP address does not have a PTR record setup", "policy", "refused by policy"),
+    ("gmail", "body", 550, "5.7.25 The IP address does not have a PTR record set_up", "policy", "refused by policy"),
     ("gmail", "body", 550, "5.7.1 The user or domain that you are sending to (or from) has a policy that prohibited the mail", "filtered", "refused by the recipient's organisation"),
     ("gmail", "body", 550, "5.7.1 likely suspicious due to the very low reputation of the sending domain", "policy", "on a block list"),
     ("gmail", "body", 552, "5.3.4 Your message exceeded Google's message size limits", "failed", "too large"),

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from contracts.events import InboundReply
-from contracts.sealed import RawLetter
+from contracts.sealed import RawMail
 from simulator import mailer
 from tests.ingress_smtp.front_door import BASE, TOKEN, ListPublisher, mail, open_door, opened
 from tests.ingress_smtp.wire import Wire, connected
@@ -56,7 +56,7 @@ async def still_open(port: int) -> None:
 
 
 def stored(bus: ListPublisher) -> list[bytes]:
-    return [base64.b64decode(opened(event.letter, RawLetter).raw) for event in bus.events(InboundReply)]
+    return [base64.b64decode(opened(event.letter, RawMail).raw) for event in bus.events(InboundReply)]
 
 
 @QUICK

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
-from contracts.events import InboundGuessed
+from contracts.events import InboundSecretProbe
 from contracts.streams import RECEIPTS_INBOUND, REGISTRY_INBOUND, RESPONDER_INBOUND, ConsumerSpec
 from ingress_smtp import backlog
 from ingress_smtp.guesses import Guesses
@@ -184,7 +184,7 @@ async def test_what_several_front_doors_count_in_the_same_minute_adds_up() -> No
         for _ in range(tries):
             guesses.note("minami", "1nen")
         await guesses.tell()
-    assert sum(event.tries for event in bus.events(InboundGuessed)) == 5
+    assert sum(event.tries for event in bus.events(InboundSecretProbe)) == 5
 
 
 async def test_guesses_at_a_post_address_are_slowed_and_told_once_a_minute() -> None:
@@ -209,6 +209,6 @@ async def test_guesses_at_a_post_address_are_slowed_and_told_once_a_minute() -> 
         assert not bus.stored
         await guesses.tell()
         await guesses.tell()
-    (event,) = bus.events(InboundGuessed)
+    (event,) = bus.events(InboundSecretProbe)
     assert (event.unit, event.group, event.tries) == ("minami", "1nen", 3)
     assert event.id.startswith("guessed-minami-1nen-")

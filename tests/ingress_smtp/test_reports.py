@@ -12,7 +12,7 @@ from contracts.events import (
     InboundPost,
     InboundReply,
 )
-from contracts.sealed import RawLetter
+from contracts.sealed import RawMail
 from simulator import mailer
 from simulator.behaviour import LateDsn
 from simulator.complaints import arf, jmrp, sent_copy
@@ -81,7 +81,7 @@ async def test_of_a_report_without_a_token_only_the_beginning_is_kept() -> None:
     bus = ListPublisher()
     async with open_door(bus) as door:
         await mailer.send(HOST, door.port, "", [at("info"), at(BOUNCE_TOKEN)], REPORT + b"x" * 70 + b"\r\n" * 60_000)
-    kept = {event.token: len(opened(event.letter, RawLetter).raw) for event in bus.events(InboundBounce)}
+    kept = {event.token: len(opened(event.letter, RawMail).raw) for event in bus.events(InboundBounce)}
     assert kept[None] < 90_000 < kept[BOUNCE_TOKEN]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contracts.events import InboundReply
-from contracts.sealed import RawLetter
+from contracts.sealed import RawMail
 from tests.ingress_smtp.front_door import BASE, TOKEN, ListPublisher, mail, open_door, opened
 from tests.ingress_smtp.test_sessions import self_signed
 from tests.ingress_smtp.wire import INFO, Wire, connected
@@ -20,7 +20,7 @@ SECOND = b"MAIL FROM:<forged@bank.example>\r\nRCPT TO:<" + INFO.encode() + b">\r
 def stored(bus: ListPublisher) -> bytes:
     """The mail as the one reply event holds it."""
     (event,) = bus.events(InboundReply)
-    return base64.b64decode(opened(event.letter, RawLetter).raw)
+    return base64.b64decode(opened(event.letter, RawMail).raw)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ async def test_an_end_mark_is_seen_however_it_is_cut_into_packets(cut: int) -> N
         assert await wire.envelope(REPLY) == 354
         wire.say(b".\r\n")
         assert await wire.code() == 250
-    assert sorted(base64.b64decode(opened(e.letter, RawLetter).raw) for e in bus.events(InboundReply)) == [
+    assert sorted(base64.b64decode(opened(e.letter, RawMail).raw) for e in bus.events(InboundReply)) == [
         b"",
         b"a: b\r\n\r\n.x\r\n",
     ]

@@ -10,7 +10,7 @@ import pytest
 
 from contracts import directory as contract
 from contracts.events import InboundEntry, InboundReply
-from contracts.sealed import EntryLetter, RawLetter
+from contracts.sealed import EntryMail, RawMail
 from contracts.streams import DIRECTORY, INBOUND, REGISTRY_EVENTS
 from ingress_smtp.app import set_up
 from ingress_smtp.pressure import READERS
@@ -111,11 +111,11 @@ async def test_what_a_phone_wrote_lies_readable_in_the_sealed_letter(
         assert {reply.code for reply in replies.values()} == {250}
         entry = InboundEntry.model_validate_json((await newest(eyes, InboundEntry.name)).data)
         reply = InboundReply.model_validate_json((await newest(eyes, InboundReply.name)).data)
-    letter = opened(entry.letter, EntryLetter)
+    letter = opened(entry.letter, EntryMail)
     assert letter.sender == PARENT
     assert letter.subject == subject
     assert letter.text.strip() == text
-    again = reading.read(base64.b64decode(opened(reply.letter, RawLetter).raw))
+    again = reading.read(base64.b64decode(opened(reply.letter, RawMail).raw))
     assert again.text.strip() == text
 
 

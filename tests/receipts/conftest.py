@@ -21,7 +21,7 @@ from sqlalchemy import text
 
 from contracts.base import Event
 from contracts.events import Authentication, Automatic, InboundBounce, InboundFeedback, InboundReply
-from contracts.sealed import RawLetter, ReplyText, ReportedRecipients, Sealed
+from contracts.sealed import RawMail, ReplyText, ReportedRecipients, Sealed
 from mail import tokens
 from mail.automatic import decision as automatic
 from mail.mime import reading
@@ -133,7 +133,7 @@ class House:
         return tokens.mint(self.token_key, self.unit, said)
 
     def sealed(self, raw: bytes, sender: str = PARENT) -> Sealed:
-        return self.sealer.seal(RawLetter(sender=sender, raw=base64.b64encode(raw).decode()), "receipts")
+        return self.sealer.seal(RawMail(sender=sender, raw=base64.b64encode(raw).decode()), "receipts")
 
     def reply(
         self,

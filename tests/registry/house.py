@@ -26,7 +26,7 @@ from contracts.events import (
     InboundPost,
     MessageApproved,
 )
-from contracts.sealed import AddressCard, EntryLetter, PostLetter, RecipientCard, RecipientCards, ReplyText
+from contracts.sealed import AddressCard, EntryMail, PostMail, RecipientCard, RecipientCards, ReplyText
 from registry import handlers, tables
 from registry.handlers.context import Context, Lives
 from registry.store.vault import Vault
@@ -126,7 +126,7 @@ class Keys:
 
 
 class House:
-    """Registry, and around it the front door, the ledger and the postmen as far as a test needs them."""
+    """Registry, and around it the front door, the ledger and the dispatchers as far as a test needs them."""
 
     def __init__(self, engine: AsyncEngine, keys: Keys | None = None) -> None:
         self.keys = keys or Keys()
@@ -171,7 +171,7 @@ class House:
             authentication=PROVEN if proven else None,
             sender_key="0" * 64,
             automatic=automatic or Automatic(),
-            letter=self.sealer.seal(EntryLetter(sender=sender, subject=subject, text=words), "registry"),
+            letter=self.sealer.seal(EntryMail(sender=sender, subject=subject, text=words), "registry"),
         )
 
     def leave_event(
@@ -186,7 +186,7 @@ class House:
             size=100,
             sender_key="0" * 64,
             automatic=Automatic(),
-            letter=self.sealer.seal(EntryLetter(sender=sender), "registry"),
+            letter=self.sealer.seal(EntryMail(sender=sender), "registry"),
         )
 
     def confirmation(
@@ -265,7 +265,7 @@ class House:
             sender_key="0" * 64,
             automatic=parts.pop("automatic", Automatic()),
             authentication=parts.pop("authentication", None),
-            letter=self.sealer.seal(PostLetter(sender=sender, subject=subject, text=words), "registry"),
+            letter=self.sealer.seal(PostMail(sender=sender, subject=subject, text=words), "registry"),
         )
         await handlers.posts.post(self.context, event)
         return await self.said()

@@ -13,7 +13,7 @@ from simulator.client_styles import Style
 from simulator.dns_server import DnsServer, Zone
 from simulator.house import House
 from simulator.incoming import LetterKind
-from simulator.parents import Letter
+from simulator.parents import InboxMail
 from simulator.people import Child, Habits, Parent, Relation
 from simulator.quiet import quiet
 from simulator.school import School, open_school
@@ -78,7 +78,7 @@ async def post(school: School, poster: Parent, address: str, raw: bytes) -> None
     await quiet(school.house)
 
 
-def asked(school: School, poster: Parent, subject: str) -> list[Letter]:
+def asked(school: School, poster: Parent, subject: str) -> list[InboxMail]:
     """Confirmation mails about a post."""
     letters = school.house.parents.letters_of(poster, LetterKind.CONFIRM_POST)
     return [letter for letter in letters if subject in letter.mail.subject + letter.mail.text]

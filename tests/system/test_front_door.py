@@ -12,7 +12,7 @@ import pytest_asyncio
 from contracts import directory
 from contracts.directory import GroupEntry, UnitEntry
 from contracts.events import InboundEntry
-from contracts.sealed import EntryLetter
+from contracts.sealed import EntryMail
 from contracts.streams import DIRECTORY, INBOUND
 from ingress_smtp import model
 from mail.addresses import Kind
@@ -87,7 +87,7 @@ async def stored(stack: LocalStack) -> Counter[str]:
     found: Counter[str] = Counter()
     for message in await bus_view.messages(stack, [INBOUND.name]):
         event = InboundEntry.model_validate_json(message.data)
-        letter = opener.open(event.letter, EntryLetter)
+        letter = opener.open(event.letter, EntryMail)
         number = int(letter.sender.partition("@")[0].removeprefix("parent"))
         assert event.id == event_id(number)
         assert f"{number} 山田 太郎 母" in letter.text

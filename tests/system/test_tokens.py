@@ -14,7 +14,7 @@ from simulator import bus_view, databases, mailer
 from simulator.client_styles import Style
 from simulator.house import House
 from simulator.incoming import LetterKind
-from simulator.parents import Letter
+from simulator.parents import InboxMail
 from simulator.people import Child, Habits, Parent, Relation
 from simulator.quiet import quiet
 from simulator.school import School, open_school
@@ -90,7 +90,7 @@ async def entered(school: School) -> tuple[Parent, str]:
     return parent, token
 
 
-def letters(school: School, parent: Parent, kind: LetterKind | None = None) -> list[Letter]:
+def letters(school: School, parent: Parent, kind: LetterKind | None = None) -> list[InboxMail]:
     return school.house.parents.letters_of(parent, kind)
 
 

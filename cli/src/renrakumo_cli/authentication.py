@@ -3,10 +3,10 @@
 SPF needs the peer that handed the mail in, DKIM, ARC and DMARC what the DNS says; the front door has both.
 """
 
-from mail.mime.reading import Letter
+from mail.mime.reading import ParsedMail
 
 
-def without_network(letter: Letter) -> dict[str, str]:
+def without_network(letter: ParsedMail) -> dict[str, str]:
     """`unchecked`: there is a signature, which only the DNS could confirm; `none`: nothing to check."""
     signed = "unchecked" if "dkim-signature" in letter.headers else "none"
     sealed = "unchecked" if "arc-seal" in letter.headers else "none"

@@ -13,7 +13,7 @@ from typing import Any
 from mail import addresses
 from mail.addresses import Kind
 from mail.automatic import decision as automatic
-from mail.mime.reading import DEFAULT_LIMITS, Letter, read
+from mail.mime.reading import DEFAULT_LIMITS, ParsedMail, read
 from mail.reply import answers
 from mail.reports import bounces
 from renrakumo_cli import authentication
@@ -96,7 +96,7 @@ def classify(raw: bytes, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
     }
 
 
-def _envelope_from(letter: Letter, known: Known) -> str:
+def _envelope_from(letter: ParsedMail, known: Known) -> str:
     if known.envelope_from is not None:
         return known.envelope_from
     if "return-path" in letter.headers:

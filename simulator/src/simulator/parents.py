@@ -58,7 +58,7 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class InboxMail:
     """A mail in a parent's hands."""
 
     parent: Parent
@@ -83,7 +83,7 @@ class Parents:
     ) -> None:
         self.people = list(people)
         self.surveys = list(surveys)
-        self.letters: list[Letter] = []
+        self.letters: list[InboxMail] = []
         self.acts: list[Act] = []
         self.problems: list[str] = []
         self._host = host
@@ -134,7 +134,7 @@ class Parents:
 
     # -- what tests look at
 
-    def letters_of(self, parent: Parent, kind: LetterKind | None = None) -> list[Letter]:
+    def letters_of(self, parent: Parent, kind: LetterKind | None = None) -> list[InboxMail]:
         """What this parent got, oldest first."""
         return [one for one in self.letters if one.parent is parent and kind in (None, one.kind)]
 
@@ -167,7 +167,7 @@ class Parents:
         """Everybody (or `people`) does it at the same time, over a bounded number of connections."""
         return list(await asyncio.gather(*(deed(parent) for parent in (self.people if people is None else people))))
 
-    async def answer(self, letter: Letter, words: str, kind: ActKind = ActKind.ANSWER) -> Act:
+    async def answer(self, letter: InboxMail, words: str, kind: ActKind = ActKind.ANSWER) -> Act:
         """Press reply on any letter and type `words`, whatever the habits say."""
         return await self._reply(kind, letter, words)
 
@@ -186,13 +186,13 @@ class Parents:
         key = (canonical(parent.address), mail.message_id)
         again = bool(mail.message_id) and key in self._seen
         self._seen.add(key)
-        letter = Letter(parent, self._kind(mail), mail, received, again)
+        letter = InboxMail(parent, self._kind(mail), mail, received, again)
         self.letters.append(letter)
         if not again:
             self._react(letter)
         self._changed.set()
 
-    def _react(self, letter: Letter) -> None:
+    def _react(self, letter: InboxMail) -> None:
         habits, kind = letter.parent.habits, letter.kind
         if kind is LetterKind.CONFIRM_POST:
             if habits.poster:
@@ -205,7 +205,7 @@ class Parents:
                 self._spawn(lambda: self._be_absent(letter), habits.delay)
             self._maybe_answer(letter)
 
-    def _maybe_answer(self, letter: Letter) -> None:
+    def _maybe_answer(self, letter: InboxMail) -> None:
         parent = letter.parent
         survey = next((one for one in self.surveys if one.subject in letter.mail.subject), None)
         if survey is None or parent.habits.silent or parent.habits.vacation:
@@ -233,7 +233,7 @@ class Parents:
         return await self._hand_in(kind, parent, text, mail)
 
     async def _reply(
-        self, kind: ActKind, letter: Letter, words: str, child: Child | None = None, survey: Survey | None = None
+        self, kind: ActKind, letter: InboxMail, words: str, child: Child | None = None, survey: Survey | None = None
     ) -> Act:
         parent = letter.parent
         mail = reply(
@@ -247,7 +247,7 @@ class Parents:
         )
         return await self._hand_in(kind, parent, words, mail, child, survey)
 
-    async def _be_absent(self, letter: Letter) -> Act:
+    async def _be_absent(self, letter: InboxMail) -> Act:
         parent = letter.parent
         to = "" if parent.habits.vacation_to_reply_to else letter.arrived.envelope_from
         mail = vacation_reply(

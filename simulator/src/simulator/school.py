@@ -8,7 +8,7 @@ from typing import Any
 from simulator.house import House
 from simulator.incoming import LetterKind
 from simulator.office import Office
-from simulator.parents import Letter
+from simulator.parents import InboxMail
 from simulator.people import Parent
 
 
@@ -55,7 +55,7 @@ class School:
 
         assert await self.house.until(f"{len(people)} completion mails", completed, within=60)
 
-    def notices(self, parent: Parent, subject: str) -> list[Letter]:
+    def notices(self, parent: Parent, subject: str) -> list[InboxMail]:
         """Notices to a parent with that in the subject."""
         return [
             letter

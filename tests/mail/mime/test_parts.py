@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from mail.mime.reading import Letter, read
+from mail.mime.reading import ParsedMail, read
 
 
 def part(kind: str, text: str | bytes = "", *more: str, boundary: str = "") -> bytes:
@@ -29,7 +29,7 @@ def together(kind: str, *parts: bytes, boundary: str = "b", more: str = "") -> b
     return part(f"multipart/{kind}{more}", body + f"--{boundary}--\r\n".encode(), boundary=boundary)
 
 
-def letter(tree: bytes) -> Letter:
+def letter(tree: bytes) -> ParsedMail:
     return read(b"From: taro@docomo.ne.jp\r\nSubject: s\r\n" + tree)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail.mime.reading import Letter, read
+from mail.mime.reading import ParsedMail, read
 from mail.reply.answers import answer_text, redact
 
 SENT = """緑小学校です。
@@ -22,7 +22,7 @@ QUOTED = "".join(f"> {line}\n" for line in SENT.splitlines())
 SUBJECT = "【緑小学校】健康調査"
 
 
-def letter(text: str, subject: str = f"Re: {SUBJECT}") -> Letter:
+def letter(text: str, subject: str = f"Re: {SUBJECT}") -> ParsedMail:
     return read(f"Subject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}".encode())
 
 

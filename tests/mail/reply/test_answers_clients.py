@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mail.mime.reading import Letter, read
+from mail.mime.reading import ParsedMail, read
 from mail.reply.answers import answer_text
 from simulator.reply_forms import BARE, ELSEWHERE, FOOTERS, MARKED, UNMARKED, Form, Posting, Question, compose
 
@@ -65,7 +65,7 @@ ANSWERS = (
 )
 
 
-def letter(text: str, subject: str = "Re: 【緑小学校】健康調査") -> Letter:
+def letter(text: str, subject: str = "Re: 【緑小学校】健康調査") -> ParsedMail:
     head = f"Subject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
     return read((head + text).encode())
 

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-from contracts.events.dead import Again, DeadLetter
+from contracts.events.dead import DeadLetter, DeadLetterRetry
 from contracts.streams import ConsumerSpec
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus.client import Bus
@@ -41,7 +41,7 @@ async def at_work(nats: NatsServer, spec: ConsumerSpec, work: Work) -> AsyncIter
     async def set_up(each: Service) -> None:
         bus = await each.connect_bus()
         each.consume(bus, spec, work)
-        each.consume_again(bus, work.give_up)
+        each.consume_dead_letter_retries(bus, work.give_up)
 
     life = asyncio.create_task(service.live(set_up))
     try:
@@ -63,8 +63,8 @@ async def letter_number(bus: Bus, number: int) -> DeadLetter:
     return found[number - 1]
 
 
-def decided(letter: DeadLetter, number: int, *, given_up: bool = False) -> Again:
-    return Again(
+def decided(letter: DeadLetter, number: int, *, given_up: bool = False) -> DeadLetterRetry:
+    return DeadLetterRetry(
         id=f"{letter.first}/decision-{number}", occurred_at=datetime.now(UTC), letter=letter, given_up=given_up
     )
 
@@ -117,7 +117,7 @@ async def test_what_no_consumer_knows_any_more_is_kept_as_the_same_case(fresh_na
         await bus.publish(decided(first.model_copy(update={"consumer": "of-an-older-release"}), 1))
         second = await letter_number(bus, 2)
         assert (second.reason, second.again_of) == ("PermanentError: consumer_is_no_more", first.id)
-        await bus.publish_raw("again.registry", b"not an event")
+        await bus.publish_raw("dead-letter-retry.registry", b"not an event")
         third = await letter_number(bus, 3)
         assert (third.reason, third.again_of) == ("PermanentError: message_not_understood", None)
     await bus.close()

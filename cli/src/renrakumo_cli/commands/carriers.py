@@ -15,7 +15,7 @@ from typing import NoReturn, TypeVar
 import nats.errors
 import typer
 
-from admin_api.clients import Postmen
+from admin_api.clients import Dispatchers
 from admin_api.handlers import carriers
 from admin_api.handlers.carriers import CarrierPace
 from admin_api.handlers.context import Books
@@ -44,7 +44,7 @@ def show(context: typer.Context, as_json: bool = typer.Option(False, "--json", h
     if context.invoked_subcommand is not None:
         return
     now = datetime.now(UTC)
-    found = _ask(lambda postmen: carriers.overview(postmen, now))
+    found = _ask(lambda dispatchers: carriers.overview(dispatchers, now))
     typer.echo(json.dumps([_values(carrier) for carrier in found], ensure_ascii=False) if as_json else table(found))
 
 
@@ -52,14 +52,14 @@ def show(context: typer.Context, as_json: bool = typer.Option(False, "--json", h
 def pause(carrier: str, lasting: str | None = _FOR) -> None:
     """Offer a carrier nothing; its copies wait. What is set by `pace` stays."""
     until = _end(lasting)
-    order = _order(lambda books, postmen: carriers.pause(books, postmen, ACTOR, carrier, until))
+    order = _order(lambda books, dispatchers: carriers.pause(books, dispatchers, ACTOR, carrier, until))
     typer.echo(f"{carrier}: {describe(order)}")
 
 
 @app.command()
 def resume(carrier: str) -> None:
     """Undo all that is set by hand for a carrier."""
-    _order(lambda books, postmen: carriers.resume(books, postmen, ACTOR, carrier))
+    _order(lambda books, dispatchers: carriers.resume(books, dispatchers, ACTOR, carrier))
     typer.echo(f"{carrier}: nothing is set by hand")
 
 
@@ -73,8 +73,8 @@ def pace(
     """Set rate, connections or both, for all dispatchers of a sending address together."""
     until = _end(lasting)
     order = _order(
-        lambda books, postmen: carriers.pace(
-            books, postmen, ACTOR, carrier, rate=rate, connections=connections, until=until
+        lambda books, dispatchers: carriers.pace(
+            books, dispatchers, ACTOR, carrier, rate=rate, connections=connections, until=until
         )
     )
     typer.echo(f"{carrier}: {describe(order)}")
@@ -171,11 +171,11 @@ def _end(lasting: str | None) -> datetime | None:
     return datetime.now(UTC) + timedelta(seconds=int(found[1]) * _UNITS[found[2]])
 
 
-def _order(work: Callable[[Books, Postmen], Awaitable[T]]) -> T:
+def _order(work: Callable[[Books, Dispatchers], Awaitable[T]]) -> T:
     login = _login()
 
     async def ordered(books: Books) -> T:
-        return await _with_postmen(login, lambda postmen: work(books, postmen))
+        return await _with_postmen(login, lambda dispatchers: work(books, dispatchers))
 
     try:
         return run(ordered)
@@ -183,7 +183,7 @@ def _order(work: Callable[[Books, Postmen], Awaitable[T]]) -> T:
         _bus_failed(error)
 
 
-def _ask(work: Callable[[Postmen], Awaitable[T]]) -> T:
+def _ask(work: Callable[[Dispatchers], Awaitable[T]]) -> T:
     login = _login()
     logs.configure("command-line", "WARNING")  # standard output is for the answer
     try:
@@ -199,13 +199,13 @@ def _login() -> BusLogin:
         fail(str(error))
 
 
-async def _with_postmen(login: BusLogin, work: Callable[[Postmen], Awaitable[T]]) -> T:
+async def _with_postmen(login: BusLogin, work: Callable[[Dispatchers], Awaitable[T]]) -> T:
     async with AsyncExitStack() as stack:
         try:
             client = await stack.enter_async_context(bus.connected(login.url, login.user, login.password))
         except (OSError, nats.errors.Error) as error:
             raise BusUnavailable(type(error).__name__) from None
-        return await work(Postmen(Bus(client, OPERATOR)))
+        return await work(Dispatchers(Bus(client, OPERATOR)))
 
 
 def _bus_failed(error: Exception) -> NoReturn:

@@ -1,8 +1,8 @@
 """The pace of delivery: what an operator orders by hand, and what each dispatcher tells of itself.
 
     admin-api and the command line -> bucket `pace`: carrier -> PaceOrder -> every dispatcher
-    each dispatcher -> bucket `postmen`: instance -> PostmanReport -> admin-api, and the other dispatchers, which share
-    with it what a carrier allows to one sending address
+    each dispatcher -> bucket `dispatchers`: instance -> DispatcherStatus -> admin-api, and the other dispatchers, which
+    share with it what a carrier allows to one sending address
 
 No report names a mail server or a recipient's domain: a private domain may name a family.
 """
@@ -78,7 +78,7 @@ class PaceState(Contract):
     last_sign_at: AwareDatetime | None = None
 
 
-class PostmanReport(Contract):
+class DispatcherStatus(Contract):
     """One dispatcher: who it is, which sending address carriers know it by, how many dispatchers share that, and its
     state for each carrier."""
 

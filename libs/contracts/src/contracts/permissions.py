@@ -43,7 +43,7 @@ RIGHTS: dict[str, Rights] = {
             "inbound.reply",
             "inbound.bounce",
             "inbound.feedback",
-            "inbound.guessed",
+            "inbound.secret-probe",
             "inbound.operator",
         ),
         counts=tuple(f"{spec.stream}.{spec.name}" for spec in (REGISTRY_INBOUND, RESPONDER_INBOUND, RECEIPTS_INBOUND)),
@@ -80,7 +80,7 @@ RIGHTS: dict[str, Rights] = {
     "receipts": Rights(publishes=("confirmation.given", "answer.recorded", "copy.bounced", "dead.receipts")),
     "info-site": Rights(publishes=("inbound.unsubscribe",)),
     "admin-api": Rights(
-        publishes=("message.approved", "post.held", "post.closed", "dead.admin-api", "again.*"),
+        publishes=("message.approved", "post.held", "post.closed", "dead.admin-api", "dead-letter-retry.*"),
         asks=requests.REGISTRY,
     ),
 }

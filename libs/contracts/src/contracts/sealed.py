@@ -19,7 +19,7 @@ class Sealed(Contract):
     box: Annotated[str, Field(repr=False, max_length=16_000_000)]
 
 
-class EntryLetter(Contract):
+class EntryMail(Contract):
     """For registry: who asks to enter or leave, and what the mail said."""
 
     sender: str
@@ -27,7 +27,7 @@ class EntryLetter(Contract):
     text: str = ""
 
 
-class PostLetter(Contract):
+class PostMail(Contract):
     """For registry: a message sent from a phone to a group's post address."""
 
     sender: str
@@ -41,7 +41,7 @@ class ReportedRecipients(Contract):
     addresses: Annotated[tuple[str, ...], Field(max_length=50)]
 
 
-class RawLetter(Contract):
+class RawMail(Contract):
     """For receipts: a reply or a bounce as it arrived. `raw` is base64 of the mail's bytes."""
 
     sender: str

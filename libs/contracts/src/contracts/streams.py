@@ -72,10 +72,10 @@ PROGRESS = StreamSpec("PROGRESS", ("progress.*.*",), max_age=3 * DAY)
 # Anybody can cause dead letters (tokens that aren't ours), so they must not fill the disk. They stay only until the
 # office has them: what it erases lies nowhere else.
 DEADLETTERS = StreamSpec("DEADLETTERS", ("dead.*",), retention="interest", max_age=30 * DAY, max_bytes=GIGABYTE)
-AGAIN = StreamSpec("AGAIN", ("again.*",), retention="workqueue")
+DEADLETTER_RETRIES = StreamSpec("DEADLETTER_RETRIES", ("dead-letter-retry.*",), retention="workqueue")
 """What the operator decided about dead letters, a subject for each service that gave one up."""
 
-STREAMS: tuple[StreamSpec, ...] = (INBOUND, EVENTS, DELIVERY, OUTCOMES, PROGRESS, DEADLETTERS, AGAIN)
+STREAMS: tuple[StreamSpec, ...] = (INBOUND, EVENTS, DELIVERY, OUTCOMES, PROGRESS, DEADLETTERS, DEADLETTER_RETRIES)
 
 DIRECTORY = BucketSpec(
     "directory", writers=("admin-api",), readers=("ingress-smtp", "registry", "responder", "dispatcher")
@@ -83,14 +83,16 @@ DIRECTORY = BucketSpec(
 CONTENT = BucketSpec("content", ttl=40 * DAY, writers=("admin-api",), readers=("dispatcher",))
 ANSWERED = BucketSpec("answered", ttl=3_600.0, writers=("responder",), readers=("responder",))
 # Longer than any copy is tried for; what is older cannot come back.
-SUPERSEDED = BucketSpec("superseded", ttl=4 * DAY, max_value=1_000, writers=("admin-api",), readers=("dispatcher",))
+STOPPED_MESSAGES = BucketSpec(
+    "stopped-messages", ttl=4 * DAY, max_value=1_000, writers=("admin-api",), readers=("dispatcher",)
+)
 PACE = BucketSpec("pace", max_value=1_000, writers=("admin-api",), readers=("admin-api", "dispatcher"))
 # A dispatcher that tells nothing for so long is no more.
-POSTMEN = BucketSpec(
-    "postmen", ttl=60.0, max_value=64_000, writers=("dispatcher",), readers=("admin-api", "dispatcher")
+DISPATCHERS = BucketSpec(
+    "dispatchers", ttl=60.0, max_value=64_000, writers=("dispatcher",), readers=("admin-api", "dispatcher")
 )
 
-BUCKETS: tuple[BucketSpec, ...] = (DIRECTORY, CONTENT, ANSWERED, SUPERSEDED, PACE, POSTMEN)
+BUCKETS: tuple[BucketSpec, ...] = (DIRECTORY, CONTENT, ANSWERED, STOPPED_MESSAGES, PACE, DISPATCHERS)
 
 REGISTRY_INBOUND = ConsumerSpec(
     "INBOUND", "registry-inbound", "registry", ("inbound.entry", "inbound.leave", "inbound.post")
@@ -118,13 +120,13 @@ RECEIPTS_OUTCOMES = ConsumerSpec("OUTCOMES", "receipts-outcomes", "receipts", ("
 ADMIN_API_EVENTS = ConsumerSpec(
     "EVENTS", "admin-api-events", "admin-api", ("post.recognised", "post.refused", "confirmation.given")
 )
-ADMIN_API_INBOUND = ConsumerSpec("INBOUND", "admin-api-inbound", "admin-api", ("inbound.guessed",))
+ADMIN_API_INBOUND = ConsumerSpec("INBOUND", "admin-api-inbound", "admin-api", ("inbound.secret-probe",))
 ADMIN_API_DEADLETTERS = ConsumerSpec("DEADLETTERS", "admin-api-deadletters", "admin-api", ("dead.*",))
 
 
-def again_consumer(service: str) -> ConsumerSpec:
-    """What this service is to handle once more or to give up for good, see AGAIN."""
-    return ConsumerSpec("AGAIN", f"{service}-again", service, (f"again.{service}",))
+def dead_letter_retry_consumer(service: str) -> ConsumerSpec:
+    """What this service is to handle once more or to give up for good, see DEADLETTER_RETRIES."""
+    return ConsumerSpec("DEADLETTER_RETRIES", f"{service}-again", service, (f"dead-letter-retry.{service}",))
 
 
 GIVING_UP: tuple[str, ...] = ("registry", "dispatcher", "responder", "receipts", "admin-api")
@@ -158,6 +160,6 @@ def consumers(carriers: Sequence[str] = CARRIERS) -> tuple[ConsumerSpec, ...]:
         ADMIN_API_EVENTS,
         ADMIN_API_INBOUND,
         ADMIN_API_DEADLETTERS,
-        *(again_consumer(service) for service in GIVING_UP),
+        *(dead_letter_retry_consumer(service) for service in GIVING_UP),
         *(delivery_consumer(lane, carrier) for lane in LANES for carrier in carriers),
     )

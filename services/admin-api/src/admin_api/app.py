@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from admin_api import security, tables
-from admin_api.clients import BusVerbs, Contents, Postmen, Registry
+from admin_api.clients import BusVerbs, Contents, Dispatchers, Registry
 from admin_api.consumers import DeadLetterConsumer, EventConsumer
 from admin_api.handlers import held
 from admin_api.handlers.context import Books, Office
@@ -60,7 +60,7 @@ async def set_up(service: Service, settings: Settings) -> None:
     for consumer in (ADMIN_API_EVENTS, ADMIN_API_INBOUND):
         service.consume(bus, consumer, EventConsumer(office), concurrency=CONCURRENCY)
     service.consume(bus, ADMIN_API_DEADLETTERS, DeadLetterConsumer(office.books), concurrency=CONCURRENCY)
-    service.consume_again(bus)
+    service.consume_dead_letter_retries(bus)
     service.task("outbox relay", OutboxRelay(engine, tables.outbox, bus).run)
     service.task("web", serve_web)
     service.task("forget", forget)
@@ -75,7 +75,7 @@ def build(settings: Settings, engine: AsyncEngine, bus: BusVerbs) -> Office:
         books=Books.open(engine, FieldCipher(settings.content_keys)),
         registry=Registry(bus),
         contents=Contents(bus, sealer),
-        postmen=Postmen(bus),
+        dispatchers=Dispatchers(bus),
         sealer=sealer,
         hash_secret=security.post_secret_hasher(secret_hash),
         fingerprint=security.fingerprinter(secret_hash),

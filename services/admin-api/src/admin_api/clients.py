@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from contracts import requests
-from contracts.pace import PaceOrder, PostmanReport
+from contracts.pace import DispatcherStatus, PaceOrder
 from contracts.requests import (
     AudienceAsk,
     AudienceSize,
@@ -28,13 +28,13 @@ from contracts.requests import (
     RemoveAsk,
 )
 from contracts.sealed import MessageContent, Sealed
-from contracts.streams import CONTENT, PACE, POSTMEN
+from contracts.streams import CONTENT, DISPATCHERS, PACE
 from runtime.bus.keyvalue import KvEntry, Watchable, contents
 from runtime.crypto.sealing import Sealer
 from runtime.logs import get_logger
 
 R = TypeVar("R", bound=BaseModel)
-M = TypeVar("M", PaceOrder, PostmanReport)
+M = TypeVar("M", PaceOrder, DispatcherStatus)
 NAMES_AT_ONCE = 500
 log = get_logger(__name__)
 
@@ -128,17 +128,17 @@ class Contents:
         return key
 
 
-class Postmen:
+class Dispatchers:
     """The dispatchers: what they tell of themselves, and orders of pace for them."""
 
     def __init__(self, bus: BucketVerbs) -> None:
         self._bus = bus
 
-    async def reports(self) -> tuple[PostmanReport, ...]:
+    async def reports(self) -> tuple[DispatcherStatus, ...]:
         """Of all that were heard of within the last minute."""
-        values = await contents(self._bus, POSTMEN.name)
+        values = await contents(self._bus, DISPATCHERS.name)
         return tuple(
-            report for key in sorted(values) if (report := _understood(PostmanReport, values[key])) is not None
+            report for key in sorted(values) if (report := _understood(DispatcherStatus, values[key])) is not None
         )
 
     async def orders(self) -> Mapping[str, PaceOrder]:

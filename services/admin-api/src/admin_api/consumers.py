@@ -3,7 +3,7 @@ services gave up on."""
 
 from admin_api.handlers import held, posts
 from admin_api.handlers.context import Books, Office
-from contracts.events import ConfirmationGiven, InboundGuessed, PostRecognised, PostRefused
+from contracts.events import ConfirmationGiven, InboundSecretProbe, PostRecognised, PostRefused
 from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError, Postponed
 from runtime.logs import get_logger
@@ -27,8 +27,8 @@ class EventConsumer:
                 await posts.refused(self._office, delivery.event(PostRefused))
             case ConfirmationGiven.name:
                 await posts.confirmed(self._office, delivery.event(ConfirmationGiven))
-            case InboundGuessed.name:
-                await posts.guessed(self._office, delivery.event(InboundGuessed))
+            case InboundSecretProbe.name:
+                await posts.guessed(self._office, delivery.event(InboundSecretProbe))
             case _:
                 raise PermanentError("unexpected_subject")
 

@@ -28,7 +28,7 @@ USEFUL: Final[Mapping[OfficeLane, timedelta]] = {"urgent": timedelta(hours=6), "
 arrive tomorrow morning."""
 
 PATIENCE: Final = timedelta(days=2)
-"""How long the postmen try at most, whatever the sender said."""
+"""How long the dispatchers try at most, whatever the sender said."""
 
 FURTHEST_END: Final = timedelta(days=30)
 """How far away the end that a sender names may be."""

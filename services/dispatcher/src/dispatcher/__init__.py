@@ -1,4 +1,4 @@
-"""The postmen: SMTP out, paced per carrier."""
+"""The dispatchers: SMTP out, paced per carrier."""
 
-NAME = "dispatcher"
+SERVICE = "dispatcher"
 """This service on the bus, and in the boxes that are sealed for it."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from dispatcher import NAME, consumers
+from dispatcher import SERVICE, consumers
 from dispatcher.carriers import OTHER, CarrierTable, load_carriers
 from dispatcher.client import Connector
 from dispatcher.content import Press
@@ -37,12 +37,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def setup(service: Service, settings: Settings, *, now: Callable[[], datetime] = utc_now) -> None:
+async def set_up(service: Service, settings: Settings, *, now: Callable[[], datetime] = utc_now) -> None:
     """Connect and register everything on `service`."""
     bus = await service.connect_bus()
     store = BusStore(bus)
     carriers = load_carriers(settings.carriers)
-    opener = Opener(NAME, settings.seal_private_keys)
+    opener = Opener(SERVICE, settings.seal_private_keys)
     stationery = Stationery(
         settings.base_domain, settings.token_keys.current[1], settings.public_url, settings.dkim_keys
     )

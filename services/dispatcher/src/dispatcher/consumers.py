@@ -32,7 +32,7 @@ def register(service: Service, bus: Bus, postman: Postman, carriers: CarrierTabl
             service.consume(
                 bus, delivery_consumer(lane, carrier), handle, concurrency=_in_hand(carriers.named(carrier))
             )
-    service.consume_again(bus, given_up)
+    service.consume_dead_letter_retries(bus, given_up)
 
 
 def _in_hand(policy: CarrierPolicy) -> int:

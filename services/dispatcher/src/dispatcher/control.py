@@ -1,8 +1,8 @@
 """Between the paces and the bus: orders by hand come in, the state goes out, limits are shared with other dispatchers.
 
     bucket `pace` (carrier -> PaceOrder) -> in force now? -> Paces.obey
-    Paces + Desks -> PostmanReport -> metrics, bucket `postmen` (instance -> report; gone a minute after the last one)
-    bucket `postmen` -> who else lives behind our sending address -> Paces.share
+    Paces + Desks -> DispatcherStatus -> metrics, bucket `dispatchers` (instance -> status; gone after a minute)
+    bucket `dispatchers` -> who else lives behind our sending address -> Paces.share
 `load` reads both buckets before the first copy goes out, so that an order outlives a restart and a new dispatcher
 begins with its own share. While the bus is away the orders known so far hold, and end when they end.
 """
@@ -18,8 +18,8 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from contracts.base import LANES, Lane
-from contracts.pace import PaceOrder, PaceState, PostmanReport
-from contracts.streams import PACE, POSTMEN
+from contracts.pace import DispatcherStatus, PaceOrder, PaceState
+from contracts.streams import DISPATCHERS, PACE
 from dispatcher import metrics
 from dispatcher.paces import Paces
 from runtime.bus.keyvalue import KV_READY, Watchable, contents
@@ -79,7 +79,7 @@ class Control:
         self._orders: dict[str, PaceOrder] = {}
         self._heard: dict[str, float] = {}
         self._sharing = 1
-        self._told: PostmanReport | None = None
+        self._told: DispatcherStatus | None = None
         self._told_at = -inf
         self._away = False
 
@@ -87,7 +87,7 @@ class Control:
         """Everything once, before work begins. A bus that doesn't tell in time delays no mail: it is told later."""
         await self._put(self._report())
         try:
-            orders, reports = await contents(self._bus, PACE.name), await contents(self._bus, POSTMEN.name)
+            orders, reports = await contents(self._bus, PACE.name), await contents(self._bus, DISPATCHERS.name)
         except BusUnavailable:
             log.warning("pace_not_loaded")
             return
@@ -119,7 +119,7 @@ class Control:
 
     async def follow_others(self, stop: asyncio.Event) -> None:
         """Follow who else is at work, until `stop`."""
-        async for change in self._bus.kv_watch(POSTMEN.name, stop=stop):
+        async for change in self._bus.kv_watch(DISPATCHERS.name, stop=stop):
             if change != KV_READY:
                 self._hear(*change)
                 self._share()
@@ -136,7 +136,7 @@ class Control:
                 async with asyncio.timeout(self._tell_seconds):
                     await stop.wait()
         with contextlib.suppress(BusUnavailable, BusRefused):
-            await self._bus.kv_delete(POSTMEN.name, self._instance)
+            await self._bus.kv_delete(DISPATCHERS.name, self._instance)
 
     # -- in
 
@@ -156,7 +156,7 @@ class Control:
         if value is None:
             return
         try:
-            report = PostmanReport.model_validate_json(value)
+            report = DispatcherStatus.model_validate_json(value)
         except ValidationError:
             log.error("report_not_understood")
             return
@@ -185,9 +185,9 @@ class Control:
 
     # -- out
 
-    def _report(self) -> PostmanReport:
+    def _report(self) -> DispatcherStatus:
         now, open_, waiting = self._now(), self._desks.open(), self._desks.waiting()
-        return PostmanReport(
+        return DispatcherStatus(
             instance=self._instance,
             sending_address=self._address,
             sharing=self._sharing,
@@ -221,9 +221,9 @@ class Control:
             last_sign_at=None if pace.last_sign is None else _moment(now, -pace.last_sign_ago),
         )
 
-    async def _put(self, report: PostmanReport) -> None:
+    async def _put(self, report: DispatcherStatus) -> None:
         try:
-            await self._bus.kv_put(POSTMEN.name, self._instance, report.model_dump_json().encode())
+            await self._bus.kv_put(DISPATCHERS.name, self._instance, report.model_dump_json().encode())
         except (BusUnavailable, BusRefused):
             if not self._away:
                 log.warning("pace_not_told")
@@ -232,7 +232,7 @@ class Control:
         self._told, self._told_at, self._away = report, self._clock(), False
 
 
-def measure(report: PostmanReport) -> None:
+def measure(report: DispatcherStatus) -> None:
     """The same on /metrics."""
     for state in report.carriers:
         metrics.PACE_CONNECTIONS.labels(state.carrier).set(state.connections_allowed)

@@ -1,6 +1,6 @@
 """The messages that are not sent any further: stopped by their office, or corrected by another message.
 
-    bucket `superseded` -> watched -> held in memory -> asked before each copy is offered and when a batch is taken
+    bucket `stopped-messages` -> watched -> held in memory -> asked before each copy is offered and when a batch is taken
 The bucket is small (what was stopped in the last days), so every dispatcher holds all of it and asks without waiting.
 Whoever takes a batch waits for `known` first: after a start, and after a lost connection until all has been told
 again, memory may lack what was stopped meanwhile.
@@ -13,8 +13,8 @@ from typing import NamedTuple, Protocol
 
 from pydantic import ValidationError
 
-from contracts.streams import SUPERSEDED
-from contracts.superseded import Superseded
+from contracts.stopped import StoppedMessage
+from contracts.streams import STOPPED_MESSAGES
 from runtime.bus.client import KV_READY, KvChange
 from runtime.errors import TransientError
 from runtime.logs import get_logger
@@ -23,7 +23,7 @@ CORRECTED = "superseded by a correction"
 STOPPED = "stopped by its sender"
 
 log = get_logger(__name__)
-_LIFE = timedelta(seconds=SUPERSEDED.ttl)
+_LIFE = timedelta(seconds=STOPPED_MESSAGES.ttl)
 
 
 class Bucket(Protocol):
@@ -71,7 +71,7 @@ class Halted:
         """Keep memory up to date until `stop` is set."""
         forget = self._bus.on_reconnect(self._known.clear)
         try:
-            async for change in self._bus.kv_watch(SUPERSEDED.name, stop=stop):
+            async for change in self._bus.kv_watch(STOPPED_MESSAGES.name, stop=stop):
                 self._apply(change)
         finally:
             forget()
@@ -104,7 +104,7 @@ class Halted:
 
 def _read(value: bytes) -> _Entry:
     try:
-        told = Superseded.model_validate_json(value)
+        told = StoppedMessage.model_validate_json(value)
     except ValidationError:
         # Its key says which message it is: better one stopped without knowing why than one that goes on.
         log.error("superseded_entry_not_understood")

@@ -18,7 +18,7 @@ from typing import Protocol
 from contracts.events.delivery import CopyOutcome, DeliveryBatch, DeliverySettled
 from contracts.reasons import DROPPED
 from contracts.sealed import RecipientCard, RecipientCards
-from dispatcher import NAME, metrics
+from dispatcher import SERVICE, metrics
 from dispatcher.carriers import CarrierTable
 from dispatcher.content import ContentMissing, Press
 from dispatcher.copies import CopyWriter
@@ -307,7 +307,7 @@ class Postman:
                 "id": f"{batch.batch}/{attempt}",
                 "occurred_at": now,
                 "attempt": attempt,
-                "recipients": self._sealer.seal(RecipientCards(cards=tuple(left)), NAME),
+                "recipients": self._sealer.seal(RecipientCards(cards=tuple(left)), SERVICE),
             }
         )
 

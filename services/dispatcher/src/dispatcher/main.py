@@ -1,7 +1,7 @@
 """Process entry: settings, then the service's life."""
 
-from dispatcher import NAME
-from dispatcher.app import setup
+from dispatcher import SERVICE
+from dispatcher.app import set_up
 from dispatcher.settings import Settings
 from runtime.process import lifecycle
 from runtime.settings import load
@@ -10,7 +10,7 @@ from runtime.settings import load
 def main() -> None:
     """Run the dispatcher until it is told to stop. Ends by SystemExit."""
     settings = load(Settings)
-    lifecycle.run(NAME, settings, lambda service: setup(service, settings))
+    lifecycle.run(SERVICE, settings, lambda service: set_up(service, settings))
 
 
 if __name__ == "__main__":

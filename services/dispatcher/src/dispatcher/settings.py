@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
-from dispatcher import NAME
+from dispatcher import SERVICE
 from dispatcher.carriers import load_carriers
 from dispatcher.routes import SMTP_PORT, RouteTable, parse_routes
 from mail.outgoing.dkim_keys import DkimKeys
@@ -103,6 +103,6 @@ class Settings(ServiceSettings):
     @field_validator("seal_public_keys")
     @classmethod
     def _own_key(cls, value: Mapping[str, tuple[str, bytes]]) -> Mapping[str, tuple[str, bytes]]:
-        if NAME not in value:
+        if SERVICE not in value:
             raise ValueError("needs an entry for dispatcher")
         return value

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from contracts.events import InboundGuessed
+from contracts.events import InboundSecretProbe
 from ingress_smtp import metrics
 from runtime.bus.client import Outgoing
 from runtime.ids import new_id
@@ -62,7 +62,7 @@ class Guesses:
                 pass
             await self.tell()
 
-    def _event(self, unit: str, group: str, tries: int) -> InboundGuessed:
+    def _event(self, unit: str, group: str, tries: int) -> InboundSecretProbe:
         # Several front doors tell in the same minute: each has seen others.
         identity = f"guessed-{unit}-{group}-{new_id()}"
-        return InboundGuessed(id=identity, occurred_at=self._clock(), unit=unit, group=group, tries=tries)
+        return InboundSecretProbe(id=identity, occurred_at=self._clock(), unit=unit, group=group, tries=tries)

@@ -20,14 +20,14 @@ from contracts.events import (
     InboundReply,
 )
 from contracts.events.inbound import Authentication, Inbound
-from contracts.sealed import EntryLetter, PostLetter, RawLetter, RecipientCard, RecipientCards, Sealed
+from contracts.sealed import EntryMail, PostMail, RawMail, RecipientCard, RecipientCards, Sealed
 from ingress_smtp import model
 from ingress_smtp.model import Recipient, Sender
 from mail import tokens
 from mail.addresses import Kind, carrier_of
 from mail.automatic import decision as automatic
 from mail.mime import reading
-from mail.mime.reading import DEFAULT_LIMITS, Letter, Limits
+from mail.mime.reading import DEFAULT_LIMITS, Limits, ParsedMail
 from mail.reports import bounces, feedback
 from runtime.crypto.ciphers import KeyedHash
 from runtime.crypto.sealing import Sealer
@@ -155,7 +155,7 @@ class Scribe:
 
     def _entry_letter(self) -> Sealed:
         if "entry" not in self._boxes:
-            letter = EntryLetter(
+            letter = EntryMail(
                 sender=self._sender.address,
                 subject=self._letter.subject[:_SUBJECT],
                 text=self._letter.text[:_ENTRY_TEXT],
@@ -165,7 +165,7 @@ class Scribe:
 
     def _post_letter(self) -> Sealed:
         if "post" not in self._boxes:
-            letter = PostLetter(
+            letter = PostMail(
                 sender=self._sender.address, subject=self._letter.subject[:_SUBJECT], text=self._letter.text
             )
             self._boxes["post"] = self._sealer.seal(letter, "registry")
@@ -173,7 +173,7 @@ class Scribe:
 
     def _raw_letter(self) -> Sealed:
         if "raw" not in self._boxes:
-            letter = RawLetter(sender=self._sender.address, raw=base64.b64encode(self._raw).decode())
+            letter = RawMail(sender=self._sender.address, raw=base64.b64encode(self._raw).decode())
             self._boxes["raw"] = self._sealer.seal(letter, "receipts")
         return self._boxes["raw"]
 
@@ -181,12 +181,12 @@ class Scribe:
         if len(self._raw) <= _REPORT:
             return self._raw_letter()
         if "report" not in self._boxes:
-            letter = RawLetter(sender=self._sender.address, raw=base64.b64encode(self._raw[:_REPORT]).decode())
+            letter = RawMail(sender=self._sender.address, raw=base64.b64encode(self._raw[:_REPORT]).decode())
             self._boxes["report"] = self._sealer.seal(letter, "receipts")
         return self._boxes["report"]
 
 
-def _report(letter: Letter, raw: bytes, envelope_from: str, verdict: automatic.Automatic) -> Report:
+def _report(letter: ParsedMail, raw: bytes, envelope_from: str, verdict: automatic.Automatic) -> Report:
     """Is the mail a report? Looked at closely only where some mark suggests it."""
     if letter.content_type.startswith("multipart/") and feedback.may_be_feedback(raw) and feedback.read(raw):
         return "feedback"

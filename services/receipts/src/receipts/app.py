@@ -51,7 +51,7 @@ async def set_up(service: Service, settings: Settings) -> None:
 
     service.consume(bus, RECEIPTS_INBOUND, InboundConsumer(receipts), concurrency=CONCURRENCY)
     service.consume(bus, RECEIPTS_OUTCOMES, OutcomesConsumer(receipts), concurrency=CONCURRENCY)
-    service.consume_again(bus)
+    service.consume_dead_letter_retries(bus)
     service.task("outbox relay", OutboxRelay(engine, tables.outbox, bus).run)
     service.task("forget", forget)
 

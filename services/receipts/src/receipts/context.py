@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.events import ConfirmationGiven, ConfirmationKind, InboundBounce, InboundReply, InboundUnsubscribe
 from contracts.events.inbound import Authentication
-from contracts.sealed import RawLetter, Sealed
+from contracts.sealed import RawMail, Sealed
 from mail.mime.reading import DEFAULT_LIMITS, Limits
 from mail.tokens import Token, TokenError, check
 from receipts import model
@@ -63,7 +63,7 @@ class Context:
 
     def unseal(self, sealed: Sealed) -> tuple[str, bytes]:
         """Envelope sender and bytes of a mail. Takes a while for a large one: not for the event loop."""
-        letter = self.opener.open(sealed, RawLetter)
+        letter = self.opener.open(sealed, RawMail)
         try:
             return letter.sender, base64.b64decode(letter.raw, validate=True)
         except binascii.Error:
@@ -113,7 +113,7 @@ class Context:
             return None
         try:
             sender, raw = self.unseal(event.letter)
-            letter = RawLetter(sender=sender, raw=base64.b64encode(raw[:KEPT]).decode())
+            letter = RawMail(sender=sender, raw=base64.b64encode(raw[:KEPT]).decode())
             sealed = self.sealer.seal(letter, event.letter.recipient)
         except (SealError, PermanentError):
             return None

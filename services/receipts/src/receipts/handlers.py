@@ -16,7 +16,7 @@ from contracts.events import (
     InboundUnsubscribe,
 )
 from contracts.sealed import ReplyText
-from mail.mime.reading import Letter, read
+from mail.mime.reading import ParsedMail, read
 from mail.reply import answers
 from mail.tokens import Token, TokenKind
 from receipts import model, store
@@ -85,7 +85,7 @@ class Receipts(Context):
         shown = event.authentication
         await self.confirm(event.id, event.unit, token, kind, reply, shown, at=event.occurred_at)
 
-    def _letter(self, event: InboundReply) -> Letter:
+    def _letter(self, event: InboundReply) -> ParsedMail:
         """Takes a while: not for the event loop."""
         return read(self.unseal(event.letter)[1], self.limits)
 
@@ -135,7 +135,7 @@ def _ignored(event: InboundReply) -> None:
     log.info("reply_from_a_machine_ignored", id=event.id, why=event.automatic.why)
 
 
-def _read_answer(letter: Letter, sent: model.SentMessage, doubt: str) -> tuple[str, model.Reading]:
+def _read_answer(letter: ParsedMail, sent: model.SentMessage, doubt: str) -> tuple[str, model.Reading]:
     """The words without the quotation, addresses in them replaced, and what they count as."""
     written = answers.answer_text(letter, sent.text, sent_subject=sent.subject)
     choice = answers.recognise(written, sent.choices, sent.synonyms) if sent.choices else None

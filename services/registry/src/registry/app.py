@@ -65,5 +65,5 @@ async def set_up(service: Service, settings: Settings) -> None:
         (streams.REGISTRY_OUTCOMES, consumers.OutcomesConsumer(context)),
     ):
         service.consume(bus, spec, consumer, concurrency=AT_ONCE)
-    service.consume_again(bus)
+    service.consume_dead_letter_retries(bus)
     await requests.serve(bus, context)

@@ -45,4 +45,4 @@ async def set_up(service: Service, settings: Settings) -> None:
     service.task("news", memory.run)
     service.consume(bus, RESPONDER_INBOUND, consumer, concurrency=32)
     service.consume(bus, RESPONDER_EVENTS, consumer, concurrency=32)
-    service.consume_again(bus)
+    service.consume_dead_letter_retries(bus)

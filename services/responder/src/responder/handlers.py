@@ -66,7 +66,7 @@ class Publisher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class AutomaticMail:
     """A mail to one person. `message` is what a reply's token names; `null_sender`: its bounces interest nobody."""
 
     text: Text
@@ -120,7 +120,7 @@ class Responder:
         if allowed:
             await self._send(
                 event,
-                Letter(
+                AutomaticMail(
                     news.latest(place, latest),
                     place.unit_name,
                     event.recipient,
@@ -137,7 +137,7 @@ class Responder:
             self._withhold(event, "no_operator_mailbox")
             return
         text = operator.forwarded(event.unit, event.mailbox)
-        letter = Letter(
+        letter = AutomaticMail(
             text, operator.SENDER_NAME, event.recipient, event.carrier, event.ref, null_sender=True, life=LIFE
         )
         await self._send(event, letter)
@@ -186,7 +186,7 @@ class Responder:
 
     async def post_held(self, event: PostHeld) -> None:
         place = self._directory.place(event.unit, event.group)
-        letter = Letter(
+        letter = AutomaticMail(
             posts.confirmation(place, event.recipients),
             place.unit_name,
             event.to.recipient,
@@ -216,10 +216,10 @@ class Responder:
         reply_kind: ReplyKind | None = None,
         null_sender: bool = False,
     ) -> None:
-        letter = Letter(text, from_name, to.recipient, to.carrier, message, reply_kind, null_sender)
+        letter = AutomaticMail(text, from_name, to.recipient, to.carrier, message, reply_kind, null_sender)
         await self._send(event, letter)
 
-    async def _send(self, event: Answerable, letter: Letter) -> None:
+    async def _send(self, event: Answerable, letter: AutomaticMail) -> None:
         now = self._clock()
         number = model.batch_id(event.id)
         content = MessageContent(

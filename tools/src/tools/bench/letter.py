@@ -24,7 +24,7 @@ _TOKEN = 48
 
 
 @dataclass(frozen=True)
-class Letter:
+class BenchMail:
     """`text` has CRLF line ends."""
 
     text: bytes
@@ -41,7 +41,7 @@ class Letter:
         return path
 
 
-def sample() -> Letter:
+def sample() -> BenchMail:
     """A copy for one recipient, with all header lines of ours, not signed."""
     token = "a" * _TOKEN
     domain = f"{UNIT}.{BASE_DOMAIN}"
@@ -65,7 +65,7 @@ def sample() -> Letter:
         *base64.encodebytes(TEXT.replace("\n", "\r\n").encode()).decode("ascii").splitlines(),
         "",
     )
-    return Letter("\r\n".join(lines).encode("ascii"))
+    return BenchMail("\r\n".join(lines).encode("ascii"))
 
 
 def addresses(number: int) -> list[str]:

@@ -14,7 +14,7 @@ from tools.demo.setting import Town
 
 WITHIN = 120.0
 CLOSED = "明日は休校です"
-AGAIN = "休校は明日までです"
+DEADLETTER_RETRIES = "休校は明日までです"
 UNKNOWN_SHARE = 0.03
 
 
@@ -44,7 +44,7 @@ async def dead_addresses(town: Town) -> None:
     report.check("all others got the message", len(everybody) - len(dead), len(who_got(town, CLOSED)))
 
     before = {name: len(carriers[name].attempts) for name in carriers}
-    message = await _send(town, AGAIN)
+    message = await _send(town, DEADLETTER_RETRIES)
     counts = (await office.get(f"/v1/units/higashi/messages/{message}"))["counts"]
     report.check("copies of the next message", len(everybody) - len(dead), counts["planned"])
     tried = {canonical(attempt.recipient) for name in carriers for attempt in carriers[name].attempts[before[name] :]}

@@ -3,7 +3,7 @@
 from simulator import mailer
 from simulator.client_styles import Outgoing
 from simulator.incoming import LetterKind
-from simulator.parents import Letter
+from simulator.parents import InboxMail
 from simulator.people import Parent
 from tools.demo.setting import GROUPS, PEOPLE, Town
 
@@ -90,7 +90,7 @@ def entry(town: Town, unit: str, group: str) -> str:
     return town.house.address(unit, f"{group}-entry")
 
 
-def _completed(letter: Letter) -> bool:
+def _completed(letter: InboxMail) -> bool:
     return letter.kind is LetterKind.NOTICE and "登録が完了" in letter.mail.subject and not letter.again
 
 

@@ -14,7 +14,7 @@ from mail import addresses, names
 from mail.automatic import decision as automatic
 from mail.mime import charsets, headers
 from mail.mime.parts import Limits
-from mail.mime.reading import Letter, read
+from mail.mime.reading import ParsedMail, read
 from mail.reply import answers
 from mail.reports import bounces, feedback
 from mail.sender.authentication import Examiner, Origin, conclude
@@ -176,7 +176,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 }
 
 
-def _letter(data: bytes) -> Letter:
+def _letter(data: bytes) -> ParsedMail:
     return read(assembled(data), LIMITS)
 
 

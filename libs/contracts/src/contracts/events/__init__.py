@@ -7,7 +7,7 @@ from contracts.events.confirmations import (
     ConfirmationKind,
     CopyBounced,
 )
-from contracts.events.dead import Again, DeadLetter
+from contracts.events.dead import DeadLetter, DeadLetterRetry
 from contracts.events.delivery import (
     CopyOutcome,
     DeliveryBatch,
@@ -25,12 +25,12 @@ from contracts.events.inbound import (
     InboundBounce,
     InboundEntry,
     InboundFeedback,
-    InboundGuessed,
     InboundInfo,
     InboundLeave,
     InboundOperator,
     InboundPost,
     InboundReply,
+    InboundSecretProbe,
     InboundUnsubscribe,
 )
 from contracts.events.membership import (
@@ -58,7 +58,7 @@ ALL: tuple[type[Event], ...] = (
     InboundReply,
     InboundBounce,
     InboundFeedback,
-    InboundGuessed,
+    InboundSecretProbe,
     InboundUnsubscribe,
     InboundOperator,
     RegistrationOpened,
@@ -80,13 +80,12 @@ ALL: tuple[type[Event], ...] = (
     DeliveryProgress,
     DeliverySettled,
     DeadLetter,
-    Again,
+    DeadLetterRetry,
 )
 
 __all__ = [
     "ALL",
     "Addressee",
-    "Again",
     "AnswerRecorded",
     "Authentication",
     "AuthenticationResult",
@@ -96,6 +95,7 @@ __all__ = [
     "CopyBounced",
     "CopyOutcome",
     "DeadLetter",
+    "DeadLetterRetry",
     "DeliveryBatch",
     "DeliveryPlanned",
     "DeliveryProgress",
@@ -103,12 +103,12 @@ __all__ = [
     "InboundBounce",
     "InboundEntry",
     "InboundFeedback",
-    "InboundGuessed",
     "InboundInfo",
     "InboundLeave",
     "InboundOperator",
     "InboundPost",
     "InboundReply",
+    "InboundSecretProbe",
     "InboundUnsubscribe",
     "LeaveCompleted",
     "LeaveOpened",

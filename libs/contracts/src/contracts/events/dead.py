@@ -44,7 +44,7 @@ class DeadLetter(Event):
             raise ValueError("not packed") from None
 
 
-class Again(Event):
+class DeadLetterRetry(Event):
     """The operator's word on a dead letter, for the service that wrote it: handle it once more, or (`given_up`) it will
     never be handled, so let whoever waits for an outcome have one."""
 
@@ -54,4 +54,4 @@ class Again(Event):
     given_up: bool = False
 
     def bus_subject(self) -> str:
-        return f"again.{self.letter.service}"
+        return f"dead-letter-retry.{self.letter.service}"

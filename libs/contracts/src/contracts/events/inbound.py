@@ -63,7 +63,7 @@ class Inbound(Event):
 
 
 class InboundEntry(Inbound):
-    """Somebody wrote to `<group>-entry`. The letter is an `EntryLetter` for registry."""
+    """Somebody wrote to `<group>-entry`. The letter is an `EntryMail` for registry."""
 
     name: ClassVar[str] = "inbound.entry"
 
@@ -74,7 +74,7 @@ class InboundEntry(Inbound):
 
 
 class InboundLeave(Inbound):
-    """Somebody wrote to `leave` (group None) or `<group>-leave`. The letter is an `EntryLetter` for registry."""
+    """Somebody wrote to `leave` (group None) or `<group>-leave`. The letter is an `EntryMail` for registry."""
 
     name: ClassVar[str] = "inbound.leave"
 
@@ -85,7 +85,7 @@ class InboundLeave(Inbound):
 
 
 class InboundPost(Inbound):
-    """A message for a group, sent to its secret post address. The letter is a `PostLetter` for registry."""
+    """A message for a group, sent to its secret post address. The letter is a `PostMail` for registry."""
 
     name: ClassVar[str] = "inbound.post"
 
@@ -110,7 +110,7 @@ class InboundInfo(Inbound):
 
 
 class InboundReply(Inbound):
-    """A reply to one of our mails: to its reply address, or recognised by In-Reply-To. `letter` is a `RawLetter` for
+    """A reply to one of our mails: to its reply address, or recognised by In-Reply-To. `letter` is a `RawMail` for
     receipts, the only one that can check the token."""
 
     name: ClassVar[str] = "inbound.reply"
@@ -122,7 +122,7 @@ class InboundReply(Inbound):
 
 
 class InboundBounce(Inbound):
-    """Something came back to the envelope sender of a copy. `letter` is a `RawLetter` for receipts. `token` is None for
+    """Something came back to the envelope sender of a copy. `letter` is a `RawMail` for receipts. `token` is None for
     a report that came to another of our addresses: it has no effect and is kept for the operator."""
 
     name: ClassVar[str] = "inbound.bounce"
@@ -133,7 +133,7 @@ class InboundBounce(Inbound):
 
 class InboundFeedback(Inbound):
     """A feedback report (ARF, RFC 5965): a carrier tells that somebody called a mail of ours unwanted. `letter` is a
-    `RawLetter` for receipts, which looks for a token of ours in the mail that the report holds, then at `token`: that
+    `RawMail` for receipts, which looks for a token of ours in the mail that the report holds, then at `token`: that
     of the address to which the report came, if it has one."""
 
     name: ClassVar[str] = "inbound.feedback"
@@ -142,11 +142,11 @@ class InboundFeedback(Inbound):
     letter: Sealed
 
 
-class InboundGuessed(Event):
+class InboundSecretProbe(Event):
     """Somebody tries out addresses of the form `<group>-<secret>` of this group: `tries` wrong ones since the event
     before. At most one a minute and group, so it may tell of many at once."""
 
-    name: ClassVar[str] = "inbound.guessed"
+    name: ClassVar[str] = "inbound.secret-probe"
 
     unit: UnitCode
     group: GroupCode

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from mail.addresses import UnknownAddress, parse_local
 from mail.automatic.phrases import Words, read_words
-from mail.mime.reading import Letter
+from mail.mime.reading import ParsedMail
 
 MAX_HOPS = 25  # Received lines; more than this is a loop (RFC 5321 6.3 wants at least 100 before refusing)
 
@@ -116,7 +116,7 @@ _RETURNED = "empty return path"
 _PERSON = Automatic(reply_allowed=True, count_answer=True, why="")
 
 
-def judge(letter: Letter, envelope_from: str, base_domain: str = "", *, by_words: bool = True) -> Automatic:
+def judge(letter: ParsedMail, envelope_from: str, base_domain: str = "", *, by_words: bool = True) -> Automatic:
     """Judge a letter that came with an envelope sender ("" or "<>" is the empty one).
 
     `base_domain` is ours: no person writes from an address in it. Without `by_words` only the header counts, for mail
@@ -134,19 +134,19 @@ def judge(letter: Letter, envelope_from: str, base_domain: str = "", *, by_words
     return Automatic(reply_allowed=False, count_answer=True, why=mark) if mark else _PERSON
 
 
-def is_our_automatic(letter: Letter) -> bool:
+def is_our_automatic(letter: ParsedMail) -> bool:
     """Whether a Renrakumo, this one or another, wrote the letter by itself.
 
     The marks are put on by mail.outgoing.rendering."""
     return bool(letter.header("x-renrakumo") and letter.header("auto-submitted"))
 
 
-def is_read_receipt(letter: Letter) -> bool:
+def is_read_receipt(letter: ParsedMail) -> bool:
     """A message disposition notification (RFC 8098): the mail was displayed, or thrown away, somewhere."""
     return "disposition-notification" in letter.header("content-type").lower()
 
 
-def _surely_machine(letter: Letter, envelope: str, base_domain: str) -> str:
+def _surely_machine(letter: ParsedMail, envelope: str, base_domain: str) -> str:
     if any(not value.lower().startswith("no") for value in letter.headers.get("auto-submitted", ()) if value):
         return "Auto-Submitted"
     if not envelope:
@@ -171,7 +171,7 @@ def _surely_machine(letter: Letter, envelope: str, base_domain: str) -> str:
     return ""
 
 
-def _by_value(letter: Letter, envelope: str) -> str:
+def _by_value(letter: ParsedMail, envelope: str) -> str:
     """Headers that anybody's mail has, with a value that only a machine gives them."""
     if any("auto" in letter.header(name).lower() for name in ("precedence", "x-precedence")):
         return "Precedence"
@@ -204,12 +204,12 @@ def _by_value(letter: Letter, envelope: str) -> str:
     return ""
 
 
-def _is_answer(letter: Letter) -> bool:
+def _is_answer(letter: ParsedMail) -> bool:
     """It answers some mail, as far as its program tells."""
     return bool(letter.references) or _REPLY_SUBJECT.match(letter.subject) is not None
 
 
-def _is_recipient(letter: Letter) -> bool:
+def _is_recipient(letter: ParsedMail) -> bool:
     return bool(letter.sender) and f"<{letter.sender}>" in f"<{letter.header('to').lower().strip('<>')}>"
 
 
@@ -227,7 +227,7 @@ def _is_ours(address: str, base_domain: str) -> bool:
     return True
 
 
-def _machines_mark(letter: Letter, envelope: str) -> str:
+def _machines_mark(letter: ParsedMail, envelope: str) -> str:
     """A mark of programs that send mail by themselves, but may also hand on what a person wrote."""
     if any(_NO_REPLY.fullmatch(address.partition("@")[0]) for address in (letter.sender, envelope)):
         return "no-reply sender"
@@ -244,7 +244,7 @@ def _machines_mark(letter: Letter, envelope: str) -> str:
     return next((name for name in _MACHINES_HEADERS if name in letter.headers), "")
 
 
-def _persons_mark(letter: Letter) -> str:
+def _persons_mark(letter: ParsedMail) -> str:
     """A mark that mail of people can have, too."""
     if any(name in letter.headers for name in _LIST_HEADERS):
         return _LIST

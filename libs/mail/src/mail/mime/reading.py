@@ -1,4 +1,4 @@
-"""Reading: the octets of a mail to a `Letter`, whatever they are. Total: never raises, never hangs.
+"""Reading: the octets of a mail to a `ParsedMail`, whatever they are. Total: never raises, never hangs.
 
 raw -> parts.parse (bounded MIME tree) -> what a person wrote (mail.mime.body) -> charset and transfer encoding off ->
 text with LF line ends. The header From is only what the mail says about itself; who wrote is told by envelope and
@@ -15,7 +15,7 @@ from mail.addresses import AddressError, normalise
 from mail.mime import body, headers, parts
 from mail.mime.parts import DEFAULT_LIMITS, Limits, Part
 
-__all__ = ["DEFAULT_LIMITS", "Letter", "Limits", "read", "sender_of"]
+__all__ = ["DEFAULT_LIMITS", "Limits", "ParsedMail", "read", "sender_of"]
 
 _MESSAGE_ID = re.compile(r"<([^<>]{1,998})>")
 _QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(?!@)', re.DOTALL)
@@ -27,7 +27,7 @@ _MAX_SUBJECT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class ParsedMail:
     """A mail as far as we care about it.
 
     `text` has LF line ends. `html_only` says that the text was made from HTML. `charset` is the one really used.
@@ -55,7 +55,7 @@ class Letter:
         return values[0] if values else ""
 
 
-def read(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> Letter:
+def read(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> ParsedMail:
     """Return the letter that a mail is. Never raises: what can't be read comes out empty."""
     top = parts.parse(raw, limits)
     decoded: dict[str, list[str]] = {}
@@ -63,7 +63,7 @@ def read(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> Letter:
         decoded.setdefault(name, []).append(headers.decode_words(value))
     written = body.written(top, limits)
     own = _ids(decoded.get("message-id", ()))
-    return Letter(
+    return ParsedMail(
         subject=_SPACE.sub(" ", next(iter(decoded.get("subject", ())), "")).strip()[:_MAX_SUBJECT],
         text=written.text,
         html_only=written.from_html,

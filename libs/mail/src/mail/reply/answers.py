@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mail.choices.recognition import Choice, recognise
-from mail.mime.reading import Letter
+from mail.mime.reading import ParsedMail
 from mail.reply import introductions, quotation, signatures, subjects
 from mail.reply.comparison import Comparison, plain
 
@@ -37,7 +37,7 @@ _DOMAIN = re.compile(r"(?:[A-Za-z0-9Ａ-Ｚａ-ｚ０-９－-]{1,63}[.．。｡,
 _OMITTED = "〔アドレス省略〕"
 
 
-def answer_text(letter: Letter, sent: str | None, *, sent_subject: str | None = None) -> str:
+def answer_text(letter: ParsedMail, sent: str | None, *, sent_subject: str | None = None) -> str:
     """Return what the person wrote, with LF line ends and without blank ends; "" when there is nothing.
 
     `sent` is the text that the reply is to, where it is known; placeholders in it (``{{child}}``) stand for whatever a

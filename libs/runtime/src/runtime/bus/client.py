@@ -27,7 +27,7 @@ from contracts.base import Event
 from contracts.streams import ConsumerSpec
 from runtime import tracing
 from runtime.bus.errors import AWAY, translated
-from runtime.bus.failover import CHANGEOVER_SECONDS, changing_over, patiently
+from runtime.bus.failover import CHANGEOVER_SECONDS, changing_over, retry
 from runtime.bus.jetstream import JetStream
 from runtime.bus.keyvalue import KV_READY, KeyValueVerbs, KvChange, KvEntry
 from runtime.bus.requests import Questions
@@ -211,7 +211,7 @@ class Bus:
                 return await self._js.publish(subject, payload, timeout=seconds, headers=complete)
 
         try:
-            ack = await patiently(self._client, store, timeout)
+            ack = await retry(self._client, store, timeout)
         except Exception as error:
             raise translated(error) from None
         return ack.seq
@@ -281,7 +281,7 @@ class Bus:
     async def last(self, stream: str, subject: str) -> StoredMessage | None:
         """The newest message of `subject` in `stream`, or None."""
         try:
-            message = await patiently(
+            message = await retry(
                 self._client, lambda _: self._js.get_msg(stream, subject=subject), READ_SECONDS, reading=True
             )
         except nats.js.errors.NotFoundError:
@@ -300,7 +300,7 @@ class Bus:
                 return self._js.get_msg(stream, seq=after, subject=subject, next=True)
 
             try:
-                message = await patiently(self._client, read, READ_SECONDS, reading=True)
+                message = await retry(self._client, read, READ_SECONDS, reading=True)
             except nats.js.errors.NotFoundError:
                 return found
             except Exception as error:
@@ -312,7 +312,7 @@ class Bus:
     async def waiting(self, spec: ConsumerSpec) -> int:
         """How many messages a consumer has not acknowledged yet. Raises BusUnavailable."""
         try:
-            info = await patiently(
+            info = await retry(
                 self._client, lambda _: self._js.consumer_info(spec.stream, spec.name), READ_SECONDS, reading=True
             )
         except Exception as error:
@@ -330,7 +330,7 @@ class Bus:
                 return await self._questions.ask(subject, message, reply, seconds)
 
         try:
-            return await patiently(self._client, ask, timeout, patience=timeout)
+            return await retry(self._client, ask, timeout, patience=timeout)
         except AWAY:
             raise BusUnavailable("bus_no_answer") from None
 

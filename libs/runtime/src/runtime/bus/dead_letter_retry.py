@@ -12,7 +12,7 @@ it gave up has left nothing behind (see Inbox), so this time is the first time f
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
-from contracts.events.dead import Again, DeadLetter
+from contracts.events.dead import DeadLetter, DeadLetterRetry
 from contracts.streams import ConsumerSpec
 from runtime import tracing
 from runtime.bus.consumer import SEQUENCE_HEADER, STREAM_HEADER, Delivery, dead_letter, letter_id
@@ -24,7 +24,7 @@ Handler = Callable[[Delivery], Awaitable[None]]
 log = get_logger(__name__)
 
 
-class AgainHandler:
+class RetryHandler:
     """Handler of the consumer `<service>-again`. `handlers`: those of the service's consumers, by consumer name.
     `given_up`: what to do about a message that will never be handled; None where nobody waits for it."""
 
@@ -33,7 +33,7 @@ class AgainHandler:
         self._given_up = given_up
 
     async def __call__(self, delivery: Delivery) -> None:
-        again = delivery.event(Again)
+        again = delivery.event(DeadLetterRetry)
         with tracing.accept(again.letter.headers) as correlation:
             if again.given_up:
                 await self._give_up(again.letter, delivery.attempt, correlation)
@@ -77,7 +77,7 @@ def as_it_was(letter: DeadLetter, attempt: int, correlation: str) -> Delivery:
 def letter_of(spec: ConsumerSpec, delivery: Delivery, error: Exception) -> DeadLetter:
     """The dead letter of a message that was given up again: the first one's, with the reason of this time."""
     try:
-        letter = delivery.event(Again).letter
+        letter = delivery.event(DeadLetterRetry).letter
     except PermanentError:
         return dead_letter(spec, delivery, error)
     return letter.model_copy(

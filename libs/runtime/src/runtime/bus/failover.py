@@ -26,7 +26,7 @@ _NO_LEADER = (10008, 10009)
 R = TypeVar("R")
 
 
-async def patiently(
+async def retry(
     client: Client,
     ask: Callable[[float], Awaitable[R]],
     timeout: float,

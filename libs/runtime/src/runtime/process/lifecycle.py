@@ -19,11 +19,11 @@ from typing import NoReturn, TypeVar
 
 import uvloop
 
-from contracts.streams import ConsumerSpec, again_consumer
+from contracts.streams import ConsumerSpec, dead_letter_retry_consumer
 from runtime import logs
 from runtime.bus.client import Bus
 from runtime.bus.consumer import ConsumerLoop, Delivery
-from runtime.bus.dead_letter_retry import AgainHandler, Handler, letter_of
+from runtime.bus.dead_letter_retry import Handler, RetryHandler, letter_of
 from runtime.process.health import Health
 from runtime.process.ports import PortTaken
 from runtime.redaction import reason_of
@@ -102,11 +102,11 @@ class Service:
         self._handlers[spec.name] = handler
         self.task(f"consumer {spec.name}", loop.run)
 
-    def consume_again(self, bus: Bus, given_up: Handler | None = None) -> None:
+    def consume_dead_letter_retries(self, bus: Bus, given_up: Handler | None = None) -> None:
         """Register a ConsumerLoop for what this service gave up and the operator decided about: its handlers are those
-        of `consume`, whenever they are registered. `given_up`: see AgainHandler."""
-        spec = again_consumer(self.name)
-        handler = AgainHandler(self._handlers, given_up)
+        of `consume`, whenever they are registered. `given_up`: see RetryHandler."""
+        spec = dead_letter_retry_consumer(self.name)
+        handler = RetryHandler(self._handlers, given_up)
         loop = ConsumerLoop(bus, spec, handler, concurrency=AGAIN_AT_ONCE, letter_of=letter_of)
         self.task(f"consumer {spec.name}", loop.run)
 

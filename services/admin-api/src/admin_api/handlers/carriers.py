@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from admin_api.clients import Postmen
+from admin_api.clients import Dispatchers
 from admin_api.errors import Conflict, NotFound, Unacceptable
 from admin_api.handlers.context import Books, Detail
 from contracts.base import CARRIERS, LANES, Lane
-from contracts.pace import PaceOrder, PaceSign, PaceState, PostmanReport
+from contracts.pace import DispatcherStatus, PaceOrder, PaceSign, PaceState
 from runtime.errors import WrongRevision
 
 
@@ -21,7 +21,7 @@ from runtime.errors import WrongRevision
 class Share:
     """A carrier at one dispatcher."""
 
-    report: PostmanReport
+    report: DispatcherStatus
     state: PaceState
 
 
@@ -78,33 +78,33 @@ class CarrierPace:
         return None if at is None or sign is None else (sign, at)
 
 
-async def overview(postmen: Postmen, now: datetime) -> list[CarrierPace]:
+async def overview(dispatchers: Dispatchers, now: datetime) -> list[CarrierPace]:
     """All carriers, those of the contracts whether anybody tells of them or not."""
-    orders, reports = await postmen.orders(), await postmen.reports()
+    orders, reports = await dispatchers.orders(), await dispatchers.reports()
     own = sorted(_told(reports) - set(CARRIERS))
     return [_seen(carrier, orders.get(carrier), reports, now) for carrier in (*CARRIERS, *own)]
 
 
-async def one(postmen: Postmen, carrier: str, now: datetime) -> CarrierPace:
+async def one(dispatchers: Dispatchers, carrier: str, now: datetime) -> CarrierPace:
     """One of them, or NotFound."""
-    await _require(postmen, carrier)
-    order, _ = await postmen.order(carrier)
-    return _seen(carrier, order, await postmen.reports(), now)
+    await _require(dispatchers, carrier)
+    order, _ = await dispatchers.order(carrier)
+    return _seen(carrier, order, await dispatchers.reports(), now)
 
 
-async def pause(books: Books, postmen: Postmen, actor: str, carrier: str, until: datetime | None) -> PaceOrder:
+async def pause(books: Books, dispatchers: Dispatchers, actor: str, carrier: str, until: datetime | None) -> PaceOrder:
     """Offer the carrier nothing until then (None: until it is undone). Rate and connections by hand stay."""
     _check_end(until, books.clock())
 
     def paused(order: PaceOrder) -> PaceOrder:
         return order.model_copy(update={"paused": True, "paused_until": until})
 
-    return await _order(books, postmen, actor, "carrier.paused", carrier, paused, {"until": _text(until)})
+    return await _order(books, dispatchers, actor, "carrier.paused", carrier, paused, {"until": _text(until)})
 
 
 async def pace(
     books: Books,
-    postmen: Postmen,
+    dispatchers: Dispatchers,
     actor: str,
     carrier: str,
     *,
@@ -122,47 +122,47 @@ async def pace(
         return order.model_copy(update={"rate": rate, "connections": connections, "until": until})
 
     detail = {"rate": None if rate is None else f"{rate:g}", "connections": connections, "until": _text(until)}
-    return await _order(books, postmen, actor, "carrier.paced", carrier, paced, detail)
+    return await _order(books, dispatchers, actor, "carrier.paced", carrier, paced, detail)
 
 
-async def resume(books: Books, postmen: Postmen, actor: str, carrier: str) -> None:
+async def resume(books: Books, dispatchers: Dispatchers, actor: str, carrier: str) -> None:
     """Undo all that is set by hand; the policy and the carrier's own signs decide again."""
-    await _order(books, postmen, actor, "carrier.resumed", carrier, lambda order: PaceOrder(), {})
+    await _order(books, dispatchers, actor, "carrier.resumed", carrier, lambda order: PaceOrder(), {})
 
 
 async def _order(
     books: Books,
-    postmen: Postmen,
+    dispatchers: Dispatchers,
     actor: str,
     action: str,
     carrier: str,
     change: Callable[[PaceOrder], PaceOrder],
     detail: Detail,
 ) -> PaceOrder:
-    await _require(postmen, carrier)
+    await _require(dispatchers, carrier)
     now = books.clock()
-    order, revision = await postmen.order(carrier)
+    order, revision = await dispatchers.order(carrier)
     new = change(order.in_force(now) or PaceOrder())
     async with books.engine.begin() as connection:
         await books.audit(connection, actor, action, f"carrier/{carrier}", detail=detail)
         try:
-            await postmen.put(carrier, new, revision)
+            await dispatchers.put(carrier, new, revision)
         except WrongRevision:
             raise Conflict("changed-meanwhile", "Somebody else set this carrier's pace just now. Look again.") from None
     return new
 
 
-def _seen(carrier: str, order: PaceOrder | None, reports: tuple[PostmanReport, ...], now: datetime) -> CarrierPace:
+def _seen(carrier: str, order: PaceOrder | None, reports: tuple[DispatcherStatus, ...], now: datetime) -> CarrierPace:
     shares = tuple(Share(report, state) for report in reports for state in report.carriers if state.carrier == carrier)
     return CarrierPace(carrier, None if order is None else order.in_force(now), shares)
 
 
-def _told(reports: tuple[PostmanReport, ...]) -> set[str]:
+def _told(reports: tuple[DispatcherStatus, ...]) -> set[str]:
     return {state.carrier for report in reports for state in report.carriers}
 
 
-async def _require(postmen: Postmen, carrier: str) -> None:
-    if carrier not in CARRIERS and carrier not in _told(await postmen.reports()):
+async def _require(dispatchers: Dispatchers, carrier: str) -> None:
+    if carrier not in CARRIERS and carrier not in _told(await dispatchers.reports()):
         raise NotFound("There is no such carrier, or no dispatcher tells of it.")
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from admin_api import tables
-from admin_api.clients import Contents, Postmen, Registry
+from admin_api.clients import Contents, Dispatchers, Registry
 from admin_api.model import AuditEntry
 from admin_api.security import Passwords
 from admin_api.store import audit
@@ -70,7 +70,7 @@ class Office:
     books: Books
     registry: Registry
     contents: Contents
-    postmen: Postmen
+    dispatchers: Dispatchers
     sealer: Sealer
     hash_secret: Callable[[str, str, str], str]
     fingerprint: Callable[[str], bytes]

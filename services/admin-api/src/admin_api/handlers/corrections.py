@@ -16,8 +16,8 @@ from admin_api.handlers.reading import visible
 from admin_api.model import CORRECTABLE, Caller
 from admin_api.store import messages, news
 from admin_api.store.messages import Message
-from contracts import superseded
-from contracts.superseded import Superseded
+from contracts import stopped
+from contracts.stopped import StoppedMessage
 
 
 async def stop(office: Office, who: Caller, unit: str, number: int) -> Message:
@@ -58,10 +58,10 @@ async def _halt(office: Office, connection: AsyncConnection, message: Message, *
     now = office.books.clock()
     await messages.stop(connection, message.id, now, by)
     await news.delete_notice_of(connection, message.id)
-    entry = Superseded(message=message.id, by=by, at=now)
+    entry = StoppedMessage(message=message.id, by=by, at=now)
     await office.books.outbox.add_raw(
         connection,
-        f"$KV.{superseded.BUCKET}.{superseded.key(message.id)}",
+        f"$KV.{stopped.BUCKET}.{stopped.key(message.id)}",
         entry.model_dump_json().encode(),
         f"superseded/{message.id}/{by or 'stopped'}",
     )

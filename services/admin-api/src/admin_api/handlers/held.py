@@ -25,7 +25,7 @@ from admin_api.held_reasons import BY_ANYBODY
 from admin_api.store import held
 from admin_api.store.held import Count, Filter, HeldMail
 from contracts.base import UNIT_PATTERN
-from contracts.events import Again, DeadLetter
+from contracts.events import DeadLetter, DeadLetterRetry
 from runtime.errors import CipherError
 from runtime.faults import is_outage
 from runtime.ids import new_id
@@ -219,7 +219,7 @@ async def _carry_out(
             else:
                 assert letter is not None
                 given_up = decision == "dropped"
-                again = Again(id=f"{letter.id}/{decision}", occurred_at=now, letter=letter, given_up=given_up)
+                again = DeadLetterRetry(id=f"{letter.id}/{decision}", occurred_at=now, letter=letter, given_up=given_up)
                 await books.outbox.add(connection, again)
         done.append(row.id)
     await held.decide(connection, done, decision, now, actor)

@@ -16,7 +16,7 @@ from admin_api.handlers.context import Office
 from admin_api.model import excerpt, lane_of_post, plain_line, plain_text
 from admin_api.store import messages, news, units
 from admin_api.store.messages import Message
-from contracts.events import ConfirmationGiven, InboundGuessed, PostHeld, PostRecognised, PostRefused
+from contracts.events import ConfirmationGiven, InboundSecretProbe, PostHeld, PostRecognised, PostRefused
 from contracts.sealed import CardFields
 from runtime.errors import PermanentError
 from runtime.ids import new_id
@@ -137,12 +137,12 @@ async def refused(office: Office, event: PostRefused) -> None:
             await news.add_post_attempt(connection, attempt)
 
 
-async def guessed(office: Office, event: InboundGuessed) -> None:
+async def guessed(office: Office, event: InboundSecretProbe) -> None:
     """Somebody tried addresses that aren't the group's: the administrators see that, and may give it a new one."""
     books = office.books
     async with books.engine.begin() as connection:
         await _require(connection, event.unit, event.group)
-        if await books.inbox.first_time(connection, InboundGuessed.name, event.id):
+        if await books.inbox.first_time(connection, InboundSecretProbe.name, event.id):
             attempt = news.PostAttempt(new_id(), event.unit, event.group, GUESSED, event.occurred_at, event.tries)
             await news.add_post_attempt(connection, attempt)
 

@@ -100,13 +100,13 @@ class CarrierList(View):
 
 @router.get("", summary="How each carrier is treated right now (operator)", responses=documented(401, 403))
 async def list_carriers(_: PaceKeeper, office: OfficeHere) -> CarrierList:
-    found = await carriers.overview(office.postmen, office.books.clock())
+    found = await carriers.overview(office.dispatchers, office.books.clock())
     return CarrierList(items=[_carrier(carrier) for carrier in found])
 
 
 @router.get("/{carrier}", summary="One carrier (operator)", responses=documented(401, 403, 404))
 async def get_carrier(carrier: CarrierPath, _: PaceKeeper, office: OfficeHere) -> CarrierView:
-    return _carrier(await carriers.one(office.postmen, carrier, office.books.clock()))
+    return _carrier(await carriers.one(office.dispatchers, carrier, office.books.clock()))
 
 
 @router.post(
@@ -119,7 +119,7 @@ async def pause_carrier(
 ) -> OrderView:
     """Copies wait, and are tried when the pause ends. What is in hand at this moment is finished."""
     until = None if body is None else body.until
-    return _order(await carriers.pause(office.books, office.postmen, who.actor, carrier, until))
+    return _order(await carriers.pause(office.books, office.dispatchers, who.actor, carrier, until))
 
 
 @router.put(
@@ -131,7 +131,7 @@ async def set_pace(carrier: CarrierPath, body: NewPace, who: PaceKeeper, office:
     """They hold at once and may go beyond the policy; signs of the carrier still slow down below them."""
     order = await carriers.pace(
         office.books,
-        office.postmen,
+        office.dispatchers,
         who.actor,
         carrier,
         rate=body.rate,
@@ -148,7 +148,7 @@ async def set_pace(carrier: CarrierPath, body: NewPace, who: PaceKeeper, office:
     responses=documented(401, 403, 404, 409),
 )
 async def resume_carrier(carrier: CarrierPath, who: PaceKeeper, office: OfficeHere) -> None:
-    await carriers.resume(office.books, office.postmen, who.actor, carrier)
+    await carriers.resume(office.books, office.dispatchers, who.actor, carrier)
 
 
 def _carrier(pace: CarrierPace) -> CarrierView:

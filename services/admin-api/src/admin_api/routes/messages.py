@@ -186,7 +186,7 @@ class Stopped(View):
     counts: CountsView | None
 
 
-class Again(Body):
+class DeadLetterRetry(Body):
     """`expires_at`: a new end, needed when the message's own has passed."""
 
     expires_at: Moment | None = None
@@ -306,7 +306,7 @@ async def resend(
     message: NumberPath,
     who: Sender,
     office: OfficeHere,
-    body: Again | None = None,
+    body: DeadLetterRetry | None = None,
     key: KeyHeader = None,
 ) -> Resent:
     """A child for whom one guardian answered counts as answered. A message whose time is over needs a new one."""

@@ -1,4 +1,4 @@
-"""Broadcast: an approved message becomes copies, divided into sealed batches for the postmen.
+"""Broadcast: an approved message becomes copies, divided into sealed batches for the dispatchers.
 
     message.approved -> freeze (one transaction: who gets it, in which batches; once a message and wave)
                      -> again and again: the next batches, decrypted, sealed and put on the bus with their plans,
@@ -30,7 +30,7 @@ ROUND = 50
 and its boxes need a few megabytes."""
 
 HEAD_START = 0.05
-"""Seconds between the first round and the second. The first keeps postmen busy for longer than that, and where all
+"""Seconds between the first round and the second. The first keeps dispatchers busy for longer than that, and where all
 share a processor or two, its copies are on their way sooner."""
 
 PLANNED_TOGETHER = 10

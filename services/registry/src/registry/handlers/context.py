@@ -1,4 +1,4 @@
-"""What the handlers work with, wired in once, and how they seal a person for the postmen."""
+"""What the handlers work with, wired in once, and how they seal a person for the dispatchers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

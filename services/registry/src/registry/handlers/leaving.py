@@ -18,7 +18,7 @@ from contracts.events import (
     LeaveRefused,
 )
 from contracts.requests import RemoveAsk
-from contracts.sealed import EntryLetter
+from contracts.sealed import EntryMail
 from mail.addresses import AddressError, normalise
 from registry import model
 from registry.handlers.context import MAILS, Context
@@ -42,7 +42,7 @@ async def leave(context: Context, event: InboundLeave) -> None:
         log.info("leave_from_a_machine_ignored", event_id=event.id, why=event.automatic.why)
         return
     try:
-        address = normalise(context.opener.open(event.letter, EntryLetter).sender)
+        address = normalise(context.opener.open(event.letter, EntryMail).sender)
     except AddressError:
         MAILS.labels("leave", "unusable_sender").inc()
         return

@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import ConfirmationGiven, InboundPost, PostRecognised, PostRefused
-from contracts.sealed import PostLetter
+from contracts.sealed import PostMail
 from mail.addresses import AddressError, normalise
 from registry import model
 from registry.handlers.context import MAILS, Context
@@ -13,7 +13,7 @@ from registry.store.addresses import Address
 
 async def post(context: Context, event: InboundPost) -> None:
     """Somebody wrote to a group's secret post address."""
-    letter = context.opener.open(event.letter, PostLetter)
+    letter = context.opener.open(event.letter, PostMail)
     now = context.clock()
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, InboundPost.name, event.id):

@@ -21,7 +21,7 @@ from contracts.events import (
     RegistrationRefused,
 )
 from contracts.requests import InviteAsk
-from contracts.sealed import AddressCard, EntryLetter, ReplyText
+from contracts.sealed import AddressCard, EntryMail, ReplyText
 from mail.addresses import AddressError, normalise, tidy
 from registry import model, naming
 from registry.handlers.context import MAILS, Context
@@ -41,7 +41,7 @@ async def entry(context: Context, event: InboundEntry) -> None:
         MAILS.labels("entry", "automatic").inc()
         log.info("entry_from_a_machine_ignored", event_id=event.id, why=event.automatic.why)
         return
-    letter = context.opener.open(event.letter, EntryLetter)
+    letter = context.opener.open(event.letter, EntryMail)
     try:
         address = normalise(letter.sender)
     except AddressError:

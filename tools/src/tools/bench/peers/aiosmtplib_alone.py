@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tools.bench.clock import Clock
-from tools.bench.letter import SENDER, Letter, addresses
+from tools.bench.letter import SENDER, BenchMail, addresses
 from tools.bench.peers.peer import arrivals_of, program
 from tools.bench.results import Measurement
 from tools.bench.sink import HOST, Sink
@@ -25,7 +25,7 @@ class AiosmtplibAlone:
     async def prepare(self) -> None:
         pass
 
-    async def measure(self, sink: Sink, copies: int, letter: Letter, folder: Path, within: float) -> Measurement:
+    async def measure(self, sink: Sink, copies: int, letter: BenchMail, folder: Path, within: float) -> Measurement:
         told = {
             "host": HOST,
             "port": sink.port,

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from tools.bench.clock import Clock
-from tools.bench.letter import Letter, addresses
+from tools.bench.letter import BenchMail, addresses
 from tools.bench.peers import found
 from tools.bench.peers.peer import REPOSITORY, arrivals_of, program
 from tools.bench.results import Measurement
@@ -33,7 +33,7 @@ class Mailman:
             print("installing GNU Mailman into var/bench/mailman", flush=True)
         self._python = await found.venv(folder, REQUIREMENT, "mailman.runners.outgoing")
 
-    async def measure(self, sink: Sink, copies: int, letter: Letter, folder: Path, within: float) -> Measurement:
+    async def measure(self, sink: Sink, copies: int, letter: BenchMail, folder: Path, within: float) -> Measurement:
         told = {
             "folder": str(folder),
             "host": HOST,

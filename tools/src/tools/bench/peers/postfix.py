@@ -25,7 +25,7 @@ from renrakumo_cli.local import ports
 from renrakumo_cli.local.process import ChildProcess
 from tools import usage
 from tools.bench.clock import Clock
-from tools.bench.letter import Letter
+from tools.bench.letter import BenchMail
 from tools.bench.peers import found
 from tools.bench.peers.peer import PeerFailed, PeerMissing, answer, arrivals_of, program
 from tools.bench.peers.wire import source
@@ -104,7 +104,7 @@ class Postfix:
         except KeyError:
             raise PeerMissing(f"the user {OWNER} of Debian's package is missing") from None
 
-    async def measure(self, sink: Sink, copies: int, letter: Letter, folder: Path, within: float) -> Measurement:
+    async def measure(self, sink: Sink, copies: int, letter: BenchMail, folder: Path, within: float) -> Measurement:
         async with self._instance(sink) as (master, port):
             before = usage.cpu_seconds(master.pid)
             expected, clock = sink.expect(copies), Clock(sink)

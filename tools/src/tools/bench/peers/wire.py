@@ -7,7 +7,7 @@ knows no pipelining), so this is no upper bound, but it is what the trade compar
 from pathlib import Path
 
 from tools.bench.clock import Clock
-from tools.bench.letter import SENDER, Letter, addresses
+from tools.bench.letter import SENDER, BenchMail, addresses
 from tools.bench.peers import found
 from tools.bench.peers.peer import arrivals_of, program
 from tools.bench.results import Measurement
@@ -26,7 +26,7 @@ class SmtpSource:
     async def prepare(self) -> None:
         self._program = await found.postfix_program("smtp-source")
 
-    async def measure(self, sink: Sink, copies: int, letter: Letter, folder: Path, within: float) -> Measurement:
+    async def measure(self, sink: Sink, copies: int, letter: BenchMail, folder: Path, within: float) -> Measurement:
         expected, clock = sink.expect(copies), Clock(sink)
         async with program(source(self._program, sink.port, copies, self._sessions, letter.keep(folder))) as process:
             arrivals, _ = await arrivals_of(process, expected, self.case, within)

@@ -1,6 +1,6 @@
 """Messages that were stopped or corrected: what has not been offered to a carrier yet never will be.
 
-admin-api writes one entry a message into the key-value bucket `superseded`, before anybody hears of the correction;
+admin-api writes one entry a message into the key-value bucket `stopped-messages`, before anybody hears of the correction;
 every dispatcher holds all of them in memory and asks before it offers a copy. An entry ends when no copy can be on its
 way any more.
 """
@@ -9,10 +9,10 @@ from pydantic import AwareDatetime
 
 from contracts.base import Contract, Ref
 
-BUCKET = "superseded"
+BUCKET = "stopped-messages"
 
 
-class Superseded(Contract):
+class StoppedMessage(Contract):
     """One message that is not sent any further. `by`: the message that corrects it, None when it was only stopped."""
 
     message: Ref
