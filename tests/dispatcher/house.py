@@ -77,7 +77,7 @@ class House:
             "BASE_DOMAIN": BASE,
             "ROUTES": f"{routes},*=127.0.0.1:{nobody}",
             "RETRY_PLAN": retry_plan,
-            "CARRIERS": str(repository_root() / "tests" / "support" / "trial_carriers.yaml"),
+            "CARRIERS": str(repository_root() / "simulator" / "src" / "simulator" / "trial_carriers.yaml"),
             "PUBLIC_URL": "https://info.renraku.example/",
             "TOKEN_KEYS": f"t1:{encoded(TOKEN_KEY)}",
             "SEAL_PRIVATE_KEYS": f"d1:{encoded(bytes(private))}",

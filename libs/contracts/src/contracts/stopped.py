@@ -1,8 +1,8 @@
 """Messages that were stopped or corrected: what has not been offered to a carrier yet never will be.
 
-admin-api writes one entry a message into the key-value bucket `stopped-messages`, before anybody hears of the correction;
-every dispatcher holds all of them in memory and asks before it offers a copy. An entry ends when no copy can be on its
-way any more.
+admin-api writes one entry a message into the bucket `stopped-messages`, before anybody hears of the correction; every
+dispatcher holds all of them in memory and asks before it offers a copy. An entry ends when no copy can be on its way
+any more.
 """
 
 from pydantic import AwareDatetime

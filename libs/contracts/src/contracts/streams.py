@@ -126,7 +126,8 @@ ADMIN_API_DEADLETTERS = ConsumerSpec("DEADLETTERS", "admin-api-deadletters", "ad
 
 def dead_letter_retry_consumer(service: str) -> ConsumerSpec:
     """What this service is to handle once more or to give up for good, see DEADLETTER_RETRIES."""
-    return ConsumerSpec("DEADLETTER_RETRIES", f"{service}-again", service, (f"dead-letter-retry.{service}",))
+    name = f"{service}-dead-letter-retry"
+    return ConsumerSpec(DEADLETTER_RETRIES.name, name, service, (f"dead-letter-retry.{service}",))
 
 
 GIVING_UP: tuple[str, ...] = ("registry", "dispatcher", "responder", "receipts", "admin-api")

@@ -1,6 +1,6 @@
 """The messages that are not sent any further: stopped by their office, or corrected by another message.
 
-    bucket `stopped-messages` -> watched -> held in memory -> asked before each copy is offered and when a batch is taken
+    bucket `stopped-messages` -> watched -> held in memory -> asked before each copy and when a batch is taken
 The bucket is small (what was stopped in the last days), so every dispatcher holds all of it and asks without waiting.
 Whoever takes a batch waits for `known` first: after a start, and after a lost connection until all has been told
 again, memory may lack what was stopped meanwhile.

@@ -48,7 +48,7 @@ class DeadLetterRetry(Event):
     """The operator's word on a dead letter, for the service that wrote it: handle it once more, or (`given_up`) it will
     never be handled, so let whoever waits for an outcome have one."""
 
-    name: ClassVar[str] = "again"
+    name: ClassVar[str] = "dead-letter-retry"
 
     letter: DeadLetter
     given_up: bool = False

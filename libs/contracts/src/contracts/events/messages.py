@@ -69,7 +69,7 @@ class MessageApproved(Event):
 
     Recipients: `groups` (None = everybody in the unit), or `members` when given. `copies` names existing copies to send
     again; then `wave` is above 1. `supersedes`: the message that this one corrects; what is left of that one is not
-    sent any more (it stands in the bucket `stopped-messages` already), and this one's first wave goes before ordinary mail.
+    sent any more (the bucket `stopped-messages` has it already), and this one's first wave goes before ordinary mail.
     """
 
     name: ClassVar[str] = "message.approved"
