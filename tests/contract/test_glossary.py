@@ -9,7 +9,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 RETIRED = {
-    "postman": "batch worker",
     "postmen": "dispatchers",
 }
 """A retired word as a regular expression, and what is said instead."""

@@ -175,7 +175,7 @@ def _order(work: Callable[[Books, Dispatchers], Awaitable[T]]) -> T:
     login = _login()
 
     async def ordered(books: Books) -> T:
-        return await _with_postmen(login, lambda dispatchers: work(books, dispatchers))
+        return await _with_dispatchers(login, lambda dispatchers: work(books, dispatchers))
 
     try:
         return run(ordered)
@@ -187,7 +187,7 @@ def _ask(work: Callable[[Dispatchers], Awaitable[T]]) -> T:
     login = _login()
     logs.configure("command-line", "WARNING")  # standard output is for the answer
     try:
-        return asyncio.run(_with_postmen(login, work))
+        return asyncio.run(_with_dispatchers(login, work))
     except BusUnavailable as error:
         _bus_failed(error)
 
@@ -199,7 +199,7 @@ def _login() -> BusLogin:
         fail(str(error))
 
 
-async def _with_postmen(login: BusLogin, work: Callable[[Dispatchers], Awaitable[T]]) -> T:
+async def _with_dispatchers(login: BusLogin, work: Callable[[Dispatchers], Awaitable[T]]) -> T:
     async with AsyncExitStack() as stack:
         try:
             client = await stack.enter_async_context(bus.connected(login.url, login.user, login.password))
