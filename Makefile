@@ -8,6 +8,7 @@ LOCKED := $(VENV)/.locked
 STAMP := $(VENV)/.installed
 ARGS ?=
 SECONDS ?= 60
+UPGRADE ?= --upgrade
 
 PACKAGES := \
 	libs/contracts libs/mail libs/runtime \
@@ -76,11 +77,11 @@ docs: $(STAMP) ## write what follows from the code: event schemas, OpenAPI (docs
 	@$(BIN)/python -m admin_api.routes.export docs/openapi.json
 	@$(BIN)/renrakumo bus accounts > deploy/nats/accounts.conf
 
-lock: ## pin all dependencies anew (needs an installed .venv)
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --upgrade --python-version 3.11 \
+lock: ## pin all dependencies anew (needs an installed .venv; UPGRADE= keeps the versions that are locked)
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate $(UPGRADE) --python-version 3.11 \
 	  --custom-compile-command "make lock" --group dev $(addprefix --no-emit-package ,$(OURS)) \
 	  $(PYPROJECTS) --output-file requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --upgrade --python-version 3.11 \
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate $(UPGRADE) --python-version 3.11 \
 	  --custom-compile-command "make lock" --group fuzz --output-file requirements-fuzz.lock
 	@! grep -nE 'https?://|file:|--(extra-)?index-url|--find-links| @ ' requirements.lock requirements-fuzz.lock
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.postgres import PostgresServer
@@ -10,6 +11,10 @@ from simulator import servers
 from simulator.servers import Databases
 
 _SCORE = "score"
+
+# One profile for the whole tree: a busy machine is no failure, and what failed can be replayed from its printed blob.
+settings.register_profile("renrakumo", deadline=None, print_blob=True)
+settings.load_profile("renrakumo")
 
 
 @pytest.fixture

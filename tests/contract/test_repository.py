@@ -13,7 +13,11 @@ from renrakumo_cli.local.paths import repository_root
 ROOT = repository_root()
 LOCKS = [(ROOT / name).read_text() for name in ("requirements.lock", "requirements-fuzz.lock")]
 LOCK = LOCKS[0]
-PYPROJECTS = sorted([*ROOT.glob("libs/*/pyproject.toml"), *ROOT.glob("services/*/pyproject.toml")])
+PYPROJECTS = sorted(
+    path
+    for part in ("libs/*", "services/*", "cli", "simulator", "tools")
+    for path in ROOT.glob(f"{part}/pyproject.toml")
+)
 
 
 def bare(requirement: str) -> str:
@@ -32,7 +36,7 @@ def test_import_rules_hold() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("pyproject", [*PYPROJECTS, ROOT / "cli" / "pyproject.toml"], ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("pyproject", PYPROJECTS, ids=lambda path: path.parent.name)
 def test_every_dependency_is_locked(pyproject: Path) -> None:
     wanted = {bare(requirement) for requirement in tomllib.loads(pyproject.read_text())["project"]["dependencies"]}
     locked = set(re.findall(r"^([a-z0-9-]+)==", LOCK, re.MULTILINE))
