@@ -10,7 +10,7 @@ ARGS ?=
 SECONDS ?= 60
 
 PACKAGES := \
-	libs/contracts libs/mail libs/runtime \
+	libs/board libs/contracts libs/mail libs/runtime \
 	services/admin-api services/dispatcher services/info-site services/ingress-smtp \
 	services/receipts services/registry services/responder \
 	cli simulator tools
