@@ -135,7 +135,7 @@ async def test_before_all_have_been_read_there_is_no_board_and_what_was_read_is_
         await boards.check()
     source.away = False
     await boards.refresh()
-    assert source.reads[1:] == [[f"unit{PORTION}"]]
+    assert source.reads[1:] == [[f"unit{PORTION:03}"]]
     assert boards.board("unit000") == Board("0")
 
 

@@ -117,18 +117,20 @@ async def test_the_news_come_from_the_database_and_stay_when_it_is_gone(
     def question(number: int) -> Event:
         return ask(number, group="1nen").model_copy(update={"sender_key": f"{number:064x}"})
 
+    office_tables.migrate(fresh_databases)
+    async with office_tables.tables_of(fresh_databases) as tables:
+        hour_ago, tomorrow = now - timedelta(hours=1), now + timedelta(days=1)
+        await tables.add_unit("minami", groups=("1nen", "2nen"))
+        await tables.add_notice("minami", "プール開き", at=now - timedelta(days=1))
+        await tables.add_notice("minami", "1年の持ち物", group="1nen", at=hour_ago, expires=tomorrow)
+        await tables.add_notice("minami", "2年の持ち物", group="2nen", at=hour_ago)
+        today = japanese_day(now)
+        await tables.add_event("minami", "作品展", today, ends=today + timedelta(days=2), at=time(10), place="体育館")
+        await tables.execute("REVOKE SELECT ON office.public_board_changes FROM renrakumo_responder")
     async with running(fresh_nats, fresh_databases.general_url("responder")) as service:
-        await eyes.publish(question(0))  # asked before there are tables to read: answered when there are
-        office_tables.migrate(fresh_databases)
-        async with office_tables.tables_of(fresh_databases) as tables, tables.connection.transaction():
-            hour_ago, tomorrow = now - timedelta(hours=1), now + timedelta(days=1)
-            await tables.add_unit("minami", groups=("1nen", "2nen"))
-            await tables.add_notice("minami", "プール開き", at=now - timedelta(days=1))
-            await tables.add_notice("minami", "1年の持ち物", group="1nen", at=hour_ago, expires=tomorrow)
-            await tables.add_notice("minami", "2年の持ち物", group="2nen", at=hour_ago)
-            await tables.add_event(
-                "minami", "作品展", japanese_day(now), ends=japanese_day(now), at=time(10), place="体育館"
-            )
+        await eyes.publish(question(0))  # asked before the boards can be read: answered when they have been
+        async with office_tables.tables_of(fresh_databases) as tables:
+            await tables.execute("GRANT SELECT ON office.public_board_changes TO renrakumo_responder")
         first = (await batches(eyes, "docomo", 1))[0]
         for words in ("プール開き", "1年の持ち物", "10:00 作品展（体育館）"):
             assert words in first.content.text

@@ -22,8 +22,8 @@ from runtime.errors import TransientError
 from runtime.logs import get_logger
 from runtime.redaction import reason_of
 
-PORTION = 200
-"""Boards that are read at once: few enough for a short statement, and never much over the memory that is allowed."""
+PORTION = 50
+"""Boards that are read at once: so few that whoever asks meanwhile hardly waits, and memory is hardly exceeded."""
 _DAY = timedelta(days=1)
 _HALF_A_DAY = 12 * 60 * 60
 _QUARTER = 4
