@@ -11,7 +11,7 @@ SECONDS ?= 60
 UPGRADE ?= --upgrade
 
 PACKAGES := \
-	libs/contracts libs/mail libs/runtime \
+	libs/board libs/contracts libs/mail libs/runtime \
 	services/admin-api services/dispatcher services/info-site services/ingress-smtp \
 	services/receipts services/registry services/responder \
 	cli simulator tools

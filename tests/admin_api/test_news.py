@@ -1,5 +1,9 @@
 """Notices and events that the office enters are what the public views show."""
 
+from board.memory import BoardMemory
+from board.model import japanese_day, news_of
+from board.store import BoardStore
+from runtime.database.engine import create_engine
 from tests.admin_api.desk import Desk
 
 U = "/v1/units/sakura"
@@ -48,3 +52,34 @@ async def test_a_closed_unit_is_not_shown(desk: Desk) -> None:
     await desk.client.patch(U, json={"active": False}, headers=operator)
     assert await desk.sql("SELECT id FROM office.public_notices") == []
     assert [row["unit"] for row in await desk.sql("SELECT unit FROM office.public_units")] == ["momo"]
+
+
+async def test_what_the_office_enters_is_what_the_board_says(desk: Desk) -> None:
+    engine = create_engine(desk.databases.general_url("responder"), service="test")
+    boards = BoardMemory(BoardStore(engine, with_groups=True), clock=desk.clock, every=60)
+    headers = await desk.as_("administrator")
+
+    async def said() -> list[str]:
+        await boards.refresh()
+        board = boards.board("sakura")
+        assert board is not None
+        news = news_of(board, desk.clock(), newest=9, group="xx1")
+        today = [event.title for event in news.days[0].events]
+        return [board.name, *(notice.title for notice in news.notices), *today]
+
+    assert await said() == ["さくら小学校"]
+    notice = await desk.client.post(f"{U}/notices", json={"title": "体育館", "body": "雨です。"}, headers=headers)
+    assert await said() == ["さくら小学校", "体育館"]
+    today = {"title": "運動会", "starts_on": japanese_day(desk.clock()).isoformat(), "group": "xx1"}
+    event = await desk.client.post(f"{U}/events", json=today, headers=headers)
+    assert await said() == ["さくら小学校", "体育館", "運動会"]
+    await desk.client.delete(f"{U}/notices/{notice.json()['id']}", headers=headers)
+    assert await said() == ["さくら小学校", "運動会"]
+    await desk.client.delete(f"{U}/events/{event.json()['id']}", headers=headers)
+    operator = await desk.as_("operator", None)
+    await desk.client.patch(U, json={"name": "さくら中学校"}, headers=operator)
+    assert await said() == ["さくら中学校"]
+    await desk.client.patch(U, json={"active": False}, headers=operator)
+    await boards.refresh()
+    assert boards.board("sakura") is None
+    await engine.dispose()

@@ -29,8 +29,8 @@ INDEXES = {
     "held_mail_at",
 }
 VIEWS = {
-    "responder": {"public_units", "public_notices", "public_events"},
-    "info_site": {"public_units", "public_notices", "public_events"},
+    "responder": {"public_units", "public_notices", "public_events", "public_board_changes"},
+    "info_site": {"public_units", "public_notices", "public_events", "public_board_changes"},
     "receipts": {"sent_messages"},
 }
 

@@ -1,4 +1,4 @@
-"""A notice board with hand-written neighbours: boards to read, a bus that takes what is said, a clock to set."""
+"""An info site with hand-written neighbours: boards to read, a bus that takes what is said, a clock to set."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from board.memory import BoardMemory
+from board.model import Board
 from contracts.base import Event
-from info_site.handlers import Unsubscriptions
-from info_site.model import Board, Boards
-from info_site.news import News
+from info_site.clients import LatePublisher
+from info_site.context import Context
 from info_site.routes import create_app
 from runtime.errors import BusUnavailable
+from tests.board.source import FakeSource
 
 NOW = datetime(2026, 4, 7, 16, 30, tzinfo=UTC)
 """In Japan it is already 8 April, 1:30 in the morning."""
@@ -33,31 +35,30 @@ class FakeBus:
 
 
 class Site:
-    """The site. `boards` is what its database holds; None: it is away."""
+    """The site. `source` is its database."""
 
     def __init__(self) -> None:
         self.now = NOW
-        self.boards: dict[str, Board] | None = {}
+        self.source = FakeSource()
         self.bus = FakeBus()
-        self.news = News(self._read, every=60)
-        self.unsubscriptions = Unsubscriptions(lambda: self.now)
-        app = create_app(self.news, self.unsubscriptions.take, lambda: self.now)
+        self.boards = BoardMemory(self.source, clock=self._clock, every=60)
+        self.publisher = LatePublisher()
+        app = create_app(Context(self.boards, self.publisher, self._clock))
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://board.example")
 
     async def show(self, **boards: Board) -> None:
         """The database holds these boards, and they have been read."""
-        self.boards = boards
-        await self.news.refresh()
+        self.source.away = False
+        self.source.put(**boards)
+        await self.boards.refresh()
 
-    async def _read(self) -> Boards:
-        if self.boards is None:
-            raise ConnectionRefusedError
-        return Boards(dict(self.boards))
+    def _clock(self) -> datetime:
+        return self.now
 
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     site = Site()
-    site.unsubscriptions.use(site.bus)
+    site.publisher.connected(site.bus)
     yield site
     await site.http.aclose()

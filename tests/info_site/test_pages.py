@@ -4,15 +4,21 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from info_site.model import SHOWN_NOTICES, Board, CalendarEvent, Notice
+from board.model import Board, CalendarEvent, Notice
+from info_site.model import SHOWN_NOTICES
 from runtime.errors import TransientError
 from tests.info_site.conftest import NOW, Site
 
 
 def notice(
-    title: str, *, number: int = 1, at: datetime = NOW - timedelta(hours=1), body: str = "本文", **more: datetime
+    title: str,
+    *,
+    number: int = 1,
+    at: datetime = NOW - timedelta(hours=1),
+    body: str = "本文",
+    expires_at: datetime | None = None,
 ) -> Notice:
-    return Notice(number, title, body, at, **more)
+    return Notice(number, title, body, at, expires_at)
 
 
 async def test_today_and_tomorrow_are_japans(site: Site) -> None:
@@ -41,7 +47,7 @@ async def test_today_and_tomorrow_are_japans(site: Site) -> None:
 
 async def test_midnight_in_japan_turns_the_page_without_reading_again(site: Site) -> None:
     await site.show(aoba=Board("あおば小学校", events=(CalendarEvent(1, date(2026, 4, 9), "給食開始"),)))
-    site.boards = None
+    site.source.away = True
     site.now = datetime(2026, 4, 8, 14, 59, tzinfo=UTC)
     assert "今日 4月8日(水)" in (await site.http.get("/aoba/")).text
     site.now = datetime(2026, 4, 8, 15, 0, tzinfo=UTC)
@@ -84,25 +90,25 @@ async def test_what_a_teacher_writes_is_text_and_never_code(site: Site) -> None:
 
 async def test_pages_stay_while_the_database_is_away(site: Site) -> None:
     await site.show(aoba=Board("あおば小学校", (notice("休校です"),)))
-    site.boards = None
-    await site.news.refresh()
+    site.source.away = True
+    await site.boards.refresh()
     answer = await site.http.get("/aoba/")
     assert answer.status_code == 200
     assert "休校です" in answer.text
-    await site.news.check()
+    await site.boards.check()
     await site.show(aoba=Board("あおば小学校", (notice("再開します"),)))
     assert "再開します" in (await site.http.get("/aoba/")).text
 
 
 async def test_before_the_first_reading_the_page_asks_for_patience(site: Site) -> None:
-    site.boards = None
-    await site.news.refresh()
+    site.source.away = True
+    await site.boards.refresh()
     answer = await site.http.get("/aoba/")
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
     assert "少し待って" in answer.text
-    with pytest.raises(TransientError, match="news_not_loaded_yet"):
-        await site.news.check()
+    with pytest.raises(TransientError, match="boards_not_loaded_yet"):
+        await site.boards.check()
 
 
 @pytest.mark.parametrize("path", ["/midori/", "/1/", "/AOBA/", "/favicon.ico", "/aoba/x/y", "/u/aoba/r-short", "/docs"])

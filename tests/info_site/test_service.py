@@ -1,4 +1,4 @@
-"""The notice board as a process would run it: real database, real bus, and a database that goes away."""
+"""The info site as a process would run it: real database, real bus, and a database that goes away."""
 
 import asyncio
 import socket
@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import httpx
 import pytest
 
+from board.model import japanese_day
 from contracts.events import InboundUnsubscribe
 from info_site.app import set_up
 from info_site.settings import SERVICE, Settings
@@ -19,37 +19,22 @@ from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from simulator.servers import Databases
 from tests.info_site.test_unsubscribing import ONE_CLICK, TOKEN
-
-# What the office's migration makes public, as tables.
-OFFICE = """
-CREATE TABLE office.public_units (unit text, name text);
-CREATE TABLE office.public_notices (id bigint, unit text, group_code text, title text, body text,
-    published_at timestamptz, expires_at timestamptz);
-CREATE TABLE office.public_events (id bigint, unit text, group_code text, starts_on date, ends_on date, starts_at time,
-    title text, note text, place text);
-GRANT SELECT ON office.public_units, office.public_notices, office.public_events TO renrakumo_info_site;
-"""
+from tests.support import office
 
 
 async def fill(databases: Databases) -> None:
     now = datetime.now(UTC)
-    connection = await asyncpg.connect(databases.general_url("admin_api"))
-    await connection.execute(OFFICE)
-    await connection.execute("INSERT INTO office.public_units VALUES ('aoba', 'あおば小学校')")
-    await connection.executemany(
-        "INSERT INTO office.public_notices VALUES ($1, 'aoba', $2, $3, '本文', $4, $5)",
-        [
-            (1, None, "運動会は体育館で", now - timedelta(hours=1), None),
-            (2, "xx1", "一組だけのお知らせ", now - timedelta(hours=1), None),
-            (3, None, "過ぎたお知らせ", now - timedelta(days=2), now - timedelta(days=1)),
-        ],
-    )
-    today = (now + timedelta(hours=9)).date()
-    await connection.executemany(
-        "INSERT INTO office.public_events VALUES ($1, 'aoba', $2, $3, NULL, NULL, $4, '', '')",
-        [(1, None, today + timedelta(days=1), "遠足"), (2, "xx1", today, "一組の会"), (3, None, today, "入学式")],
-    )
-    await connection.close()
+    today = japanese_day(now)
+    office.migrate(databases)
+    async with office.tables_of(databases) as tables:
+        await tables.add_unit("aoba", "あおば小学校", groups=("xx1",))
+        hour_ago = now - timedelta(hours=1)
+        await tables.add_notice("aoba", "運動会は体育館で", at=hour_ago)
+        await tables.add_notice("aoba", "一組だけのお知らせ", group="xx1", at=hour_ago)
+        await tables.add_notice("aoba", "過ぎたお知らせ", at=now - timedelta(days=2), expires=now - timedelta(days=1))
+        await tables.add_event("aoba", "遠足", today + timedelta(days=1))
+        await tables.add_event("aoba", "一組の会", today, group="xx1")
+        await tables.add_event("aoba", "入学式", today)
 
 
 def free_port() -> int:
@@ -118,6 +103,14 @@ async def test_the_page_shows_what_the_office_made_public(fresh_databases: Datab
             return await service.health.report() == {"startup": "ok", "news": "ok", "bus": "ok"}
 
         await eventually(ready)
+        async with office.tables_of(fresh_databases) as tables:
+            await tables.add_notice("aoba", "休校です")
+
+        async def changed() -> bool:
+            answer = await fetch(port, "/aoba/")
+            return answer is not None and "休校です" in answer.text
+
+        await eventually(changed)
         async with httpx.AsyncClient() as client:
             said = await client.post(f"http://127.0.0.1:{port}/u/aoba/{TOKEN}", data=ONE_CLICK)
         assert said.status_code == 200

@@ -32,8 +32,8 @@ async def test_pressing_twice_is_one_event(site: Site) -> None:
     assert [event.id for event in site.bus.said] == [f"unsubscribe-aoba-{TOKEN}"] * 2
 
 
-async def test_it_works_before_the_news_are_there(site: Site) -> None:
-    site.boards = None
+async def test_it_works_before_the_boards_are_there(site: Site) -> None:
+    site.source.away = True
     assert (await site.http.post(ADDRESS, data=ONE_CLICK)).status_code == 200
 
 

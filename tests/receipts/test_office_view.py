@@ -1,9 +1,8 @@
-"""What receipts and the info site read of the office is there, as its migration makes it, and nothing else is."""
+"""What receipts reads of the office is there, as its migration makes it, and nothing else is."""
 
 import asyncpg
 import pytest
 
-from info_site.store import read_boards
 from receipts import store
 from runtime.crypto.ciphers import FieldCipher
 from runtime.crypto.keys import KeyRing
@@ -52,10 +51,3 @@ async def test_receipts_reads_what_was_sent_and_only_that(office: Databases) -> 
         with pytest.raises(CipherError):
             await store.sent_message(connection, FieldCipher(KeyRing({"c1": b"o" * 32})), unit="aoba", message=1)
     await engine.dispose()
-
-
-async def test_the_info_site_reads_the_boards(office: Databases) -> None:
-    engine = create_engine(office.general_url("info_site"), service="info-site")
-    boards = await read_boards(engine)
-    await engine.dispose()
-    assert {unit: board.name for unit, board in boards.by_unit.items()} == {"aoba": "あおば小学校"}

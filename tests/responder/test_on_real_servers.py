@@ -4,12 +4,11 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
+from board.model import japanese_day
 from contracts import directory as contract
 from contracts.base import Event
 from contracts.events import Automatic, DeliveryBatch, RegistrationOpened
@@ -17,37 +16,13 @@ from contracts.streams import ANSWERED, DELIVERY, DIRECTORY
 from renrakumo_cli.local.nats import NatsServer
 from responder.app import set_up
 from responder.limits import AnswerLimit, PerHour
-from responder.model import Boards
 from responder.settings import SERVICE, Settings
-from responder.store import read_boards
 from runtime.bus.client import Bus
-from runtime.database import migrations
-from runtime.database.engine import async_url, create_engine
 from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from simulator.servers import Databases
-from tests.responder.voice import BASE, PUBLIC, SCHOOL, SENDER_KEY, Said, ask, heard, to
-
-TABLES = """
-CREATE TABLE office.units (unit text, name text);
-CREATE TABLE office.notices (id bigint, unit text, group_code text, title text, body text, published_at timestamptz,
-    expires_at timestamptz);
-CREATE TABLE office.events (id bigint, unit text, group_code text, starts_on date, ends_on date, starts_at time,
-    title text, note text, place text);
-CREATE VIEW office.public_units AS SELECT * FROM office.units;
-CREATE VIEW office.public_notices AS SELECT * FROM office.notices;
-CREATE VIEW office.public_events AS SELECT * FROM office.events;
-GRANT SELECT ON office.public_units, office.public_notices, office.public_events TO renrakumo_responder
-"""
-
-
-async def execute(databases: Databases, statements: str) -> None:
-    """As the office's owner."""
-    engine = create_async_engine(async_url(databases.general_url("admin_api")))
-    async with engine.begin() as connection:
-        for statement in statements.split(";"):
-            await connection.execute(text(statement))
-    await engine.dispose()
+from tests.responder.harness import BASE, PUBLIC, SCHOOL, SENDER_KEY, ComposedMail, ask, opened, to
+from tests.support import office as office_tables
 
 
 async def connected(server: NatsServer, user: str) -> Bus:
@@ -88,7 +63,7 @@ async def running(server: NatsServer, database_url: str) -> AsyncIterator[Servic
         assert await life == 0
 
 
-async def batches(eyes: Bus, carrier: str, number: int) -> list[Said]:
+async def batches(eyes: Bus, carrier: str, number: int) -> list[ComposedMail]:
     """The batches for a carrier, oldest first, once there are so many."""
     async with asyncio.timeout(30):
         while True:
@@ -97,7 +72,7 @@ async def batches(eyes: Bus, carrier: str, number: int) -> list[Said]:
             for sequence in range(max(1, state.first_seq), state.last_seq + 1):
                 message = await eyes.jetstream.get_msg(DELIVERY.name, sequence)
                 if message.subject == f"delivery.prompt.{carrier}":
-                    found.append(heard(DeliveryBatch.model_validate_json(message.data or b"")))
+                    found.append(opened(DeliveryBatch.model_validate_json(message.data or b"")))
             if len(found) >= number:
                 return found
             await asyncio.sleep(0.05)
@@ -106,7 +81,7 @@ async def batches(eyes: Bus, carrier: str, number: int) -> list[Said]:
 async def test_events_become_batches_and_the_limit_counts_on_the_bus(
     fresh_nats: NatsServer, fresh_databases: Databases
 ) -> None:
-    await execute(fresh_databases, TABLES)
+    office_tables.migrate(fresh_databases)
     office, eyes = await connected(fresh_nats, "admin-api"), await connected(fresh_nats, "operator")
     await office.kv_put(DIRECTORY.name, contract.key("minami"), SCHOOL.model_dump_json().encode())
     event = RegistrationOpened(
@@ -125,9 +100,9 @@ async def test_events_become_batches_and_the_limit_counts_on_the_bus(
         other = to().model_copy(update={"sender_key": "cd" * 32})
         await eyes.publish(event.model_copy(update={"id": "reg-last", "to": other}))
         found = await batches(eyes, "docomo", 3)
-    assert {said.subject for said in found} == {"【みなみ小学校】登録のご案内"}
+    assert {mail.subject for mail in found} == {"【みなみ小学校】登録のご案内"}
     assert len(found) == 3
-    assert "auto-reg-last" in {said.batch.batch for said in found}
+    assert "auto-reg-last" in {mail.batch.batch for mail in found}
     for each in (office, eyes):
         await each.close()
 
@@ -142,19 +117,20 @@ async def test_the_news_come_from_the_database_and_stay_when_it_is_gone(
     def question(number: int) -> Event:
         return ask(number, group="1nen").model_copy(update={"sender_key": f"{number:064x}"})
 
+    office_tables.migrate(fresh_databases)
+    async with office_tables.tables_of(fresh_databases) as tables:
+        hour_ago, tomorrow = now - timedelta(hours=1), now + timedelta(days=1)
+        await tables.add_unit("minami", groups=("1nen", "2nen"))
+        await tables.add_notice("minami", "プール開き", at=now - timedelta(days=1))
+        await tables.add_notice("minami", "1年の持ち物", group="1nen", at=hour_ago, expires=tomorrow)
+        await tables.add_notice("minami", "2年の持ち物", group="2nen", at=hour_ago)
+        today = japanese_day(now)
+        await tables.add_event("minami", "作品展", today, ends=today + timedelta(days=2), at=time(10), place="体育館")
+        await tables.execute("REVOKE SELECT ON office.public_board_changes FROM renrakumo_responder")
     async with running(fresh_nats, fresh_databases.general_url("responder")) as service:
-        await eyes.publish(question(0))  # asked before there are tables to read: answered when there are
-        await execute(
-            fresh_databases,
-            f"""{TABLES};
-            INSERT INTO office.notices VALUES
-                (1, 'minami', NULL, 'プール開き', '中止です', '{now - timedelta(days=1)}', NULL),
-                (2, 'minami', '1nen', '1年の持ち物', '水筒', '{now - timedelta(hours=1)}', '{now + timedelta(days=1)}'),
-                (3, 'minami', '2nen', '2年の持ち物', '帽子', '{now - timedelta(hours=1)}', NULL);
-            INSERT INTO office.events VALUES
-                (4, 'minami', NULL, '{now:%Y-%m-%d}', '{now + timedelta(days=2):%Y-%m-%d}', '10:00', '作品展', '', '体育館')
-            """,
-        )
+        await eyes.publish(question(0))  # asked before the boards can be read: answered when they have been
+        async with office_tables.tables_of(fresh_databases) as tables:
+            await tables.execute("GRANT SELECT ON office.public_board_changes TO renrakumo_responder")
         first = (await batches(eyes, "docomo", 1))[0]
         for words in ("プール開き", "1年の持ち物", "10:00 作品展（体育館）"):
             assert words in first.content.text
@@ -184,13 +160,6 @@ async def test_two_processes_never_answer_more_than_the_limit_together(nats_serv
     assert await limits[0].allow(SENDER_KEY, winners[0], now, about="guide", proven=True)
     for bus in buses:
         await bus.close()
-
-
-async def test_the_offices_own_views_are_what_is_read(fresh_databases: Databases) -> None:
-    migrations.upgrade(fresh_databases.general_url("admin_api"), "admin_api", schema="office")
-    engine = create_engine(fresh_databases.general_url("responder"), service=SERVICE)
-    assert await read_boards(engine) == Boards({})
-    await engine.dispose()
 
 
 def test_settings_without_the_dispatchers_key_are_refused() -> None:

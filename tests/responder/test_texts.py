@@ -5,17 +5,22 @@ from typing import get_args
 
 import pytest
 
+from board.model import Board, News, news_of
 from mail.automatic import decision as automatic
 from mail.mime import reading
 from registry import naming
-from responder.model import Board, select
-from responder.texts import Place, Text, leaving, news, operator, posts, registration
-from tests.responder.voice import BASE, EVENTS, NOTICES, NOW
+from responder.model import NEWEST_NOTICES
+from responder.texts import Scope, Text, leaving, news, operator, posts, registration
+from tests.responder.harness import BASE, EMPTY, EVENTS, FULL, NOW
 
-GROUP = Place("minami", "みなみ小学校", BASE, "1nen", "1年", receipts=True)
-PLAIN = Place("minami", "みなみ小学校", BASE, "1nen", "1年")
-UNIT = Place("minami", "みなみ小学校", BASE)
+GROUP = Scope("minami", "みなみ小学校", BASE, "1nen", "1年", receipts=True)
+PLAIN = Scope("minami", "みなみ小学校", BASE, "1nen", "1年")
+UNIT = Scope("minami", "みなみ小学校", BASE)
 REPLY_AS_IT_IS = "このまま返信してください"
+
+
+def told(board: Board, group: str | None = None) -> News:
+    return news_of(board, NOW, newest=NEWEST_NOTICES, group=group)
 
 
 def every_text() -> list[Text]:
@@ -31,11 +36,11 @@ def every_text() -> list[Text]:
         leaving.completed(UNIT),
         posts.confirmation(GROUP, 35),
         posts.confirmation(GROUP, 0),
-        news.latest(UNIT, select(Board(NOTICES, EVENTS), None, NOW)),
-        news.latest(GROUP, select(Board(), "1nen", NOW)),
+        news.latest(UNIT, told(FULL)),
+        news.latest(GROUP, told(EMPTY, "1nen")),
     ]
     texts += [registration.refused(GROUP, reason) for reason in get_args(registration.RefusedReason)]
-    texts += [leaving.refused(place, reason) for reason in get_args(leaving.RefusedReason) for place in (GROUP, UNIT)]
+    texts += [leaving.refused(scope, reason) for reason in get_args(leaving.RefusedReason) for scope in (GROUP, UNIT)]
     texts += [posts.closed(GROUP, outcome, 35) for outcome in get_args(posts.Outcome)]
     return texts
 
@@ -135,7 +140,7 @@ def test_a_poster_sees_what_goes_to_how_many_of_which_group() -> None:
 
 
 def test_the_news_are_the_three_newest_notices_and_two_days_of_events() -> None:
-    text = news.latest(UNIT, select(Board(NOTICES, EVENTS), None, NOW)).text
+    text = news.latest(UNIT, told(FULL)).text
     assert text.index("プール開き") < text.index("運動会") < text.index("給食費")
     for absent in (
         "古いお知らせ",
@@ -154,16 +159,16 @@ def test_the_news_are_the_three_newest_notices_and_two_days_of_events() -> None:
 
 
 def test_a_groups_news_are_the_schools_and_its_own() -> None:
-    text = news.latest(GROUP, select(Board(NOTICES, EVENTS), "1nen", NOW)).text
+    text = news.latest(GROUP, told(FULL, "1nen")).text
     assert "1年の遠足" in text
     assert "プール開き" in text
     assert "2年の持ち物" not in text
 
 
 def test_without_any_news_there_is_a_friendly_word() -> None:
-    text = news.latest(UNIT, select(Board(), None, NOW)).text
+    text = news.latest(UNIT, told(EMPTY)).text
     assert "いまお伝えするお知らせはありません" in text
-    only_event = news.latest(UNIT, select(Board((), EVENTS[:1]), None, NOW)).text
+    only_event = news.latest(UNIT, told(Board("", events=EVENTS[:1]))).text
     assert "■ お知らせ" not in only_event
     assert "予定はありません。" in only_event  # tomorrow
 

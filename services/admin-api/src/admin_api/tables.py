@@ -249,6 +249,14 @@ held_counts = Table(
 )
 """How many dead letters came, by reason. `let_go`: so many of them were the oldest when there were too many to keep."""
 
+board_changes = Table(
+    "board_changes",
+    metadata,
+    Column("unit", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+)
+"""Another revision of a unit whenever its name, a notice or an event of its calendar changed. Written by triggers."""
+
 audit_log = Table(
     "audit_log",
     metadata,

@@ -1,1 +1,1 @@
-"""The notice board: public pages for phones."""
+"""The info site: each unit's board as a public page for phones, and unsubscribing with one click."""

@@ -1,14 +1,15 @@
-"""Where the notice board is put together: news in memory, pages, and the bus for who wants out.
+"""Where the info site is put together: boards in memory, pages, and the bus for who wants out.
 
-The pages need neither bus nor database once the news have been read, so they wait for neither.
+The pages need neither bus nor database once the boards have been read, so they wait for neither.
 """
 
 import asyncio
 from datetime import UTC, datetime
 
-from info_site import store
-from info_site.handlers import Unsubscriptions
-from info_site.news import News
+from board.memory import BoardMemory
+from board.store import BoardStore
+from info_site.clients import LatePublisher
+from info_site.context import Context
 from info_site.routes import create_app
 from info_site.settings import SERVICE, Settings
 from runtime.database.engine import create_engine
@@ -20,10 +21,10 @@ async def set_up(service: Service, settings: Settings) -> None:
     """Wire everything."""
     engine = create_engine(settings.general_database_url, service=SERVICE, pool_size=2)
     service.on_close(engine.dispose)
-    news = News(lambda: store.read_boards(engine), every=settings.news_refresh)
-    service.health.add("news", news.check)
-    unsubscriptions = Unsubscriptions(_now)
-    pages = create_app(news, unsubscriptions.take, _now)
+    boards = BoardMemory(BoardStore(engine, with_groups=False), clock=_now, every=settings.news_refresh)
+    service.health.add("news", boards.check)
+    publisher = LatePublisher()
+    pages = create_app(Context(boards, publisher, _now))
 
     async def connect(stop: asyncio.Event) -> None:
         connecting = asyncio.create_task(service.connect_bus())
@@ -32,7 +33,7 @@ async def set_up(service: Service, settings: Settings) -> None:
         if not connecting.done():
             connecting.cancel()
             return
-        unsubscriptions.use(connecting.result())
+        publisher.connected(connecting.result())
         await stopped
 
     async def serve(stop: asyncio.Event) -> None:
@@ -46,7 +47,7 @@ async def set_up(service: Service, settings: Settings) -> None:
             ws="none",
         )
 
-    service.task("news", news.run)
+    service.task("news", boards.run)
     service.task("bus", connect)
     service.task("web", serve)
 

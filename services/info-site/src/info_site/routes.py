@@ -5,8 +5,6 @@ POST unsubscribes.
 """
 
 import re
-from collections.abc import Awaitable, Callable
-from datetime import datetime
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -15,8 +13,9 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from contracts.base import UNIT_PATTERN
-from info_site.model import page
-from info_site.news import News
+from info_site import handlers
+from info_site.context import Context
+from info_site.model import headed, published
 from runtime.errors import TransientError
 
 _TOKEN = re.compile(r"r-[a-z2-7]{48}")
@@ -29,13 +28,12 @@ _SECURITY = {
 _READING = ["GET", "HEAD"]
 _TEMPLATES = Path(__file__).parent / "templates"
 
-Unsubscribe = Callable[[str, str], Awaitable[None]]
 
-
-def create_app(news: News, unsubscribe: Unsubscribe, clock: Callable[[], datetime]) -> FastAPI:
-    """The web application. `unsubscribe(unit, token)` says on the bus that somebody wants out."""
+def create_app(context: Context) -> FastAPI:
+    """The web application."""
     app = FastAPI(title="Renrakumo info site", docs_url=None, redoc_url=None, openapi_url=None)
     templates = Jinja2Templates(_TEMPLATES)
+    templates.env.filters |= {"headed": headed, "published": published}
 
     def show(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
         return templates.TemplateResponse(request, template, values, status_code=status, headers=_SECURITY)
@@ -70,12 +68,13 @@ def create_app(news: News, unsubscribe: Unsubscribe, clock: Callable[[], datetim
 
     @app.api_route("/{unit}/", methods=_READING)
     async def board(request: Request, unit: str) -> Response:
-        if not news.loaded:
+        try:
+            page = handlers.page(context, unit)
+        except TransientError:
             return try_again(request, "準備中です", "少し待ってから、もう一度開いてください。 / Please try again soon.")
-        known = news.board(unit)
-        if known is None:
+        if page is None:
             raise HTTPException(404)
-        return show(request, "board.html", page=page(known, clock()))
+        return show(request, "board.html", page=page)
 
     @app.api_route("/u/{unit}/{token}", methods=_READING)
     async def ask(request: Request, unit: str, token: str) -> Response:
@@ -86,7 +85,7 @@ def create_app(news: News, unsubscribe: Unsubscribe, clock: Callable[[], datetim
     async def unsubscribed(request: Request, unit: str, token: str) -> Response:
         _known_form(unit, token)
         try:
-            await unsubscribe(unit, token.lower())
+            await handlers.unsubscribe(context, unit, token.lower())
         except TransientError:
             return try_again(
                 request, "ただいま混み合っています", "少し待ってから、もう一度押してください。 / Please try again."

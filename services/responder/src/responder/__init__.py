@@ -1,1 +1,1 @@
-"""The voice: composes every automatic mail."""
+"""Composes every automatic mail."""

@@ -1,15 +1,15 @@
-"""Where the voice is put together: bus, names in memory, news in memory, limit, consumers."""
+"""Where responder is put together: bus, names and boards in memory, limit, consumers."""
 
 import asyncio
 from datetime import UTC, datetime
 
+from board.memory import BoardMemory
+from board.store import BoardStore
 from contracts.streams import DIRECTORY, RESPONDER_EVENTS, RESPONDER_INBOUND
-from responder import store
 from responder.consumers import EventConsumer
+from responder.context import Context
 from responder.directory import Directory
-from responder.handlers import Responder
 from responder.limits import AnswerLimit, PerHour
-from responder.news import NewsMemory
 from responder.settings import SERVICE, Settings
 from runtime.crypto.sealing import Sealer
 from runtime.database.engine import create_engine
@@ -22,19 +22,18 @@ async def set_up(service: Service, settings: Settings) -> None:
     engine = create_engine(settings.general_database_url, service=SERVICE, pool_size=2)
     service.on_close(engine.dispose)
     directory = Directory(settings.base_domain)
-    memory = NewsMemory(lambda: store.read_boards(engine), every=settings.news_refresh)
+    boards = BoardMemory(BoardStore(engine, with_groups=True), clock=_now, every=settings.news_refresh)
     service.health.add("directory", directory.check)
-    service.health.add("news", memory.check)
+    service.health.add("news", boards.check)
+    per_hour = PerHour(proven=settings.answers_per_hour, unproven=settings.unproven_answers_per_hour)
     consumer = EventConsumer(
-        Responder(
+        Context(
             directory=directory,
-            memory=memory,
-            limit=AnswerLimit(
-                bus, PerHour(proven=settings.answers_per_hour, unproven=settings.unproven_answers_per_hour)
-            ),
+            boards=boards,
+            limit=AnswerLimit(bus, per_hour),
             publisher=bus,
             sealer=Sealer(settings.seal_public_keys),
-            clock=lambda: datetime.now(UTC),
+            clock=_now,
         )
     )
 
@@ -42,7 +41,11 @@ async def set_up(service: Service, settings: Settings) -> None:
         await directory.follow(bus.kv_watch(DIRECTORY.name, stop=stop))
 
     service.task("directory", follow)
-    service.task("news", memory.run)
+    service.task("news", boards.run)
     service.consume(bus, RESPONDER_INBOUND, consumer, concurrency=32)
     service.consume(bus, RESPONDER_EVENTS, consumer, concurrency=32)
     service.consume_dead_letter_retries(bus)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

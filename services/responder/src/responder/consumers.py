@@ -16,42 +16,46 @@ from contracts.events import (
     RegistrationOpened,
     RegistrationRefused,
 )
-from responder.handlers import Responder
+from responder.context import Context
+from responder.handlers import leaving, news, operator, posts, registration
 from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError
 
 E = TypeVar("E", bound=Event)
-Handle = Callable[[Delivery], Awaitable[None]]
+Handle = Callable[[Context, Delivery], Awaitable[None]]
 
 
-def _as(model: type[E], handler: Callable[[E], Awaitable[None]]) -> tuple[str, Handle]:
-    async def handle(delivery: Delivery) -> None:
-        await handler(delivery.event(model))
+def _as(model: type[E], handler: Callable[[Context, E], Awaitable[None]]) -> tuple[str, Handle]:
+    async def handle(context: Context, delivery: Delivery) -> None:
+        await handler(context, delivery.event(model))
 
     return model.name, handle
+
+
+_HANDLERS = dict(
+    (
+        _as(InboundInfo, news.asked),
+        _as(InboundOperator, operator.written_to),
+        _as(RegistrationOpened, registration.opened),
+        _as(RegistrationCompleted, registration.completed),
+        _as(RegistrationRefused, registration.refused),
+        _as(LeaveOpened, leaving.opened),
+        _as(LeaveCompleted, leaving.completed),
+        _as(LeaveRefused, leaving.refused),
+        _as(PostHeld, posts.held),
+        _as(PostClosed, posts.closed),
+    )
+)
 
 
 class EventConsumer:
     """Every event that responder answers, by its subject."""
 
-    def __init__(self, responder: Responder) -> None:
-        self._handlers = dict(
-            (
-                _as(InboundInfo, responder.info),
-                _as(InboundOperator, responder.operator),
-                _as(RegistrationOpened, responder.registration_opened),
-                _as(RegistrationCompleted, responder.registration_completed),
-                _as(RegistrationRefused, responder.registration_refused),
-                _as(LeaveOpened, responder.leave_opened),
-                _as(LeaveCompleted, responder.leave_completed),
-                _as(LeaveRefused, responder.leave_refused),
-                _as(PostHeld, responder.post_held),
-                _as(PostClosed, responder.post_closed),
-            )
-        )
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     async def __call__(self, delivery: Delivery) -> None:
-        handle = self._handlers.get(delivery.subject)
+        handle = _HANDLERS.get(delivery.subject)
         if handle is None:
             raise PermanentError("unexpected_subject")
-        await handle(delivery)
+        await handle(self._context, delivery)

@@ -1,6 +1,6 @@
 """Names of units and groups, for the texts."""
 
-from responder.texts import Place
+from responder.texts import Scope
 from runtime.bus import directory
 from runtime.errors import RenrakumoError, TransientError
 
@@ -16,7 +16,7 @@ class Directory(directory.Directory):
         super().__init__()
         self._base_domain = base_domain
 
-    def place(self, unit: str, group: str | None = None) -> Place:
+    def scope(self, unit: str, group: str | None = None) -> Scope:
         """Names and addresses of a unit, or of one of its groups (a group that is gone keeps its code as its name).
         TransientError before the directory was read, UnknownUnit when there is no such unit."""
         entry = self.known(unit)
@@ -25,7 +25,7 @@ class Directory(directory.Directory):
                 raise TransientError("directory_not_loaded_yet")
             raise UnknownUnit("unit_not_in_directory")
         known = entry.groups.get(group) if group is not None else None
-        return Place(
+        return Scope(
             unit=unit,
             unit_name=entry.name,
             base_domain=self._base_domain,

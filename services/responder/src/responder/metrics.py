@@ -1,4 +1,4 @@
-"""The voice's numbers."""
+"""The numbers of responder."""
 
 from prometheus_client import Counter
 

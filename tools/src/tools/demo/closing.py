@@ -83,7 +83,7 @@ async def latest_news(town: Town) -> None:
         return notice in page and sports in page
 
     report.check("the notice board shows them", True, await town.house.until("the public page", shown, 30))
-    await asyncio.sleep(1.5)  # board and voice read the news each second, each for itself
+    await asyncio.sleep(1.5)  # info-site and responder look for changed boards each second, each for itself
     await parents.ask_news(grandmother, town.house.address("higashi", "info"))
 
     async def answered() -> bool:

@@ -4,6 +4,6 @@ Japanese first, short lines for phones, then a short English part. No URL stands
 parents a filter against mails with URLs. `{{name}}` is filled in by the dispatcher, from what only it can open.
 """
 
-from responder.texts.base import Place, Text
+from responder.texts.base import Scope, Text
 
-__all__ = ["Place", "Text"]
+__all__ = ["Scope", "Text"]

@@ -14,7 +14,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Scope:
     """The unit, and perhaps the group of it, that a mail is about. Without a group it speaks of the whole unit."""
 
     unit: str
@@ -53,10 +53,10 @@ class Place:
 REPLY_TO_CONFIRM = "このメールに、このまま返信してください。\n何も書かなくてかまいません。"
 
 
-def compose(place: Place, title: str, japanese: str, english: str) -> Text:
+def compose(scope: Scope, title: str, japanese: str, english: str) -> Text:
     """A mail of a unit: title in the subject behind the unit's name, Japanese, English, signature."""
-    text = f"{japanese.strip()}\n\n{_RULE}\n[English]\n{english.strip()}\n\n{_RULE}\n{place.unit_name}\n連絡メール\n"
-    return Text(f"【{place.unit_name}】{title}", text)
+    text = f"{japanese.strip()}\n\n{_RULE}\n[English]\n{english.strip()}\n\n{_RULE}\n{scope.unit_name}\n連絡メール\n"
+    return Text(f"【{scope.unit_name}】{title}", text)
 
 
 def paragraphs(*parts: str) -> str:

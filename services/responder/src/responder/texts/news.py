@@ -1,30 +1,30 @@
 """The latest news (F7): the answer to an empty mail from anybody."""
 
-from responder.model import CalendarEvent, Day, News, Notice, written_day, written_moment
-from responder.texts.base import Place, Text, compose, paragraphs
+from board.model import CalendarEvent, Day, News, Notice, written_day, written_moment
+from responder.texts.base import Scope, Text, compose, paragraphs
 
 _LONGEST_BODY = 600
 
 
-def latest(place: Place, news: News) -> Text:
+def latest(scope: Scope, news: News) -> Text:
     """Newest notices, then today's and tomorrow's events; a friendly word when there is nothing."""
-    group = f"\n（{place.group_name or place.group}）" if place.group else ""
-    opening = f"{place.unit_name}{group}\n最新のお知らせです。\n{written_moment(news.now)} 現在"
+    group = f"\n（{scope.group_name or scope.group}）" if scope.group else ""
+    opening = f"{scope.unit_name}{group}\n最新のお知らせです。\n{written_moment(news.now)} 現在"
     if news.empty:
         japanese = paragraphs(
             opening,
             "いまお伝えするお知らせはありません。\n今日と明日の予定も入っていません。",
             "新しいお知らせが出たかどうかは、\nいつでもこのアドレスに空メールを送って\n確かめられます。",
         )
-        english = f"There is no news of {place.unit_name} now, and nothing is planned for today and tomorrow."
-        return compose(place, "最新のお知らせ", japanese, english)
+        english = f"There is no news of {scope.unit_name} now, and nothing is planned for today and tomorrow."
+        return compose(scope, "最新のお知らせ", japanese, english)
     notices = ["■ お知らせ", *(_notice(notice) for notice in news.notices)] if news.notices else []
     japanese = paragraphs(opening, *notices, *(_day(day) for day in news.days))
     english = (
-        f"Latest news of {place.unit_name}: {len(news.notices)} notice(s), "
+        f"Latest news of {scope.unit_name}: {len(news.notices)} notice(s), "
         f"{len(news.days[0].events)} event(s) today, {len(news.days[1].events)} tomorrow (see above)."
     )
-    return compose(place, "最新のお知らせ", japanese, english)
+    return compose(scope, "最新のお知らせ", japanese, english)
 
 
 def _notice(notice: Notice) -> str:

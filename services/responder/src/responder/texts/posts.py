@@ -3,15 +3,15 @@ Fields: `subject`, `excerpt`."""
 
 from typing import Literal
 
-from responder.texts.base import Place, Text, compose, paragraphs
+from responder.texts.base import Scope, Text, compose, paragraphs
 
 Outcome = Literal["sent", "expired", "already_sent", "cancelled"]
 _LINE = "──────────"
 
 
-def confirmation(place: Place, recipients: int) -> Text:
+def confirmation(scope: Scope, recipients: int) -> Text:
     """What will go to how many; only a reply sends it."""
-    name = place.group_name or place.group
+    name = scope.group_name or scope.group
     nobody = "いま登録している人がいないため、\n返信しても誰にも届きません。" if recipients == 0 else ""
     japanese = paragraphs(
         f"次の内容を「{name}」の\n{recipients} 人に送ります。",
@@ -25,12 +25,12 @@ def confirmation(place: Place, recipients: int) -> Text:
         "within 24 hours. Without a reply nothing is sent.",
         "If you did not write it, do not reply, and tell your administrator.",
     )
-    return compose(place, f"配信の確認（{name}・{recipients}人）", japanese, english)
+    return compose(scope, f"配信の確認（{name}・{recipients}人）", japanese, english)
 
 
-def closed(place: Place, outcome: Outcome, recipients: int) -> Text:
+def closed(scope: Scope, outcome: Outcome, recipients: int) -> Text:
     """What became of the post."""
-    name = place.group_name or place.group
+    name = scope.group_name or scope.group
     match outcome:
         case "sent":
             title = f"送信しました（{name}・{recipients}人）"
@@ -56,4 +56,4 @@ def closed(place: Place, outcome: Outcome, recipients: int) -> Text:
             title = "送信を取り消しました"
             japanese = f"「{name}」へのメールは、\n取り消されたため送信していません。"
             english = f'Your mail to "{name}" was cancelled, so it was not sent.'
-    return compose(place, title, japanese, english)
+    return compose(scope, title, japanese, english)

@@ -1,4 +1,5 @@
-"""A voice for tests: names and news from memory, a bus made of lists, and a dispatcher's key to read what was said."""
+"""A responder for tests: names and boards from memory, a bus made of lists, and dispatcher's key to read what was
+composed."""
 
 from __future__ import annotations
 
@@ -7,20 +8,23 @@ from datetime import UTC, date, datetime, time
 
 from nacl.public import PrivateKey
 
+from board.memory import BoardMemory
+from board.model import Board, CalendarEvent, Notice
 from contracts import directory as contract
 from contracts.base import Event
 from contracts.directory import GroupEntry, UnitEntry
 from contracts.events import Addressee, Authentication, Automatic, DeliveryBatch, InboundInfo
 from contracts.sealed import CardFields, MessageContent, RecipientCard, RecipientCards, Sealed
+from responder.consumers import EventConsumer
+from responder.context import Context
 from responder.directory import Directory
-from responder.handlers import Responder
 from responder.limits import AnswerLimit, PerHour
-from responder.model import Board, Boards, CalendarEvent, Notice
-from responder.news import NewsMemory
 from runtime.bus.client import KV_READY, KvChange, KvEntry
+from runtime.bus.consumer import Delivery
 from runtime.crypto.keys import KeyRing
 from runtime.crypto.sealing import Opener, Sealer
 from runtime.errors import BusUnavailable, WrongRevision
+from tests.board.source import FakeSource
 
 BASE = "mail.example"
 NOW = datetime(2026, 4, 7, 23, 30, tzinfo=UTC)  # 8:30 on Wednesday, 8 April, in Japan
@@ -53,7 +57,8 @@ EVENTS = (
     CalendarEvent(4, date(2026, 4, 7), "きのうのこと"),
     CalendarEvent(5, date(2026, 4, 10), "あさってのこと"),
 )
-FULL = Boards({"minami": Board(NOTICES, EVENTS)})
+FULL = Board("みなみ小学校", NOTICES, EVENTS)
+EMPTY = Board("みなみ小学校")
 
 
 @dataclass
@@ -95,35 +100,24 @@ class MemoryBus:
             raise BusUnavailable("bus_disconnected")
 
 
-class Database:
-    """What the database holds; `boards` None: it is away."""
+class Harness:
+    """A responder with everything around it. `source` is its database."""
 
-    def __init__(self, boards: Boards | None) -> None:
-        self.boards = boards
-
-    async def read(self) -> Boards:
-        if self.boards is None:
-            raise ConnectionRefusedError
-        return self.boards
-
-
-class Voice:
-    """A responder with everything around it."""
-
-    def __init__(self, boards: Boards | None = FULL, *, per_hour: int = 6, unproven: int = 3) -> None:
-        self.bus = MemoryBus()
-        self.database = Database(boards)
-        self.directory = Directory(BASE)
-        self.memory = NewsMemory(self.database.read, every=1000.0)
+    def __init__(self, board: Board = FULL, *, per_hour: int = 6, unproven: int = 3) -> None:
         self.now = NOW
-        self.responder = Responder(
+        self.bus = MemoryBus()
+        self.source = FakeSource(minami=board)
+        self.directory = Directory(BASE)
+        self.boards = BoardMemory(self.source, clock=self._clock, every=1000.0)
+        context = Context(
             directory=self.directory,
-            memory=self.memory,
+            boards=self.boards,
             limit=AnswerLimit(self.bus, PerHour(per_hour, unproven)),
             publisher=self.bus,
             sealer=SEALER,
-            clock=lambda: self.now,
+            clock=self._clock,
         )
+        self.consumer = EventConsumer(context)
         self.learn(SCHOOL)
 
     def learn(self, *units: UnitEntry) -> None:
@@ -131,15 +125,22 @@ class Voice:
             self.directory.apply(KvChange(contract.key(unit.unit), unit.model_dump_json().encode()))
         self.directory.apply(KV_READY)
 
+    async def deliver(self, event: Event) -> None:
+        """An event as it comes from the bus."""
+        await self.consumer(Delivery(event.bus_subject(), event.model_dump_json().encode(), {}, 1, "EVENTS", 1))
+
     @property
-    def said(self) -> Said:
+    def composed(self) -> ComposedMail:
         """The only mail so far."""
         (batch,) = self.bus.published
-        return heard(batch)
+        return opened(batch)
+
+    def _clock(self) -> datetime:
+        return self.now
 
 
 @dataclass(frozen=True)
-class Said:
+class ComposedMail:
     """A mail as dispatcher reads it."""
 
     batch: DeliveryBatch
@@ -156,9 +157,11 @@ class Said:
         return self.content.text.replace("\n", "")
 
 
-def heard(batch: DeliveryBatch) -> Said:
+def opened(batch: DeliveryBatch) -> ComposedMail:
     assert batch.content is not None
-    return Said(batch, OPENER.open(batch.content, MessageContent), OPENER.open(batch.recipients, RecipientCards).cards)
+    return ComposedMail(
+        batch, OPENER.open(batch.content, MessageContent), OPENER.open(batch.recipients, RecipientCards).cards
+    )
 
 
 def card(**fields: str) -> Sealed:

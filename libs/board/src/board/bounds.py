@@ -1,0 +1,72 @@
+"""How much of the boards is kept in memory. Pure.
+
+Of each unit the notices and days nearest to now are kept: what a page or a mail shows comes first, and what is left out
+is what lies furthest away. When all boards together are larger than the memory given to them, every unit is cut to the
+next tighter step of `STEPS`.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from board.model import Board, japanese_day
+
+DAYS_AHEAD = 400
+"""More than a year, so that a whole school year can be shown; what comes nearer day by day is read in time, because
+each board is read at least once a day."""
+
+MOST_BYTES = 256 * 2**20
+_BYTES_A_CHARACTER = 2  # Japanese, in CPython
+_BYTES_AN_ENTRY = 400  # the object, its numbers and times
+_BYTES_A_BOARD = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The most that is kept of one unit. `notices`: of the whole unit, and again of each of its groups, and again of
+    those that are yet to begin. `events`: of the unit and its groups together."""
+
+    notices: int
+    events: int
+
+
+STEPS = (Bounds(50, 2000), Bounds(40, 1000), Bounds(30, 400), Bounds(20, 150), Bounds(10, 60), Bounds(3, 30))
+"""From what is wanted to what is needed: a step is a half to a third of the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to read of a board: what is nearest to `now`, as much as `bounds` says, of the days `first` to `last`."""
+
+    now: datetime
+    bounds: Bounds
+
+    @property
+    def today(self) -> date:
+        return japanese_day(self.now)
+
+    @property
+    def first(self) -> date:
+        """Yesterday: whoever's clock is a little behind still finds his day."""
+        return self.today - timedelta(days=1)
+
+    @property
+    def last(self) -> date:
+        return self.today + timedelta(days=DAYS_AHEAD)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBoard:
+    """A board as the database had it at `revision`, and how many entries the bounds left out."""
+
+    board: Board
+    revision: int
+    notices_left_out: int = 0
+    events_left_out: int = 0
+
+
+def size_of(board: Board) -> int:
+    """About how many bytes of memory a board takes."""
+    characters = sum(len(notice.title) + len(notice.body) for notice in board.notices)
+    characters += sum(len(event.title) + len(event.note) + len(event.place) for event in board.events)
+    entries = len(board.notices) + len(board.events)
+    return _BYTES_A_BOARD + entries * _BYTES_AN_ENTRY + characters * _BYTES_A_CHARACTER

@@ -1,0 +1,10 @@
+"""The numbers of the boards in memory."""
+
+from prometheus_client import Counter, Gauge
+
+REFRESHED = Gauge("renrakumo_board_refreshed_timestamp_seconds", "When it was last known which boards had changed")
+READ = Counter("renrakumo_board_read", "Boards that were read: the changed ones, and each at least once a day")
+UNITS = Gauge("renrakumo_board_units", "Units whose board is in memory")
+BYTES = Gauge("renrakumo_board_bytes", "About how much memory the boards take")
+STEP = Gauge("renrakumo_board_cut_step", "How far all boards are cut to fit into memory: 0 is not at all")
+LEFT_OUT = Gauge("renrakumo_board_left_out", "Entries that the bounds left out of memory: notice, event", ["kind"])
