@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import directory as bucket
 from contracts import streams
 from registry import consumers, directory, handlers, requests, tables
-from registry.handlers.context import Context, Lives, Publisher, Units
+from registry.context import Context, Lives, Publisher, Units
+from registry.person_crypto import PersonCrypto
 from registry.settings import SERVICE, Settings
-from registry.store.vault import Vault
 from runtime.crypto.ciphers import FieldCipher, KeyedHash
 from runtime.crypto.sealing import Opener, Sealer
 from runtime.database import engine as database
@@ -31,7 +31,7 @@ def build_context(settings: Settings, engine: AsyncEngine, units: Units, bus: Pu
         inbox=Inbox(tables.inbox),
         outbox=Outbox(tables.outbox),
         bus=bus,
-        vault=Vault(
+        crypto=PersonCrypto(
             FieldCipher(settings.address_keys),
             KeyedHash(settings.lookup_key.value),
             KeyedHash(settings.sender_key.value),

@@ -10,7 +10,7 @@ from contracts.events import (
     MessageApproved,
 )
 from registry import handlers
-from registry.handlers.context import Context
+from registry.context import Context
 from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError
 

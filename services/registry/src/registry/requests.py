@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from contracts import requests
 from registry import handlers
-from registry.handlers.context import Context
+from registry.context import Context
 from registry.settings import SERVICE
 from runtime.bus.client import Bus
 

@@ -2,7 +2,7 @@
 
 What names a person is encrypted (a column and beside it the id of its key; the context is `table.column:id`) or a
 keyed hash to look it up by. Opaque numbers, group codes, class numbers and times are in clear. A row of `addresses` is
-the lock of whatever happens to that address: who changes something about a person holds it.
+the lock of whatever happens to that address: who changes something about a person locks it.
 """
 
 from sqlalchemy import (

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from registry.handlers.context import Context
+from registry.context import Context
 from registry.store import addresses, pending
 from runtime.faults import is_outage
 from runtime.logs import get_logger

@@ -21,7 +21,7 @@ from contracts.requests import RemoveAsk
 from contracts.sealed import EntryMail
 from mail.addresses import AddressError, normalise
 from registry import model
-from registry.handlers.context import MAILS, Context
+from registry.context import MAILS, Context
 from registry.store import addresses, copies, members, pending, views
 from registry.store.addresses import Address
 from registry.store.members import Member
@@ -50,10 +50,10 @@ async def leave(context: Context, event: InboundLeave) -> None:
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, InboundLeave.name, event.id):
             return
-        held = await addresses.find(connection, context.vault, address)
-        member = await members.at_address(connection, event.unit, held.id) if held else None
+        known = await addresses.lock(connection, context.crypto, address)
+        member = await members.at_address(connection, event.unit, known.id) if known else None
         inside = member is not None and member.here and await members.in_group(connection, member.id, event.group)
-        if held is None or member is None or not inside:
+        if known is None or member is None or not inside:
             number = new_id()
             refused = LeaveRefused(
                 id=f"{event.id}/leave-refused",
@@ -67,11 +67,11 @@ async def leave(context: Context, event: InboundLeave) -> None:
             await context.outbox.add(connection, refused)
             MAILS.labels("leave", "not_member").inc()
             return
-        mailbox = context.vault.mailbox_lookup(address)
-        unanswered = await pending.unanswered_since(connection, held.id, mailbox)
+        mailbox = context.crypto.mailbox_lookup(address)
+        unanswered = await pending.unanswered_since(connection, known.id, mailbox)
         request = await pending.open_leave(
             connection,
-            context.vault,
+            context.crypto,
             unit=event.unit,
             group=event.group,
             member=member.id,
@@ -99,10 +99,10 @@ async def confirm(context: Context, event: ConfirmationGiven) -> None:
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, ConfirmationGiven.name, event.id):
             return
-        found = await pending.leave_request(connection, context.vault, event.unit, event.message_ref)
-        member, held = await _held(context, connection, event.unit, found.member if found else 0)
-        # Read again: now that the address is held, nothing about it changes any more.
-        found = await pending.leave_request(connection, context.vault, event.unit, event.message_ref)
+        found = await pending.leave_request(connection, context.crypto, event.unit, event.message_ref)
+        member, known = await _locked_member(context, connection, event.unit, found.member if found else 0)
+        # Read again: now that the address is locked, nothing about it changes any more.
+        found = await pending.leave_request(connection, context.crypto, event.unit, event.message_ref)
         if found is None or member is None:
             raise PermanentError("unknown_leave_request")
         now = context.clock()
@@ -116,7 +116,7 @@ async def confirm(context: Context, event: ConfirmationGiven) -> None:
         )
         if decision == "complete":
             await pending.close_leave(connection, found.id)
-            await _depart(connection, context, member, held, found.group)
+            await _depart(connection, context, member, known, found.group)
             completed = LeaveCompleted(
                 id=f"{event.id}/leave-completed",
                 occurred_at=now,
@@ -156,21 +156,21 @@ async def unsubscribe(context: Context, event: ConfirmationGiven) -> None:
         )
         if number is None:
             raise PermanentError("unknown_copy")
-        member, held = await _held(context, connection, event.unit, number)
-        if member is None or held is None or not member.here:
+        member, known = await _locked_member(context, connection, event.unit, number)
+        if member is None or known is None or not member.here:
             MAILS.labels(event.kind, "already_done").inc()
             return
         if complained and event.issued_at + _HOUR <= member.since:
             MAILS.labels(event.kind, "before_he_came_back").inc()
             return
-        await _depart(connection, context, member, held, None, reason="complaint" if complained else None)
+        await _depart(connection, context, member, known, None, reason="complaint" if complained else None)
         completed = LeaveCompleted(
             id=f"{event.id}/leave-completed",
             occurred_at=context.clock(),
             unit=event.unit,
             request=new_id(),
             member=member.id,
-            to=context.addressee(held.address, member.id, proven=True),
+            to=context.addressee(known.address, member.id, proven=True),
             complained=complained,
         )
         await context.outbox.add(connection, completed)
@@ -180,35 +180,35 @@ async def unsubscribe(context: Context, event: ConfirmationGiven) -> None:
 async def remove(context: Context, ask: RemoveAsk) -> None:
     """An administrator takes a member off a group or the unit. Harmless to repeat; PermanentError for nobody."""
     async with context.engine.begin() as connection:
-        member, held = await _held(context, connection, ask.unit, ask.member)
+        member, known = await _locked_member(context, connection, ask.unit, ask.member)
         if member is None:
             raise PermanentError("unknown-member")
         if member.here:
-            await _depart(connection, context, member, held, ask.group)
+            await _depart(connection, context, member, known, ask.group)
         now = context.clock()
         await views.log_access(
             connection, at=now, actor=ask.actor, action="remove", unit=ask.unit, subject=ask.member, count=1
         )
 
 
-async def _held(
+async def _locked_member(
     context: Context, connection: AsyncConnection, unit: str, number: int
 ) -> tuple[Member | None, Address | None]:
-    """A member of the unit and his address, held."""
+    """A member of the unit and his address, which is locked until the transaction ends."""
     member = await members.by_id(connection, unit, number)
     if member is None or member.address_id is None:
         return member, None
-    held = await addresses.by_id(connection, context.vault, member.address_id)
-    return await members.by_id(connection, unit, number), held
+    known = await addresses.lock_by_id(connection, context.crypto, member.address_id)
+    return await members.by_id(connection, unit, number), known
 
 
 async def _depart(
     connection: AsyncConnection,
     context: Context,
     member: Member,
-    held: Address | None,
+    known: Address | None,
     group: str | None,
     reason: str | None = None,
 ) -> None:
-    if await members.leave(connection, member.id, group, context.clock(), reason) and held is not None:
-        await addresses.erase_unless_used(connection, held.id)
+    if await members.leave(connection, member.id, group, context.clock(), reason) and known is not None:
+        await addresses.erase_unless_used(connection, known.id)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry import naming
 from registry.naming import Child, Person
-from registry.store.vault import Vault
+from registry.person_crypto import PersonCrypto
 from runtime.ids import new_id
 
 NAME = "members.name"
@@ -131,7 +131,7 @@ async def leave(
 
 async def name(
     connection: AsyncConnection,
-    vault: Vault,
+    crypto: PersonCrypto,
     *,
     unit: str,
     member: int,
@@ -142,34 +142,34 @@ async def name(
     """Write down who he says he is: his children in the group, how lists show him, and his own words, after those of
     before. Returns how lists show him, empty when nothing is known."""
     # In one order, so that two parents who name the same children never wait for each other.
-    children = {vault.child_lookup(unit, naming.same_child(each, str(member))): each for each in person.children}
+    children = {crypto.child_lookup(unit, naming.same_child(each, str(member))): each for each in person.children}
     for lookup, child in sorted(children.items(), key=lambda item: item[0]):
-        number = await _child(connection, vault, unit, lookup, child)
+        number = await _child(connection, crypto, unit, lookup, child)
         guard = {"member": member, "child": number, "group": group, "relation": child.relation}
         await connection.execute(_GUARD, guard)
-    shown = naming.label(person if person.own_name else await guarded(connection, vault, member))
+    shown = naming.label(person if person.own_name else await guarded(connection, crypto, member))
     if shown is not None:
-        key_id, blob = vault.lock(shown, NAME, member)
+        key_id, blob = crypto.encrypt(shown, NAME, member)
         await connection.execute(_SET_NAME, {"member": member, "key_id": key_id, "name": blob})
     if original.strip():
         row = (await connection.execute(_ORIGINAL, {"member": member})).one()
-        before = vault.unlock_optional(row.original_key_id, row.original, ORIGINAL, member)
+        before = crypto.decrypt_optional(row.original_key_id, row.original, ORIGINAL, member)
         words = f"{before}\n\n{original}" if before and original not in before else original
-        key_id, blob = vault.lock(words[-MAX_ORIGINAL:], ORIGINAL, member)
+        key_id, blob = crypto.encrypt(words[-MAX_ORIGINAL:], ORIGINAL, member)
         await connection.execute(_SET_ORIGINAL, {"member": member, "key_id": key_id, "original": blob})
     return shown or ""
 
 
-async def guarded(connection: AsyncConnection, vault: Vault, member: int) -> Person:
+async def guarded(connection: AsyncConnection, crypto: PersonCrypto, member: int) -> Person:
     """The children that a member answers for, in any group."""
     rows = await connection.execute(_GUARDED, {"member": member})
     return Person(
-        tuple(Child(vault.unlock(row.name_key_id, row.name, CHILD_NAME, row.id), None, row.relation) for row in rows)
+        tuple(Child(crypto.decrypt(row.name_key_id, row.name, CHILD_NAME, row.id), None, row.relation) for row in rows)
     )
 
 
 async def names_new_child(
-    connection: AsyncConnection, vault: Vault, *, unit: str, member: int, group: str, person: Person
+    connection: AsyncConnection, crypto: PersonCrypto, *, unit: str, member: int, group: str, person: Person
 ) -> bool:
     """Does he name a child that he isn't yet a guardian of in this group?"""
     if not person.children:
@@ -177,7 +177,7 @@ async def names_new_child(
     rows = await connection.execute(_KNOWN_CHILDREN, {"member": member, "group": group})
     known = {bytes(lookup) for lookup in rows.scalars()}
     return any(
-        vault.child_lookup(unit, naming.same_child(child, str(member))) not in known for child in person.children
+        crypto.child_lookup(unit, naming.same_child(child, str(member))) not in known for child in person.children
     )
 
 
@@ -197,12 +197,12 @@ async def change_poster(
         await connection.execute(_DISMISS, parameters)
 
 
-async def _child(connection: AsyncConnection, vault: Vault, unit: str, lookup: bytes, child: Child) -> int:
+async def _child(connection: AsyncConnection, crypto: PersonCrypto, unit: str, lookup: bytes, child: Child) -> int:
     while True:
         found: int | None = (await connection.execute(_CHILD, {"lookup": lookup})).scalar_one_or_none()
         if found is not None:
             return found
         number = new_id()
-        key_id, blob = vault.lock(child.name, CHILD_NAME, number)
+        key_id, blob = crypto.encrypt(child.name, CHILD_NAME, number)
         row = {"id": number, "unit": unit, "lookup": lookup, "key_id": key_id, "name": blob}
         await connection.execute(_ADD_CHILD, {**row, "class_number": child.class_number})

@@ -28,8 +28,8 @@ from contracts.events import (
 )
 from contracts.sealed import AddressCard, EntryMail, PostMail, RecipientCard, RecipientCards, ReplyText
 from registry import handlers, tables
-from registry.handlers.context import Context, Lives
-from registry.store.vault import Vault
+from registry.context import Context, Lives
+from registry.person_crypto import PersonCrypto
 from runtime.bus.client import Outgoing
 from runtime.crypto.ciphers import FieldCipher, KeyedHash
 from runtime.crypto.keys import KeyRing
@@ -125,8 +125,8 @@ class Keys:
         return Sealer(self.public())
 
 
-class House:
-    """Registry, and around it the front door, the ledger and the dispatchers as far as a test needs them."""
+class Harness:
+    """Registry, and around it ingress-smtp, the ledger and the dispatchers as far as a test needs them."""
 
     def __init__(self, engine: AsyncEngine, keys: Keys | None = None) -> None:
         self.keys = keys or Keys()
@@ -141,7 +141,9 @@ class House:
             inbox=Inbox(tables.inbox),
             outbox=Outbox(tables.outbox),
             bus=self.bus,
-            vault=Vault(FieldCipher(self.keys.address), KeyedHash(self.keys.lookup), KeyedHash(self.keys.sender)),
+            crypto=PersonCrypto(
+                FieldCipher(self.keys.address), KeyedHash(self.keys.lookup), KeyedHash(self.keys.sender)
+            ),
             opener=self.keys.opener("registry"),
             sealer=self.sealer,
             units=self.units,

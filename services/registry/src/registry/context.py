@@ -12,8 +12,8 @@ from contracts.directory import UnitEntry
 from contracts.events import Addressee
 from contracts.sealed import RecipientCard, RecipientCards
 from mail.addresses import carrier_of
-from registry.handlers.doubts import Doubts
-from registry.store.vault import Vault
+from registry.person_crypto import PersonCrypto
+from registry.suspect_copies import SuspectCopies
 from runtime.bus.client import Outgoing
 from runtime.crypto.sealing import Opener, Sealer
 from runtime.database.outbox import Inbox, Outbox
@@ -47,21 +47,22 @@ class Lives:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`clock` gives the present as an aware UTC time."""
+    """What every handler is given. `clock` gives the present as an aware UTC time."""
 
     engine: AsyncEngine
     inbox: Inbox
     outbox: Outbox
     bus: Publisher
-    vault: Vault
+    crypto: PersonCrypto
     opener: Opener
     sealer: Sealer
     units: Units
     lives: Lives
     clock: Callable[[], datetime]
-    doubts: Doubts = field(default_factory=Doubts)
+    suspect_copies: SuspectCopies = field(default_factory=SuspectCopies)
 
     async def group_exists(self, unit: str, group: str) -> bool:
+        """Is it a group of an active unit? What memory doesn't know is looked up in the directory's bucket."""
         if _open(await self.units.unit(unit), group):
             return True
         return _open(await self.units.unit(unit, fresh=True), group)
@@ -80,7 +81,7 @@ class Context:
         return Addressee(
             recipient=self.sealer.seal(RecipientCards(cards=(card,)), "dispatcher"),
             carrier=carrier_of(address.rpartition("@")[2]),
-            sender_key=self.vault.sender_key(address),
+            sender_key=self.crypto.sender_key(address),
             proven=proven,
         )
 
