@@ -147,7 +147,9 @@ class Harness:
             opener=self.keys.opener("registry"),
             sealer=self.sealer,
             units=self.units,
-            lives=Lives(timedelta(days=7), timedelta(days=30), timedelta(days=7), timedelta(days=30)),
+            lives=Lives(
+                timedelta(days=7), timedelta(days=30), timedelta(days=7), timedelta(days=30), timedelta(days=30)
+            ),
             clock=self.clock,
         )
 

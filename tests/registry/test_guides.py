@@ -127,7 +127,7 @@ async def test_an_administrator_can_t_make_the_system_write_to_an_address_again_
     async def invite(group: str) -> None:
         card = harness.sealer.seal(AddressCard(address=HANAKO), "registry")
         ask = InviteAsk(unit="sakura", actor="account-1", group=group, card=card, request=new_id())
-        await handlers.registration.invite(harness.context, ask)
+        await handlers.registration.invite_by_request(harness.context, ask)
 
     await invite("g1")
     single(await harness.said(), RegistrationOpened)

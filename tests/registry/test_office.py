@@ -26,7 +26,9 @@ async def test_members_come_in_pages_and_none_is_left_out(harness: Harness) -> N
 async def test_members_are_chosen_by_group_and_state(harness: Harness) -> None:
     first = await harness.register("first@example.jp", group="g1")
     second = await harness.register("second@example.jp", group="g2")
-    await handlers.leaving.remove(harness.context, RemoveAsk(unit="sakura", actor="account-1", member=second))
+    await handlers.leaving.remove_by_request(
+        harness.context, RemoveAsk(unit="sakura", actor="account-1", member=second)
+    )
 
     async def found(**parts: object) -> list[int]:
         ask = MembersAsk.model_validate({"unit": "sakura", "actor": "account-1", **parts})
@@ -66,7 +68,9 @@ async def test_every_look_at_persons_is_written_down(harness: Harness) -> None:
     await page(harness.context, MembersAsk(unit="sakura", actor="account-7"))
     ask = NamesAsk(unit="sakura", actor="account-8", members=(member,))
     await handlers.questions.names(harness.context, ask)
-    await handlers.leaving.remove(harness.context, RemoveAsk(unit="sakura", actor="account-9", member=member))
+    await handlers.leaving.remove_by_request(
+        harness.context, RemoveAsk(unit="sakura", actor="account-9", member=member)
+    )
     rows = await harness.rows("SELECT actor, action, unit, subject, count, at FROM access_log ORDER BY id")
     assert rows == [
         ("account-7", "members", "sakura", None, 1, START),

@@ -14,7 +14,7 @@ TEACHER = "teacher@au.com"
 
 async def enrol(harness: Harness, member: int, *, group: str = "g1", enrolled: bool = True) -> None:
     ask = PosterChange(unit="sakura", actor="account-1", group=group, member=member, enrolled=enrolled)
-    await handlers.questions.change_poster(harness.context, ask)
+    await handlers.posters.change_by_request(harness.context, ask)
 
 
 async def test_an_enrolled_posters_mail_is_kept_for_the_office(harness: Harness) -> None:
@@ -82,12 +82,14 @@ async def test_the_right_ends_with_the_enrolment_and_with_the_membership(harness
     member = await harness.register(TEACHER)
     await enrol(harness, member)
     ask = PostersAsk(unit="sakura", actor="account-1", group="g1")
-    assert [each.member for each in (await handlers.questions.posters(harness.context, ask)).members] == [member]
+    assert [each.member for each in (await handlers.posters.posters(harness.context, ask)).members] == [member]
     await enrol(harness, member, enrolled=False)
     assert single(await harness.post(TEACHER, "件名", "本文"), PostRefused).reason == "not_enrolled"
     await enrol(harness, member)
-    await handlers.leaving.remove(harness.context, RemoveAsk(unit="sakura", actor="account-1", member=member))
-    assert (await handlers.questions.posters(harness.context, ask)).members == ()
+    await handlers.leaving.remove_by_request(
+        harness.context, RemoveAsk(unit="sakura", actor="account-1", member=member)
+    )
+    assert (await handlers.posters.posters(harness.context, ask)).members == ()
     assert single(await harness.post(TEACHER, "件名", "本文"), PostRefused).reason == "not_enrolled"
 
 

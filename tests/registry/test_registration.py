@@ -202,8 +202,8 @@ async def test_confirmations_at_the_same_moment_complete_once(harness: Harness) 
 async def test_an_invited_address_gets_the_guide_mail_and_its_owners_reply_confirms(harness: Harness) -> None:
     card = harness.card(" Taro@Example.jp ", "15 山田 太郎 父")
     ask = InviteAsk(unit="sakura", actor="account-1", group="g1", request=7, card=harness.sealer.seal(card, "registry"))
-    await handlers.registration.invite(harness.context, ask)
-    await handlers.registration.invite(harness.context, ask)
+    await handlers.registration.invite_by_request(harness.context, ask)
+    await handlers.registration.invite_by_request(harness.context, ask)
     opened = single(await harness.said(), RegistrationOpened)
     assert harness.to(opened.to).address == TARO
     assert harness.to(opened.to).fields == {"understood": "15 山田 太郎（父）"}
@@ -215,7 +215,7 @@ async def test_inviting_a_member_says_nothing_to_anybody(harness: Harness) -> No
     await harness.register(TARO)
     card = harness.sealer.seal(harness.card(TARO), "registry")
     ask = InviteAsk(unit="sakura", actor="account-1", group="g1", request=8, card=card)
-    await handlers.registration.invite(harness.context, ask)
+    await handlers.registration.invite_by_request(harness.context, ask)
     assert await harness.said() == []
 
 
@@ -223,7 +223,7 @@ async def test_an_invited_address_that_is_none_is_refused_without_showing_it(har
     card = harness.sealer.seal(harness.card("taro@docomo,ne,jp"), "registry")
     ask = InviteAsk(unit="sakura", actor="account-1", group="g1", request=9, card=card)
     with pytest.raises(PermanentError) as refusal:
-        await handlers.registration.invite(harness.context, ask)
+        await handlers.registration.invite_by_request(harness.context, ask)
     assert str(refusal.value) == "bad-address"
 
 

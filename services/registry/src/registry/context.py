@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from prometheus_client import Counter
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.directory import UnitEntry
 from contracts.events import Addressee
 from contracts.sealed import RecipientCard, RecipientCards
 from mail.addresses import carrier_of
 from registry.person_crypto import PersonCrypto
+from registry.store import groups
 from registry.suspect_copies import SuspectCopies
 from runtime.bus.client import Outgoing
 from runtime.crypto.sealing import Opener, Sealer
@@ -36,13 +37,14 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lives:
-    """How long things wait: a confirmation for its reply; then, until erased, what is pending, a done leave request
-    and a post."""
+    """How long things wait: a confirmation for its reply; then, until erased, what is pending, a done leave request,
+    a post, and how to undo a command."""
 
     confirmation: timedelta
     pending: timedelta
     done_leave: timedelta
     post: timedelta
+    undo: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,11 @@ class Context:
         if _open(await self.units.unit(unit), group):
             return True
         return _open(await self.units.unit(unit, fresh=True), group)
+
+    async def takes_members(self, connection: AsyncConnection, unit: str, group: str) -> bool:
+        """Is there such a group, and is it not closed? Then nobody closes it until the transaction ends. The address
+        of who is to enter has been locked before."""
+        return await self.group_exists(unit, group) and await groups.stays_open(connection, unit, group)
 
     async def has_receipts(self, unit: str) -> bool:
         """Does the unit have the option of names and answers?"""

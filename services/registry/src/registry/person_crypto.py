@@ -8,8 +8,8 @@ from runtime.crypto.ciphers import FieldCipher, KeyedHash
 
 @dataclass(frozen=True, slots=True)
 class PersonCrypto:
-    """`cipher` encrypts columns, `lookup` makes the index of addresses and children, `sender` the key by which answers to
-    one sender are limited, which ingress-smtp makes too."""
+    """`cipher` encrypts columns, `lookup` makes the index of addresses and children, `sender` the key by which answers
+    to one sender are limited, which ingress-smtp makes too."""
 
     cipher: FieldCipher
     lookup: KeyedHash
@@ -24,7 +24,7 @@ class PersonCrypto:
         return self.cipher.decrypt(key_id, bytes(blob), context=f"{column}:{number}")
 
     def decrypt_optional(self, key_id: str | None, blob: bytes | None, column: str, number: int) -> str | None:
-        """The text of a column that may be NULL, None where it is; CipherError when it was altered or belongs elsewhere."""
+        """The text of a column that may be NULL, None where it is; CipherError when altered or of another place."""
         return None if key_id is None or blob is None else self.decrypt(key_id, blob, column, number)
 
     def address_lookup(self, address: str) -> bytes:

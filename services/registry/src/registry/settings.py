@@ -28,3 +28,4 @@ class Settings(ServiceSettings):
     pending_life: timedelta = timedelta(days=30)
     done_leave_life: timedelta = timedelta(days=7)
     post_life: timedelta = timedelta(days=30)
+    undo_life: timedelta = timedelta(days=30)

@@ -78,5 +78,5 @@ async def _poster(
     member = await members.at_address(connection, event.unit, known.id) if known else None
     if member is None or not member.here:
         return known, None
-    enrolled = await members.is_poster(connection, event.unit, event.group, member.id)
-    return known, member.id if enrolled else None
+    since = await members.poster_since(connection, event.unit, event.group, member.id)
+    return known, None if since is None else member.id

@@ -21,10 +21,11 @@ from contracts.events import (
     RegistrationRefused,
 )
 from contracts.requests import InviteAsk
-from contracts.sealed import AddressCard, EntryMail, ReplyText
+from contracts.sealed import AddressCard, EntryMail, ReplyText, Sealed
 from mail.addresses import AddressError, normalise, tidy
 from registry import model, naming
 from registry.context import MAILS, Context
+from registry.handlers.refused import Refused
 from registry.naming import Person
 from registry.store import addresses, members, pending, views
 from registry.store.addresses import Address
@@ -50,13 +51,12 @@ async def entry(context: Context, event: InboundEntry) -> None:
         return
     words = (content.text if content.text.strip() else content.subject)[: model.MAX_WORDS]
     named = await context.has_receipts(event.unit)
-    exists = await context.group_exists(event.unit, event.group)
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, InboundEntry.name, event.id):
             return
         known = await addresses.lock_or_add(connection, context.crypto, address)
         person = naming.read(words) if named else Person()
-        decision = await _decide(context, connection, event.unit, event.group, known, person, exists=exists)
+        decision = await _decide(context, connection, event.unit, event.group, known, person)
         effect: str = decision
         if decision == "open":
             guided = await _open(
@@ -78,35 +78,54 @@ async def entry(context: Context, event: InboundEntry) -> None:
     MAILS.labels("entry", effect).inc()
 
 
-async def invite(context: Context, ask: InviteAsk) -> None:
-    """An administrator typed an address: its owner gets the guide mail. Nothing tells whether it was known before."""
-    card = context.opener.open(ask.card, AddressCard)
+async def invite_member(
+    context: Context,
+    connection: AsyncConnection,
+    *,
+    cause: str,
+    unit: str,
+    group: str,
+    card: Sealed,
+    invited_by: str,
+) -> None:
+    """An administrator typed an address: its owner gets the guide mail. Nothing tells whether it was known before.
+    Refused when it is no address, or there is no such group."""
+    typed = context.opener.open(card, AddressCard)
     try:
-        address = normalise(tidy(card.address))
+        address = normalise(tidy(typed.address))
     except AddressError:
-        raise PermanentError("bad-address") from None
-    if not await context.group_exists(ask.unit, ask.group):
-        raise PermanentError("unknown-group")
-    named = await context.has_receipts(ask.unit)
+        raise Refused("bad-address") from None
+    named = await context.has_receipts(unit)
+    known = await addresses.lock_or_add(connection, context.crypto, address)
+    words = typed.name[: model.MAX_WORDS]
+    person = naming.read(words) if named else Person()
+    decision = await _decide(context, connection, unit, group, known, person)
+    if decision == "closed":
+        raise Refused("unknown-group")
+    if decision == "open":
+        await _open(
+            context,
+            connection,
+            cause=cause,
+            unit=unit,
+            group=group,
+            known=known,
+            words=words,
+            named=named,
+            invited_by=invited_by,
+        )
+
+
+async def invite_by_request(context: Context, ask: InviteAsk) -> None:
+    """An administrator typed an address: its owner gets the guide mail. PermanentError when it is no address, or there
+    is no such group."""
     cause = f"invite-{ask.unit}-{ask.request}"
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, "ask.invite", cause):
             return
-        known = await addresses.lock_or_add(connection, context.crypto, address)
-        words = card.name[: model.MAX_WORDS]
-        person = naming.read(words) if named else Person()
-        if await _decide(context, connection, ask.unit, ask.group, known, person, exists=True) == "open":
-            await _open(
-                context,
-                connection,
-                cause=cause,
-                unit=ask.unit,
-                group=ask.group,
-                known=known,
-                words=words,
-                named=named,
-                invited_by=ask.actor,
-            )
+        await invite_member(
+            context, connection, cause=cause, unit=ask.unit, group=ask.group, card=ask.card, invited_by=ask.actor
+        )
         now = context.clock()
         await views.log_access(connection, at=now, actor=ask.actor, action="invite", unit=ask.unit, count=1)
     MAILS.labels("invite", "open").inc()
@@ -134,7 +153,7 @@ async def confirm(context: Context, event: ConfirmationGiven) -> None:
             life=context.lives.confirmation,
             expired=event.expired,
             still_member=member is not None and await members.in_group(connection, member.id, found.group),
-            group_exists=await context.group_exists(event.unit, found.group),
+            group_exists=await context.takes_members(connection, event.unit, found.group),
         )
         if decision == "complete":
             await _complete(context, connection, event, found, known, reply[: model.MAX_WORDS], named=named, now=now)
@@ -153,8 +172,6 @@ async def _decide(
     group: str,
     known: Address,
     person: Person,
-    *,
-    exists: bool,
 ) -> model.EntryDecision:
     member = await members.at_address(connection, unit, known.id)
     inside = member is not None and member.here and await members.in_group(connection, member.id, group)
@@ -165,6 +182,7 @@ async def _decide(
             connection, context.crypto, unit=unit, member=member.id, group=group, person=person
         )
     )
+    exists = await context.takes_members(connection, unit, group)
     return model.decide_entry(group_exists=exists, in_group=inside, deliverable=known.deliverable, new_child=new_child)
 
 
