@@ -12,12 +12,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.base import Event
+from contracts.commands import Command, CommandId, UndoCommand
 from contracts.directory import GroupEntry, UnitEntry
 from contracts.events import (
     ALL,
     Addressee,
     Authentication,
     Automatic,
+    CommandDone,
     ConfirmationGiven,
     ConfirmationKind,
     DeliveryBatch,
@@ -39,6 +41,7 @@ from runtime.errors import BusUnavailable
 from runtime.ids import new_id
 
 E = TypeVar("E", bound=Event)
+C = TypeVar("C", bound=Command)
 
 START = datetime(2026, 4, 8, 9, 0, tzinfo=UTC)
 PROVEN = Authentication(spf="pass", dmarc="pass", sender_proven=True)
@@ -226,6 +229,22 @@ class Harness:
             content_key=f"{unit}.content",
             **parts,
         )
+
+    def command(self, model: type[C], *, unit: str = "sakura", **parts: Any) -> C:
+        """A command of admin-api's, under a new id."""
+        common = {"id": f"command-{next(_numbers)}", "occurred_at": self.clock(), "unit": unit, "actor": "account/7"}
+        return model.model_validate({**common, **parts})
+
+    # What administrators do
+
+    async def give(self, command: Command) -> CommandDone:
+        """Have a command handled; its result, the last that registry says of it."""
+        await handlers.commands.handle(self.context, command)
+        return only(await self.said(), CommandDone)[-1]
+
+    async def undo(self, of: CommandId, *, unit: str = "sakura") -> CommandDone:
+        """Undo a command; the result of that."""
+        return await self.give(self.command(UndoCommand, unit=unit, of=of))
 
     # What people do
 

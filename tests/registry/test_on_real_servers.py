@@ -13,13 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts import directory, requests
 from contracts.base import Event
+from contracts.commands import ChangePoster, InviteMember, RemoveMember, UndoCommand
 from contracts.events import (
+    CommandDone,
     DeliveryBatch,
     DeliveryPlanned,
     RegistrationCompleted,
     RegistrationOpened,
 )
-from contracts.streams import DEADLETTERS, DELIVERY, DIRECTORY, EVENTS, INBOUND, OUTCOMES
+from contracts.streams import COMMANDS, DEADLETTERS, DELIVERY, DIRECTORY, EVENTS, INBOUND, OUTCOMES
 from registry import tables
 from registry.app import set_up
 from registry.settings import SERVICE, Settings
@@ -35,7 +37,7 @@ from simulator.servers import Databases
 from tests.registry.harness import Harness, Keys, event_of
 
 _STREAM_OF = {"inbound": INBOUND.name, "delivery": DELIVERY.name, "dead": DEADLETTERS.name}
-STREAMS = (INBOUND, EVENTS, DELIVERY, OUTCOMES, DEADLETTERS)
+STREAMS = (INBOUND, EVENTS, COMMANDS, DELIVERY, OUTCOMES, DEADLETTERS)
 
 
 async def connected(server: NatsServer, user: str) -> Bus:
@@ -167,8 +169,39 @@ async def test_a_registration_a_broadcast_and_the_offices_questions(
         remove = requests.RemoveAsk(unit="sakura", actor="account-1", member=completed.member)
         await office.request(requests.REMOVE, remove, requests.Done)
 
+        card_sealed = harness.sealer.seal(harness.card("jiro.zaru@au.com"), "registry")
+        invitation = harness.command(InviteMember, group="g1", card=card_sealed)
+        await office.publish(invitation)
+        (invited,) = await events(eyes, CommandDone.name, 1)
+        assert isinstance(invited, CommandDone)
+        assert (invited.command, invited.outcome) == (invitation.id, "done")
+        (_, opened) = await events(eyes, RegistrationOpened.name, 2)
+        assert isinstance(opened, RegistrationOpened)
+        assert harness.to(opened.to).address == "jiro.zaru@au.com"
+
+        harness.clock.now = opened.occurred_at
+        await ledger.publish(harness.confirmation("registration", opened.registration, opened.registration))
+        (_, entered) = await events(eyes, RegistrationCompleted.name, 2)
+        assert isinstance(entered, RegistrationCompleted)
+        removal = harness.command(RemoveMember, member=entered.member)
+        await office.publish(removal)
+        (_, removed) = await events(eyes, CommandDone.name, 2)
+        assert isinstance(removed, CommandDone)
+        assert (removed.command, removed.outcome, removed.undoable_until is not None) == (removal.id, "done", True)
+        await office.publish(harness.command(UndoCommand, of=removal.id))
+        (_, _, undone) = await events(eyes, CommandDone.name, 3)
+        assert isinstance(undone, CommandDone)
+        assert (undone.outcome, undone.undid) == ("done", removal.id)
+        await office.publish(harness.command(ChangePoster, group="g1", member=completed.member, enrolled=True))
+        (*_, refused_command) = await events(eyes, CommandDone.name, 4)
+        assert isinstance(refused_command, CommandDone)
+        assert refused_command.reason == "unknown-member"
+        async with asyncio.timeout(30):
+            while (await eyes.jetstream.stream_info(COMMANDS.name)).state.messages:
+                pass  # the last acknowledgement may be on its way still
+
     bus_dump, database_dump = await everything(eyes), await harness.dump()
-    for word in ("hanako", "山田", "太郎"):
+    for word in ("hanako", "山田", "太郎", "jiro.zaru"):
         assert word.encode() not in bus_dump
         assert word.encode() not in database_dump
         assert word.encode("unicode_escape") not in bus_dump

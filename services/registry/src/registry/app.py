@@ -41,11 +41,11 @@ def build_context(settings: Settings, engine: AsyncEngine, units: Units, bus: Pu
         sealer=Sealer(settings.seal_public_keys),
         units=units,
         lives=Lives(
-            settings.confirmation_life,
-            settings.pending_life,
-            settings.done_leave_life,
-            settings.post_life,
-            settings.undo_life,
+            confirmation=settings.confirmation_life,
+            pending=settings.pending_life,
+            done_leave=settings.done_leave_life,
+            post=settings.post_life,
+            undo=settings.undo_life,
         ),
         clock=lambda: datetime.now(UTC),
     )

@@ -93,13 +93,13 @@ async def _address(context: Context, connection: AsyncConnection, kept: RestoreM
 
 async def _restore_poster(context: Context, connection: AsyncConnection, unit: str, kept: RestorePoster) -> None:
     member, _ = await persons.lock(connection, context.crypto, unit, kept.member)
-    since = await members.poster_since(connection, unit, kept.group, kept.member)
-    if since != (kept.since if kept.enrolled else None):
+    as_left = kept.since if kept.enrolled else None
+    if await members.poster_since(connection, unit, kept.group, kept.member) != as_left:
         raise Refused("changed-since")
-    if not kept.enrolled and (
-        member is None or not member.here or not await context.takes_members(connection, unit, kept.group)
-    ):
-        raise Refused("changed-since")
+    if not kept.enrolled:
+        here = member is not None and member.here
+        if not here or not await context.takes_members(connection, unit, kept.group):
+            raise Refused("changed-since")
     await members.change_poster(
         connection, unit=unit, group=kept.group, member=kept.member, enrolled=not kept.enrolled, at=kept.since
     )

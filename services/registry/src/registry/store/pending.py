@@ -248,6 +248,7 @@ async def leave_request(
 
 
 async def close_leave(connection: AsyncConnection, number: int) -> None:
+    """This request to leave was confirmed."""
     await connection.execute(_CLOSE_LEAVE, {"id": number})
 
 
@@ -265,6 +266,7 @@ async def add_post(
 
 
 async def post(connection: AsyncConnection, crypto: PersonCrypto, unit: str, number: int) -> Post | None:
+    """The text of a post of the unit; None when it is not kept (any more)."""
     row = (await connection.execute(_POST, {"unit": unit, "id": number})).first()
     if row is None:
         return None
