@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -245,7 +246,7 @@ def delivery(subject: str, data: bytes) -> Delivery:
 
 @pytest.mark.parametrize("model", commands.ALL, ids=lambda model: model.kind())
 async def test_every_command_has_its_handler(harness: Harness, model: type[commands.Command]) -> None:
-    parts = {"group": "g1", "member": new_id(), "enrolled": True, "of": "command-0"}
+    parts: dict[str, Any] = {"group": "g1", "member": new_id(), "enrolled": True, "of": "command-0"}
     card = harness.sealer.seal(harness.card(HANAKO), "registry")
     command = harness.command(model, **{**parts, "card": card})
     await consumers.CommandsConsumer(harness.context)(delivery(model.name, command.model_dump_json().encode()))
