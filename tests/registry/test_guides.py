@@ -76,15 +76,15 @@ async def test_a_guide_that_had_to_wait_may_be_answered_as_long_as_any(harness: 
 async def test_a_reply_that_was_held_counts_by_when_it_came(harness: Harness) -> None:
     opened = single(await harness.entry(HANAKO), RegistrationOpened)
     harness.clock.forward(days=6)
-    held = harness.confirmation("registration", opened.registration, opened.registration, words="")
+    late = harness.confirmation("registration", opened.registration, opened.registration, words="")
     harness.clock.forward(days=6)
-    await handlers.registration.confirm(harness.context, held)
+    await handlers.registration.confirm(harness.context, late)
     completed = single(await harness.said(), RegistrationCompleted)
     leaving = single(await harness.leave(HANAKO, proven=True), LeaveOpened)
     harness.clock.forward(days=6)
-    held = harness.confirmation("leave", leaving.request, completed.member)
+    late = harness.confirmation("leave", leaving.request, completed.member)
     harness.clock.forward(days=6)
-    await handlers.leaving.confirm(harness.context, held)
+    await handlers.leaving.confirm(harness.context, late)
     single(await harness.said(), LeaveCompleted)
 
 

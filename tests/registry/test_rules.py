@@ -188,7 +188,7 @@ def test_an_old_report_says_nothing_against_a_newer_sign_of_life() -> None:
 
 
 @given(findings, findings, times)
-def test_judging_the_same_death_twice_is_judging_it_once(first: Finding, second: Finding, at: datetime) -> None:
+def test_finding_the_same_death_twice_is_finding_it_once(first: Finding, second: Finding, at: datetime) -> None:
     before = model.decide_standing(Standing(), first, message=1, at=at)
     if second != "soft":
         once = model.decide_standing(before, second, message=2, at=at)

@@ -8,7 +8,7 @@ from contracts.base import Lane
 from contracts.events import CopyBounced, CopyOutcome, MessageApproved
 
 MAX_WORDS: Final = 4_000
-"""Characters kept of a letter that asks to register; more is no name."""
+"""Characters kept of a mail that asks to register; more is no name."""
 
 EntryDecision = Literal["open", "already_member", "closed"]
 RegistrationDecision = Literal["complete", "expired", "already_done", "closed"]
