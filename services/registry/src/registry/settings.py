@@ -14,8 +14,8 @@ SERVICE = "registry"
 
 class Settings(ServiceSettings):
     """`personal_database_url`: the role `renrakumo_registry`. `address_keys` encrypt addresses, names and words at
-    rest; `lookup_key` makes the index by which an address is found again; `sender_key` is ingress-smtp's too. For as long as
-    `undo_life` the commands of administrators can be undone."""
+    rest; `lookup_key` makes the index by which an address is found again; `sender_key` is ingress-smtp's too.
+    `undo_life`: for so long the commands of administrators can be undone."""
 
     health_port: int = 9102
     personal_database_url: str
