@@ -1,16 +1,17 @@
-"""Every version of every event has a golden sample, and its schema is published."""
+"""Every version of every event and command has a golden sample, and its schema is published."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from contracts import commands, events
 from contracts.base import CARRIERS, LANES, Event
-from contracts.events import ALL
 from contracts.export import export
 from contracts.permissions import RIGHTS, SERVICES
 from contracts.streams import BUCKETS, DELIVERY, STREAMS, consumers
 
+ALL: tuple[type[Event], ...] = (*events.ALL, *commands.ALL)
 GOLDEN = Path(__file__).parent / "golden"
 DOCS = Path(__file__).parents[2] / "docs" / "events"
 

@@ -11,11 +11,11 @@ from renrakumo_cli.local.postgres import PostgresServer
 from runtime.database.engine import create_engine
 from runtime.database.migrations import upgrade
 from simulator import servers
-from tests.registry.house import House
+from tests.registry.harness import Harness
 
 
 @pytest.fixture(scope="session")
-def vault_url(postgres_server: PostgresServer) -> Iterator[str]:
+def database_url(postgres_server: PostgresServer) -> Iterator[str]:
     """URL of a personal database with all tables."""
     pair = servers.new_databases(postgres_server)
     upgrade(pair.personal_url(), "registry")
@@ -24,8 +24,8 @@ def vault_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture
-async def engine(vault_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(vault_url, service="registry-test", pool_size=10)
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(database_url, service="registry-test", pool_size=10)
     names = ", ".join(table.name for table in tables.metadata.sorted_tables)
     async with engine.begin() as connection:
         await connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
@@ -34,5 +34,5 @@ async def engine(vault_url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-def house(engine: AsyncEngine) -> House:
-    return House(engine)
+def harness(engine: AsyncEngine) -> Harness:
+    return Harness(engine)

@@ -6,7 +6,7 @@ from contracts.base import Lane
 from contracts.events import DeliveryBatch, DeliveryPlanned, MessageApproved
 from registry.model import lane_of_copies
 from runtime.ids import new_id
-from tests.registry.house import START, House, only
+from tests.registry.harness import START, Harness, only
 
 
 @pytest.mark.parametrize(
@@ -35,23 +35,23 @@ def test_a_correction_goes_before_ordinary_mail_and_never_slows_an_urgent_one_do
     assert lane_of_copies(message) == travels
 
 
-async def test_a_correction_reaches_everybody_in_its_own_lane(house: House) -> None:
+async def test_a_correction_reaches_everybody_in_its_own_lane(harness: Harness) -> None:
     for number in range(3):
-        await house.register(f"parent{number}@docomo.ne.jp")
-    first = house.approved(groups=("g1",))
-    said = await house.broadcast(first)
+        await harness.register(f"parent{number}@docomo.ne.jp")
+    first = harness.approved(groups=("g1",))
+    said = await harness.broadcast(first)
     assert {batch.lane for batch in only(said, DeliveryBatch)} == {"ordinary"}
-    second = house.approved(groups=("g1",), supersedes=first.message)
-    said = await house.broadcast(second)
+    second = harness.approved(groups=("g1",), supersedes=first.message)
+    said = await harness.broadcast(second)
     (batch,), (planned,) = only(said, DeliveryBatch), only(said, DeliveryPlanned)
     assert (batch.lane, planned.lane, batch.bus_subject()) == ("correction", "correction", "delivery.correction.docomo")
-    assert len(house.cards(batch)) == len(planned.copies) == 3
+    assert len(harness.cards(batch)) == len(planned.copies) == 3
 
 
-async def test_what_was_stopped_is_divided_all_the_same_so_that_every_copy_gets_its_outcome(house: House) -> None:
-    await house.register("parent@docomo.ne.jp")
+async def test_what_was_stopped_is_divided_all_the_same_so_that_every_copy_gets_its_outcome(harness: Harness) -> None:
+    await harness.register("parent@docomo.ne.jp")
     # Registry hears of both at once, the correction first.
-    first, message = house.approved(groups=("g1",)), new_id()
-    await house.broadcast(house.approved(message, groups=("g1",), supersedes=first.message))
-    (planned,) = only(await house.broadcast(first), DeliveryPlanned)
+    first, message = harness.approved(groups=("g1",)), new_id()
+    await harness.broadcast(harness.approved(message, groups=("g1",), supersedes=first.message))
+    (planned,) = only(await harness.broadcast(first), DeliveryPlanned)
     assert planned.message == first.message

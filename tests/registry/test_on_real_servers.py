@@ -13,13 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts import directory, requests
 from contracts.base import Event
+from contracts.commands import ChangePoster, InviteMember, RemoveMember, UndoCommand
 from contracts.events import (
+    CommandDone,
     DeliveryBatch,
     DeliveryPlanned,
     RegistrationCompleted,
     RegistrationOpened,
 )
-from contracts.streams import DEADLETTERS, DELIVERY, DIRECTORY, EVENTS, INBOUND, OUTCOMES
+from contracts.streams import COMMANDS, DEADLETTERS, DELIVERY, DIRECTORY, EVENTS, INBOUND, OUTCOMES
 from registry import tables
 from registry.app import set_up
 from registry.settings import SERVICE, Settings
@@ -32,10 +34,10 @@ from runtime.errors import RequestRefused
 from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from simulator.servers import Databases
-from tests.registry.house import House, Keys, event_of
+from tests.registry.harness import Harness, Keys, event_of
 
 _STREAM_OF = {"inbound": INBOUND.name, "delivery": DELIVERY.name, "dead": DEADLETTERS.name}
-STREAMS = (INBOUND, EVENTS, DELIVERY, OUTCOMES, DEADLETTERS)
+STREAMS = (INBOUND, EVENTS, COMMANDS, DELIVERY, OUTCOMES, DEADLETTERS)
 
 
 async def connected(server: NatsServer, user: str) -> Bus:
@@ -113,37 +115,37 @@ async def test_a_registration_a_broadcast_and_the_offices_questions(
     url = fresh_databases.personal_url()
     upgrade(url, "registry")
     engine = create_engine(url, service="registry-test")
-    house = House(engine)
+    harness = Harness(engine)
     office, eyes = await connected(fresh_nats, "admin-api"), await connected(fresh_nats, "operator")
     door, ledger = await connected(fresh_nats, "ingress-smtp"), await connected(fresh_nats, "receipts")
-    unit = house.units.entries["sakura"]
+    unit = harness.units.entries["sakura"]
     await office.kv_put(DIRECTORY.name, directory.key("sakura"), unit.model_dump_json().encode())
 
-    async with running(settings_of(fresh_nats, url, house.keys)):
-        await door.publish(house.entry_event("hanako..y@docomo.ne.jp", "15 山田 太郎 母"))
+    async with running(settings_of(fresh_nats, url, harness.keys)):
+        await door.publish(harness.entry_event("hanako..y@docomo.ne.jp", "15 山田 太郎 母"))
         (opened,) = await events(eyes, RegistrationOpened.name, 1)
         assert isinstance(opened, RegistrationOpened)
-        assert house.to(opened.to).fields == {"understood": "15 山田 太郎（母）"}
+        assert harness.to(opened.to).fields == {"understood": "15 山田 太郎（母）"}
 
-        house.clock.now = opened.occurred_at
-        given = house.confirmation("registration", opened.registration, opened.registration, words="はい")
+        harness.clock.now = opened.occurred_at
+        given = harness.confirmation("registration", opened.registration, opened.registration, words="はい")
         await ledger.publish(given)
         (completed,) = await events(eyes, RegistrationCompleted.name, 1)
         assert isinstance(completed, RegistrationCompleted)
 
-        approved = house.approved(groups=("g1",), lane="urgent")
+        approved = harness.approved(groups=("g1",), lane="urgent")
         await office.publish(approved)
         (batch,) = await events(eyes, "delivery.urgent.docomo", 1)
         (planned,) = await events(eyes, DeliveryPlanned.name, 1)
         assert isinstance(batch, DeliveryBatch)
         assert isinstance(planned, DeliveryPlanned)
-        (card,) = house.cards(batch)
+        (card,) = harness.cards(batch)
         assert (card.address, card.fields["name"]) == ("hanako..y@docomo.ne.jp", "山田 太郎（母）")
         assert [(copy.copy_ref, copy.member) for copy in planned.copies] == [(card.copy_ref, completed.member)]
 
         # Approved again under another id, and after it something else, so that the first is surely handled.
         await office.publish(approved.model_copy(update={"id": "approved-again"}))
-        await office.publish(house.approved(groups=("g1",), lane="ordinary"))
+        await office.publish(harness.approved(groups=("g1",), lane="ordinary"))
         await events(eyes, "delivery.ordinary.docomo", 1)
         assert len(await events(eyes, "delivery.urgent.docomo", 1)) == 1
 
@@ -152,7 +154,7 @@ async def test_a_registration_a_broadcast_and_the_offices_questions(
         assert [(each.member, each.name) for each in page.members] == [(completed.member, "山田 太郎（母）")]
         size = requests.AudienceAsk(unit="sakura", actor="account-1")
         assert (await office.request(requests.AUDIENCE, size, requests.AudienceSize)).people == 1
-        card_sealed = house.sealer.seal(house.card("no address"), "registry")
+        card_sealed = harness.sealer.seal(harness.card("no address"), "registry")
         invite = requests.InviteAsk(unit="sakura", actor="account-1", group="g1", request=1, card=card_sealed)
         with pytest.raises(RequestRefused) as refused:
             await office.request(requests.INVITE, invite, requests.Done)
@@ -167,8 +169,39 @@ async def test_a_registration_a_broadcast_and_the_offices_questions(
         remove = requests.RemoveAsk(unit="sakura", actor="account-1", member=completed.member)
         await office.request(requests.REMOVE, remove, requests.Done)
 
-    bus_dump, database_dump = await everything(eyes), await house.dump()
-    for word in ("hanako", "山田", "太郎"):
+        card_sealed = harness.sealer.seal(harness.card("jiro.zaru@au.com"), "registry")
+        invitation = harness.command(InviteMember, group="g1", card=card_sealed)
+        await office.publish(invitation)
+        (invited,) = await events(eyes, CommandDone.name, 1)
+        assert isinstance(invited, CommandDone)
+        assert (invited.command, invited.outcome) == (invitation.id, "done")
+        (_, opened) = await events(eyes, RegistrationOpened.name, 2)
+        assert isinstance(opened, RegistrationOpened)
+        assert harness.to(opened.to).address == "jiro.zaru@au.com"
+
+        harness.clock.now = opened.occurred_at
+        await ledger.publish(harness.confirmation("registration", opened.registration, opened.registration))
+        (_, entered) = await events(eyes, RegistrationCompleted.name, 2)
+        assert isinstance(entered, RegistrationCompleted)
+        removal = harness.command(RemoveMember, member=entered.member)
+        await office.publish(removal)
+        (_, removed) = await events(eyes, CommandDone.name, 2)
+        assert isinstance(removed, CommandDone)
+        assert (removed.command, removed.outcome, removed.undoable_until is not None) == (removal.id, "done", True)
+        await office.publish(harness.command(UndoCommand, of=removal.id))
+        (_, _, undone) = await events(eyes, CommandDone.name, 3)
+        assert isinstance(undone, CommandDone)
+        assert (undone.outcome, undone.undid) == ("done", removal.id)
+        await office.publish(harness.command(ChangePoster, group="g1", member=completed.member, enrolled=True))
+        (*_, refused_command) = await events(eyes, CommandDone.name, 4)
+        assert isinstance(refused_command, CommandDone)
+        assert refused_command.reason == "unknown-member"
+        async with asyncio.timeout(30):
+            while (await eyes.jetstream.stream_info(COMMANDS.name)).state.messages:
+                pass  # the last acknowledgement may be on its way still
+
+    bus_dump, database_dump = await everything(eyes), await harness.dump()
+    for word in ("hanako", "山田", "太郎", "jiro.zaru"):
         assert word.encode() not in bus_dump
         assert word.encode() not in database_dump
         assert word.encode("unicode_escape") not in bus_dump

@@ -7,54 +7,54 @@ from contracts.requests import PostAsk, PosterChange, PostersAsk, RemoveAsk
 from registry import handlers
 from runtime.errors import PermanentError
 from runtime.ids import new_id
-from tests.registry.house import NO_REPLY, House, single
+from tests.registry.harness import NO_REPLY, Harness, single
 
 TEACHER = "teacher@au.com"
 
 
-async def enrol(house: House, member: int, *, group: str = "g1", enrolled: bool = True) -> None:
+async def enrol(harness: Harness, member: int, *, group: str = "g1", enrolled: bool = True) -> None:
     ask = PosterChange(unit="sakura", actor="account-1", group=group, member=member, enrolled=enrolled)
-    await handlers.questions.change_poster(house.context, ask)
+    await handlers.posters.change_by_request(harness.context, ask)
 
 
-async def test_an_enrolled_posters_mail_is_kept_for_the_office(house: House) -> None:
-    member = await house.register(TEACHER, group="g2")
-    await enrol(house, member)
-    recognised = single(await house.post(TEACHER, "早帰り", "正午に下校します。"), PostRecognised)
-    assert (recognised.poster, house.to(recognised.to).copy_ref) == (member, member)
-    assert house.to(recognised.to).address == TEACHER
+async def test_an_enrolled_posters_mail_is_kept_for_the_office(harness: Harness) -> None:
+    member = await harness.register(TEACHER, group="g2")
+    await enrol(harness, member)
+    recognised = single(await harness.post(TEACHER, "早帰り", "正午に下校します。"), PostRecognised)
+    assert (recognised.poster, harness.to(recognised.to).copy_ref) == (member, member)
+    assert harness.to(recognised.to).address == TEACHER
     ask = PostAsk(unit="sakura", actor="account-1", post=recognised.post)
-    content = await handlers.questions.post(house.context, ask)
+    content = await handlers.questions.post(harness.context, ask)
     assert (content.subject, content.text) == ("早帰り", "正午に下校します。")
     with pytest.raises(PermanentError, match="unknown-post"):
-        await handlers.questions.post(house.context, ask.model_copy(update={"unit": "momiji"}))
-    assert "下校".encode() not in await house.dump()
+        await handlers.questions.post(harness.context, ask.model_copy(update={"unit": "momiji"}))
+    assert "下校".encode() not in await harness.dump()
 
 
-async def test_nobody_else_may_post(house: House) -> None:
-    member = await house.register(TEACHER)
-    assert single(await house.post(TEACHER, "件名", "本文"), PostRefused).reason == "not_enrolled"
-    assert single(await house.post("stranger@example.jp", "件名", "本文"), PostRefused).reason == "not_enrolled"
-    assert single(await house.post("", "件名", "本文"), PostRefused).reason == "not_enrolled"
-    await enrol(house, member, group="g2")
-    assert single(await house.post(TEACHER, "件名", "本文", group="g1"), PostRefused).reason == "not_enrolled"
-    assert await house.rows("SELECT * FROM posts") == []
+async def test_nobody_else_may_post(harness: Harness) -> None:
+    member = await harness.register(TEACHER)
+    assert single(await harness.post(TEACHER, "件名", "本文"), PostRefused).reason == "not_enrolled"
+    assert single(await harness.post("stranger@example.jp", "件名", "本文"), PostRefused).reason == "not_enrolled"
+    assert single(await harness.post("", "件名", "本文"), PostRefused).reason == "not_enrolled"
+    await enrol(harness, member, group="g2")
+    assert single(await harness.post(TEACHER, "件名", "本文", group="g1"), PostRefused).reason == "not_enrolled"
+    assert await harness.rows("SELECT * FROM posts") == []
 
 
-async def test_a_machine_and_an_empty_mail_post_nothing(house: House) -> None:
-    member = await house.register(TEACHER)
-    await enrol(house, member)
-    assert single(await house.post(TEACHER, "件名", "本文", automatic=NO_REPLY), PostRefused).reason == "automatic"
-    assert single(await house.post(TEACHER, " ", "\n"), PostRefused).reason == "empty"
+async def test_a_machine_and_an_empty_mail_post_nothing(harness: Harness) -> None:
+    member = await harness.register(TEACHER)
+    await enrol(harness, member)
+    assert single(await harness.post(TEACHER, "件名", "本文", automatic=NO_REPLY), PostRefused).reason == "automatic"
+    assert single(await harness.post(TEACHER, " ", "\n"), PostRefused).reason == "empty"
 
 
-async def test_who_forges_a_posters_mail_is_refused_before_the_poster_is_asked(house: House) -> None:
-    await enrol(house, await house.register(TEACHER))
+async def test_who_forges_a_posters_mail_is_refused_before_the_poster_is_asked(harness: Harness) -> None:
+    await enrol(harness, await harness.register(TEACHER))
     forged = Authentication(spf="fail", dmarc="fail", policy="reject")
-    refused = single(await house.post(TEACHER, "件名", "本文", authentication=forged), PostRefused)
+    refused = single(await harness.post(TEACHER, "件名", "本文", authentication=forged), PostRefused)
     assert (refused.reason, refused.authentication) == ("not_authentic", forged)
     # What it says of a stranger's mail is the same: nobody learns who is enrolled.
-    stranger = single(await house.post("x@example.jp", "件名", "本文", authentication=forged), PostRefused)
+    stranger = single(await harness.post("x@example.jp", "件名", "本文", authentication=forged), PostRefused)
     assert stranger.reason == "not_authentic"
 
 
@@ -71,37 +71,39 @@ async def test_who_forges_a_posters_mail_is_refused_before_the_poster_is_asked(h
     ids=["nothing shown", "genuine", "p=none", "p=quarantine", "DNS in trouble", "a trusted forwarder vouches"],
 )
 async def test_the_poster_is_asked_unless_his_domain_says_that_it_cannot_be_him(
-    house: House, shown: Authentication
+    harness: Harness, shown: Authentication
 ) -> None:
-    await enrol(house, await house.register(TEACHER))
-    recognised = single(await house.post(TEACHER, "件名", "本文", authentication=shown), PostRecognised)
+    await enrol(harness, await harness.register(TEACHER))
+    recognised = single(await harness.post(TEACHER, "件名", "本文", authentication=shown), PostRecognised)
     assert recognised.authentication == shown
 
 
-async def test_the_right_ends_with_the_enrolment_and_with_the_membership(house: House) -> None:
-    member = await house.register(TEACHER)
-    await enrol(house, member)
+async def test_the_right_ends_with_the_enrolment_and_with_the_membership(harness: Harness) -> None:
+    member = await harness.register(TEACHER)
+    await enrol(harness, member)
     ask = PostersAsk(unit="sakura", actor="account-1", group="g1")
-    assert [each.member for each in (await handlers.questions.posters(house.context, ask)).members] == [member]
-    await enrol(house, member, enrolled=False)
-    assert single(await house.post(TEACHER, "件名", "本文"), PostRefused).reason == "not_enrolled"
-    await enrol(house, member)
-    await handlers.leaving.remove(house.context, RemoveAsk(unit="sakura", actor="account-1", member=member))
-    assert (await handlers.questions.posters(house.context, ask)).members == ()
-    assert single(await house.post(TEACHER, "件名", "本文"), PostRefused).reason == "not_enrolled"
+    assert [each.member for each in (await handlers.posters.posters(harness.context, ask)).members] == [member]
+    await enrol(harness, member, enrolled=False)
+    assert single(await harness.post(TEACHER, "件名", "本文"), PostRefused).reason == "not_enrolled"
+    await enrol(harness, member)
+    await handlers.leaving.remove_by_request(
+        harness.context, RemoveAsk(unit="sakura", actor="account-1", member=member)
+    )
+    assert (await handlers.posters.posters(harness.context, ask)).members == ()
+    assert single(await harness.post(TEACHER, "件名", "本文"), PostRefused).reason == "not_enrolled"
 
 
-async def test_only_members_of_existing_groups_can_be_enrolled(house: House) -> None:
+async def test_only_members_of_existing_groups_can_be_enrolled(harness: Harness) -> None:
     with pytest.raises(PermanentError, match="unknown-member"):
-        await enrol(house, new_id())
-    member = await house.register(TEACHER)
+        await enrol(harness, new_id())
+    member = await harness.register(TEACHER)
     with pytest.raises(PermanentError, match="unknown-group"):
-        await enrol(house, member, group="g9")
+        await enrol(harness, member, group="g9")
 
 
-async def test_a_poster_who_confirms_proves_that_his_address_lives(house: House) -> None:
-    member = await house.register(TEACHER)
-    async with house.engine.begin() as connection:
+async def test_a_poster_who_confirms_proves_that_his_address_lives(harness: Harness) -> None:
+    member = await harness.register(TEACHER)
+    async with harness.engine.begin() as connection:
         await connection.exec_driver_sql("UPDATE addresses SET state = 'undeliverable', reason = 'unknown_user'")
-    await handlers.posts.confirm(house.context, house.confirmation("post", new_id(), member))
-    assert await house.rows("SELECT state, reason FROM addresses") == [("active", None)]
+    await handlers.posts.confirm(harness.context, harness.confirmation("post", new_id(), member))
+    assert await harness.rows("SELECT state, reason FROM addresses") == [("active", None)]

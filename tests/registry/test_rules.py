@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contracts.events import CopyOutcome
 from registry import model, naming
-from registry.model import Finding, Judgement
+from registry.model import Finding, Standing
 from registry.naming import Child, Person
 from simulator.crowd import make_crowd
 from simulator.people import Parent
@@ -137,17 +137,17 @@ def test_what_an_outcome_says_of_the_address(said: CopyOutcome, finding: Finding
 
 @given(st.lists(st.tuples(st.sampled_from(["soft", "nothing", "alive"]), st.integers(1, 50), times), max_size=50))
 def test_soft_failures_never_take_an_address_off(story: list[tuple[Finding, int, datetime]]) -> None:
-    standing = Judgement()
+    standing = Standing()
     for finding, message, at in story:
-        standing = model.judge(standing, finding, message=message, at=at)
+        standing = model.decide_standing(standing, finding, message=message, at=at)
     assert standing.state == "active"
 
 
 @given(st.lists(st.tuples(st.sampled_from(["dead", "soft"]), st.just(7), times), max_size=20))
 def test_one_message_in_doubt_never_takes_an_address_off(story: list[tuple[Finding, int, datetime]]) -> None:
-    standing = Judgement()
+    standing = Standing()
     for finding, message, at in story:
-        standing = model.judge(standing, finding, message=message, at=at)
+        standing = model.decide_standing(standing, finding, message=message, at=at)
     assert standing.state == "active"
 
 
@@ -155,41 +155,41 @@ def test_one_message_in_doubt_never_takes_an_address_off(story: list[tuple[Findi
 def test_messages_of_the_same_days_never_take_an_address_off(
     story: list[tuple[Finding, int, datetime]], start: datetime
 ) -> None:
-    standing = Judgement()
+    standing = Standing()
     for finding, message, at in story:
         within = start + (at - start) % model.DEAD_APART
-        standing = model.judge(standing, finding, message=message, at=within)
+        standing = model.decide_standing(standing, finding, message=message, at=within)
     assert standing.state == "active"
 
 
 def test_two_messages_in_doubt_days_apart_do() -> None:
-    once = model.judge(Judgement(), "dead", message=1, at=NOW)
-    soon = model.judge(once, "dead", message=2, at=NOW + model.DEAD_APART - timedelta(seconds=1))
-    later = model.judge(soon, "dead", message=3, at=NOW + model.DEAD_APART)
+    once = model.decide_standing(Standing(), "dead", message=1, at=NOW)
+    soon = model.decide_standing(once, "dead", message=2, at=NOW + model.DEAD_APART - timedelta(seconds=1))
+    later = model.decide_standing(soon, "dead", message=3, at=NOW + model.DEAD_APART)
     assert (once.state, soon.state, later.state, later.reason) == ("active", "active", "undeliverable", "unknown_user")
 
 
 def test_one_death_beyond_doubt_is_enough() -> None:
-    standing = model.judge(Judgement(), "certainly_dead", message=1, at=NOW)
+    standing = model.decide_standing(Standing(), "certainly_dead", message=1, at=NOW)
     assert (standing.state, standing.reason) == ("undeliverable", "unknown_user")
 
 
 def test_a_delivery_in_between_begins_the_count_anew() -> None:
-    standing = model.judge(Judgement(), "dead", message=1, at=NOW)
-    standing = model.judge(standing, "alive", message=2, at=NOW + timedelta(days=1))
-    assert standing == Judgement(last_outcome_at=NOW + timedelta(days=1))
-    standing = model.judge(standing, "dead", message=3, at=NOW + timedelta(days=9))
+    standing = model.decide_standing(Standing(), "dead", message=1, at=NOW)
+    standing = model.decide_standing(standing, "alive", message=2, at=NOW + timedelta(days=1))
+    assert standing == Standing(last_outcome_at=NOW + timedelta(days=1))
+    standing = model.decide_standing(standing, "dead", message=3, at=NOW + timedelta(days=9))
     assert standing.state == "active"
 
 
 def test_an_old_report_says_nothing_against_a_newer_sign_of_life() -> None:
-    alive = Judgement(last_outcome_at=NOW)
-    assert model.judge(alive, "certainly_dead", message=1, at=NOW - timedelta(minutes=1)) == alive
+    alive = Standing(last_outcome_at=NOW)
+    assert model.decide_standing(alive, "certainly_dead", message=1, at=NOW - timedelta(minutes=1)) == alive
 
 
 @given(findings, findings, times)
-def test_judging_the_same_death_twice_is_judging_it_once(first: Finding, second: Finding, at: datetime) -> None:
-    before = model.judge(Judgement(), first, message=1, at=at)
+def test_finding_the_same_death_twice_is_finding_it_once(first: Finding, second: Finding, at: datetime) -> None:
+    before = model.decide_standing(Standing(), first, message=1, at=at)
     if second != "soft":
-        once = model.judge(before, second, message=2, at=at)
-        assert model.judge(once, second, message=2, at=at) == once
+        once = model.decide_standing(before, second, message=2, at=at)
+        assert model.decide_standing(once, second, message=2, at=at) == once

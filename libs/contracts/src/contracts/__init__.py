@@ -1,1 +1,1 @@
-"""The language of the bus: subjects, streams, events, requests. Pure data, no I/O."""
+"""The language of the bus: subjects, streams, events, commands, requests. Pure data, no I/O."""

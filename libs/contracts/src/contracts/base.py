@@ -1,4 +1,4 @@
-"""What every event has in common.
+"""What every event has in common. A command is one, too, as far as the bus is concerned.
 
 An event is a frozen model with an id, a version and a time. Its id is made from what caused it, so that doing the same
 work twice gives the same id and the bus drops the second (`Nats-Msg-Id`). Unknown fields are ignored on reading, so a

@@ -1,17 +1,17 @@
-"""Write the JSON Schema of every event into a folder: `python -m contracts.export docs/events`."""
+"""Write the JSON Schema of every event and command into a folder: `python -m contracts.export docs/events`."""
 
 import json
 import sys
 from pathlib import Path
 
-from contracts.events import ALL
+from contracts import commands, events
 
 
 def export(folder: Path) -> None:
-    """One file an event and version, named for its subject; files of events that are gone are removed."""
+    """One file for each event or command and version, named for its subject; files of what is gone are removed."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {}
-    for event in ALL:
+    for event in (*events.ALL, *commands.ALL):
         version = event.model_fields["version"].default
         wanted[f"{event.name}.v{version}.json"] = event.model_json_schema()
     for old in folder.glob("*.v*.json"):

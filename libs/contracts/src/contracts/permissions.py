@@ -6,7 +6,7 @@ only the subjects that a service publishes, the questions it asks and those it a
 
 from dataclasses import dataclass
 
-from contracts import requests
+from contracts import commands, requests
 from contracts.base import LANES
 from contracts.streams import RECEIPTS_INBOUND, REGISTRY_INBOUND, RESPONDER_INBOUND
 
@@ -62,6 +62,7 @@ RIGHTS: dict[str, Rights] = {
             "delivery.urgent.*",
             "delivery.correction.*",
             "delivery.ordinary.*",
+            "command.done",
             "dead.registry",
         ),
         answers=requests.REGISTRY,
@@ -80,7 +81,14 @@ RIGHTS: dict[str, Rights] = {
     "receipts": Rights(publishes=("confirmation.given", "answer.recorded", "copy.bounced", "dead.receipts")),
     "info-site": Rights(publishes=("inbound.unsubscribe",)),
     "admin-api": Rights(
-        publishes=("message.approved", "post.held", "post.closed", "dead.admin-api", "dead-letter-retry.*"),
+        publishes=(
+            "message.approved",
+            "post.held",
+            "post.closed",
+            commands.REGISTRY,
+            "dead.admin-api",
+            "dead-letter-retry.*",
+        ),
         asks=requests.REGISTRY,
     ),
 }

@@ -58,9 +58,10 @@ class BucketSpec:
 INBOUND = StreamSpec("INBOUND", ("inbound.>",), retention="interest", max_bytes=2 * GIGABYTE, refuses_when_full=True)
 EVENTS = StreamSpec(
     "EVENTS",
-    ("registration.>", "leave.>", "post.>", "message.>", "confirmation.>", "answer.>", "copy.>"),
+    ("registration.>", "leave.>", "post.>", "message.>", "confirmation.>", "answer.>", "copy.>", "command.done"),
     max_age=30 * DAY,
 )
+COMMANDS = StreamSpec("COMMANDS", ("command.registry.*",), retention="workqueue")
 DELIVERY = StreamSpec(
     "DELIVERY",
     (*(f"delivery.{lane}.*" for lane in LANES), "delivery.schedule.*"),
@@ -75,7 +76,16 @@ DEADLETTERS = StreamSpec("DEADLETTERS", ("dead.*",), retention="interest", max_a
 DEADLETTER_RETRIES = StreamSpec("DEADLETTER_RETRIES", ("dead-letter-retry.*",), retention="workqueue")
 """What the operator decided about dead letters, a subject for each service that gave one up."""
 
-STREAMS: tuple[StreamSpec, ...] = (INBOUND, EVENTS, DELIVERY, OUTCOMES, PROGRESS, DEADLETTERS, DEADLETTER_RETRIES)
+STREAMS: tuple[StreamSpec, ...] = (
+    INBOUND,
+    EVENTS,
+    COMMANDS,
+    DELIVERY,
+    OUTCOMES,
+    PROGRESS,
+    DEADLETTERS,
+    DEADLETTER_RETRIES,
+)
 
 DIRECTORY = BucketSpec(
     "directory", writers=("admin-api",), readers=("ingress-smtp", "registry", "responder", "dispatcher")
@@ -105,6 +115,7 @@ REGISTRY_EVENTS = ConsumerSpec(
     ("confirmation.given", "message.approved", "copy.bounced"),
     ack_wait=20.0,
 )
+REGISTRY_COMMANDS = ConsumerSpec("COMMANDS", "registry-commands", "registry", ("command.registry.*",))
 REGISTRY_OUTCOMES = ConsumerSpec("OUTCOMES", "registry-outcomes", "registry", ("delivery.settled",))
 RESPONDER_INBOUND = ConsumerSpec("INBOUND", "responder-inbound", "responder", ("inbound.info", "inbound.operator"))
 RESPONDER_EVENTS = ConsumerSpec(
@@ -120,6 +131,8 @@ RECEIPTS_OUTCOMES = ConsumerSpec("OUTCOMES", "receipts-outcomes", "receipts", ("
 ADMIN_API_EVENTS = ConsumerSpec(
     "EVENTS", "admin-api-events", "admin-api", ("post.recognised", "post.refused", "confirmation.given")
 )
+# Not with the other events: somebody may be waiting at the screen.
+ADMIN_API_COMMANDS = ConsumerSpec("EVENTS", "admin-api-commands", "admin-api", ("command.done",))
 ADMIN_API_INBOUND = ConsumerSpec("INBOUND", "admin-api-inbound", "admin-api", ("inbound.secret-probe",))
 ADMIN_API_DEADLETTERS = ConsumerSpec("DEADLETTERS", "admin-api-deadletters", "admin-api", ("dead.*",))
 
@@ -153,12 +166,14 @@ def consumers(carriers: Sequence[str] = CARRIERS) -> tuple[ConsumerSpec, ...]:
     return (
         REGISTRY_INBOUND,
         REGISTRY_EVENTS,
+        REGISTRY_COMMANDS,
         REGISTRY_OUTCOMES,
         RESPONDER_INBOUND,
         RESPONDER_EVENTS,
         RECEIPTS_INBOUND,
         RECEIPTS_OUTCOMES,
         ADMIN_API_EVENTS,
+        ADMIN_API_COMMANDS,
         ADMIN_API_INBOUND,
         ADMIN_API_DEADLETTERS,
         *(dead_letter_retry_consumer(service) for service in GIVING_UP),

@@ -1,1 +1,1 @@
-"""The vault: the only one that holds persons."""
+"""Persons, their addresses and groups: the only service that knows them."""

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import directory as bucket
 from contracts import streams
 from registry import consumers, directory, handlers, requests, tables
-from registry.handlers.context import Context, Lives, Publisher, Units
+from registry.context import Context, Lives, Publisher, Units
+from registry.person_crypto import PersonCrypto
 from registry.settings import SERVICE, Settings
-from registry.store.vault import Vault
 from runtime.crypto.ciphers import FieldCipher, KeyedHash
 from runtime.crypto.sealing import Opener, Sealer
 from runtime.database import engine as database
@@ -19,8 +19,9 @@ from runtime.database.relay import OutboxRelay
 from runtime.process.lifecycle import Service
 
 AT_ONCE = 8
-"""Events in hand of each of the three consumers."""
-POOL = 13
+"""Events in hand of each of the three consumers of events."""
+COMMANDS_AT_ONCE = 4
+POOL = 15
 """Connections kept; as many more may be opened, which is enough for all consumers and the relay at once."""
 
 
@@ -31,7 +32,7 @@ def build_context(settings: Settings, engine: AsyncEngine, units: Units, bus: Pu
         inbox=Inbox(tables.inbox),
         outbox=Outbox(tables.outbox),
         bus=bus,
-        vault=Vault(
+        crypto=PersonCrypto(
             FieldCipher(settings.address_keys),
             KeyedHash(settings.lookup_key.value),
             KeyedHash(settings.sender_key.value),
@@ -39,7 +40,13 @@ def build_context(settings: Settings, engine: AsyncEngine, units: Units, bus: Pu
         opener=Opener(SERVICE, settings.seal_private_keys),
         sealer=Sealer(settings.seal_public_keys),
         units=units,
-        lives=Lives(settings.confirmation_life, settings.pending_life, settings.done_leave_life, settings.post_life),
+        lives=Lives(
+            confirmation=settings.confirmation_life,
+            pending=settings.pending_life,
+            done_leave=settings.done_leave_life,
+            post=settings.post_life,
+            undo=settings.undo_life,
+        ),
         clock=lambda: datetime.now(UTC),
     )
 
@@ -65,5 +72,7 @@ async def set_up(service: Service, settings: Settings) -> None:
         (streams.REGISTRY_OUTCOMES, consumers.OutcomesConsumer(context)),
     ):
         service.consume(bus, spec, consumer, concurrency=AT_ONCE)
-    service.consume_dead_letter_retries(bus)
+    commands = consumers.CommandsConsumer(context)
+    service.consume(bus, streams.REGISTRY_COMMANDS, commands, concurrency=COMMANDS_AT_ONCE)
+    service.consume_dead_letter_retries(bus, consumers.GivenUp(context))
     await requests.serve(bus, context)

@@ -1,5 +1,9 @@
-"""From the bus to plain calls: which event goes to which handler."""
+"""From the bus to plain calls: which event or command goes to which handler."""
 
+from collections.abc import Mapping
+
+from contracts import commands
+from contracts.commands import Command
 from contracts.events import (
     ConfirmationGiven,
     CopyBounced,
@@ -10,9 +14,11 @@ from contracts.events import (
     MessageApproved,
 )
 from registry import handlers
-from registry.handlers.context import Context
+from registry.context import Context
 from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError
+
+_COMMANDS: Mapping[str, type[Command]] = {model.name: model for model in commands.ALL}
 
 
 class InboundConsumer:
@@ -74,3 +80,31 @@ class OutcomesConsumer:
                 await handlers.outcomes.settle(self._context, delivery.event(DeliverySettled))
             case _:
                 raise PermanentError("unexpected_subject")
+
+
+class CommandsConsumer:
+    """Commands of administrators."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, delivery: Delivery) -> None:
+        await handlers.commands.handle(self._context, _command(delivery))
+
+
+class GivenUp:
+    """What this service could not handle and the operator decided that it never will be: who gave a command is told."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, delivery: Delivery) -> None:
+        if delivery.subject in _COMMANDS:
+            await handlers.commands.give_up(self._context, _command(delivery))
+
+
+def _command(delivery: Delivery) -> Command:
+    model = _COMMANDS.get(delivery.subject)
+    if model is None:
+        raise PermanentError("unexpected_subject")
+    return delivery.event(model)

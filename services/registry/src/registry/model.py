@@ -8,7 +8,7 @@ from contracts.base import Lane
 from contracts.events import CopyBounced, CopyOutcome, MessageApproved
 
 MAX_WORDS: Final = 4_000
-"""Characters kept of a letter that asks to register; more is no name."""
+"""Characters kept of a mail that asks to register; more is no name."""
 
 EntryDecision = Literal["open", "already_member", "closed"]
 RegistrationDecision = Literal["complete", "expired", "already_done", "closed"]
@@ -54,7 +54,7 @@ def decide_registration(
     still_member: bool,
     group_exists: bool,
 ) -> RegistrationDecision:
-    """Somebody replied to a guide mail. `replied_at` counts, not when we come to it: the reply may have been held.
+    """Somebody replied to a guide mail. `replied_at` counts, not when we come to it: the reply may have waited.
     `expired`: the reply's token was too old; `still_member`: of the group."""
     if state == "done" and still_member:
         return "already_done"
@@ -112,7 +112,7 @@ def find_in_bounce(bounce: CopyBounced, *, names_it: bool | None) -> Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Standing:
     """Where an address stands. `hard_count` deaths in doubt were counted since the last sign of life, the last one of
     `hard_message`, said at `hard_at`."""
 
@@ -125,7 +125,7 @@ class Judgement:
     last_outcome_at: datetime | None = None
 
 
-def judge(before: Judgement, finding: Finding, *, message: int, at: datetime) -> Judgement:
+def decide_standing(before: Standing, finding: Finding, *, message: int, at: datetime) -> Standing:
     """Where an address stands after a finding.
 
     It becomes undeliverable by one death beyond doubt, or by deaths in doubt of DEAD_MESSAGES different messages with
@@ -135,7 +135,7 @@ def judge(before: Judgement, finding: Finding, *, message: int, at: datetime) ->
     if finding == "nothing" or (before.last_outcome_at is not None and at < before.last_outcome_at):
         return before
     if finding == "alive":
-        return Judgement(before.state, before.reason, last_outcome_at=at)
+        return Standing(before.state, before.reason, last_outcome_at=at)
     if finding == "soft":
         return replace(before, soft_count=before.soft_count + 1, last_outcome_at=at)
     if finding == "certainly_dead":
@@ -149,7 +149,7 @@ def judge(before: Judgement, finding: Finding, *, message: int, at: datetime) ->
     return doubted
 
 
-def worth_writing(before: Judgement, after: Judgement) -> bool:
+def worth_writing(before: Standing, after: Standing) -> bool:
     """Is the difference worth a write? That an address which works worked again is, once a day."""
     if (before.state, before.hard_count, before.soft_count, before.hard_message) != (
         after.state,

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from contracts import requests
 from registry import handlers
-from registry.handlers.context import Context
+from registry.context import Context
 from registry.settings import SERVICE
 from runtime.bus.client import Bus
 
@@ -27,7 +27,7 @@ async def serve(bus: Bus, context: Context) -> None:
     await on(requests.NAMES, requests.NamesAsk, handlers.questions.names)
     await on(requests.AUDIENCE, requests.AudienceAsk, handlers.questions.audience)
     await on(requests.POST, requests.PostAsk, handlers.questions.post)
-    await on(requests.POSTERS, requests.PostersAsk, handlers.questions.posters)
-    await on(requests.POSTER_CHANGE, requests.PosterChange, handlers.questions.change_poster)
-    await on(requests.INVITE, requests.InviteAsk, handlers.registration.invite)
-    await on(requests.REMOVE, requests.RemoveAsk, handlers.leaving.remove)
+    await on(requests.POSTERS, requests.PostersAsk, handlers.posters.posters)
+    await on(requests.POSTER_CHANGE, requests.PosterChange, handlers.posters.change_by_request)
+    await on(requests.INVITE, requests.InviteAsk, handlers.registration.invite_by_request)
+    await on(requests.REMOVE, requests.RemoveAsk, handlers.leaving.remove_by_request)

@@ -13,8 +13,9 @@ SERVICE = "registry"
 
 
 class Settings(ServiceSettings):
-    """`personal_database_url`: the role `renrakumo_registry`. `address_keys` encrypt addresses, names and letters at
-    rest; `lookup_key` makes the index by which an address is found again; `sender_key` is the front door's too."""
+    """`personal_database_url`: the role `renrakumo_registry`. `address_keys` encrypt addresses, names and words at
+    rest; `lookup_key` makes the index by which an address is found again; `sender_key` is ingress-smtp's too.
+    `undo_life`: for so long the commands of administrators can be undone."""
 
     health_port: int = 9102
     personal_database_url: str
@@ -28,3 +29,4 @@ class Settings(ServiceSettings):
     pending_life: timedelta = timedelta(days=30)
     done_leave_life: timedelta = timedelta(days=7)
     post_life: timedelta = timedelta(days=30)
+    undo_life: timedelta = timedelta(days=30)

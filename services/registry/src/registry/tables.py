@@ -2,7 +2,7 @@
 
 What names a person is encrypted (a column and beside it the id of its key; the context is `table.column:id`) or a
 keyed hash to look it up by. Opaque numbers, group codes, class numbers and times are in clear. A row of `addresses` is
-the lock of whatever happens to that address: who changes something about a person holds it.
+the lock of whatever happens to that address: who changes something about a person locks it.
 """
 
 from sqlalchemy import (
@@ -210,6 +210,32 @@ batches = Table(
 """One row for at most 100 copies that go out together: their numbers, members and children (NULL where none is asked
 about), place by place. A first wave makes its copies, a later one names some of them again. The view `copies` shows
 those of first waves one by one; it is for people, too slow for a program."""
+
+undo = Table(
+    "undo",
+    metadata,
+    _id(),
+    Column("command", String, nullable=False, unique=True),
+    Column("unit", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("member", BigInteger, ForeignKey("members.id")),
+    *_encrypted("inverse", nullable=True),
+    _time("at"),
+    _time("undone_at", nullable=True),
+    Index("undo_member", "member"),
+    Index("undo_at", "at"),
+)
+"""What would undo the command with that id: an `Inverse`, as JSON. NULL when it was used, or must not be any more."""
+
+closed_groups = Table(
+    "closed_groups",
+    metadata,
+    Column("unit", String, primary_key=True),
+    Column("group_code", String, primary_key=True),
+    Column("command", String, nullable=False),
+    _time("at"),
+)
+"""Groups that take nobody any more, by the command that closed them."""
 
 access_log = Table(
     "access_log",

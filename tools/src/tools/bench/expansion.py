@@ -1,6 +1,6 @@
 """The audience of a large message, frozen, sealed and put on the bus by registry alone.
 
-Members are copied straight into the vault, encrypted with the stack's own keys: half a million rows take seconds.
+Members are copied straight into the personal database, encrypted with the stack's own keys: half a million rows take seconds.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _CHUNK = 20_000
 async def prepare(
     stack: LocalStack, client: Client, unit: str, recipients: int
 ) -> Callable[[], Awaitable[tuple[float, float]]]:
-    """Fill the vault, send a small message first; gives what is to be measured."""
+    """Fill the personal database, send a small message first; gives what is to be measured."""
     await _fill(stack, unit, recipients)
     await _send(client, unit, ("few",), WARMING)
 
@@ -40,7 +40,7 @@ async def prepare(
 
 
 async def _fill(stack: LocalStack, unit: str, recipients: int) -> None:
-    vault = seeding.vault(stack)
+    crypto = seeding.crypto(stack)
     connection = await asyncpg.connect(stack.database_url("registry"))
     since = datetime.now(UTC)
     base = new_id()
@@ -52,10 +52,10 @@ async def _fill(stack: LocalStack, unit: str, recipients: int) -> None:
                 # Members in another order than their addresses, as years of comings and goings leave them.
                 member = base + (number * 7919) % (1 << 21)
                 address = f"parent.{number}@{domain}"
-                sealed = vault.lock(address, COLUMN, base + number)
-                addresses.append((base + number, *sealed, vault.address_lookup(address), carrier))
+                sealed = crypto.encrypt(address, COLUMN, base + number)
+                addresses.append((base + number, *sealed, crypto.address_lookup(address), carrier))
                 members.append(
-                    (member, unit, base + number, *vault.lock(f"{number} 山田 太郎 母", NAME, member), since)
+                    (member, unit, base + number, *crypto.encrypt(f"{number} 山田 太郎 母", NAME, member), since)
                 )
                 memberships += [(member, group, since) for group in ("all", *(("few",) if number < WARMING else ()))]
             async with connection.transaction():

@@ -65,7 +65,7 @@ class Station:
                 await house.parents.stop()
                 names = {WARM_GROUP: "少し"} | {group(size): f"{size}人" for size in sizes}
                 school = await open_school(house, letter.UNIT, letter.SCHOOL, receipts=True, groups=names)
-                say(f"writing {max(sizes)} members into the vault")
+                say(f"writing {max(sizes)} members into the personal database")
                 crowd = [parent.address for parent in make_crowd(SEED, WARMING + max(sizes))]
                 few = [*crowd[:WARMING], f"somebody@{KEPT_AT}"]
                 sized = {group(size): crowd[WARMING : WARMING + size] for size in sizes}

@@ -83,7 +83,7 @@ async def measure(folder: Path, ordinary: int, within: float, say: Callable[[str
         await house.parents.stop()
         groups = {_URGENT_GROUP: "緊急", _ORDINARY_GROUP: "一般", WARM_GROUP: "少し"}
         school = await open_school(house, letter.UNIT, letter.SCHOOL, receipts=True, groups=groups)
-        say(f"writing {ordinary + URGENT} members into the vault")
+        say(f"writing {ordinary + URGENT} members into the personal database")
         crowd = [parent.address for parent in make_crowd(SEED, WARMING + URGENT + ordinary)]
         people = {
             WARM_GROUP: crowd[:WARMING],

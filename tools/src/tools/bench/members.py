@@ -1,4 +1,4 @@
-"""A whole town of members, written into the vault in bulk: registering 100,000 people by mail isn't what is measured."""
+"""A whole town of members, written into the personal database in bulk: registering 100,000 people by mail isn't what is measured."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,8 +7,8 @@ from itertools import count
 import asyncpg
 
 from mail.addresses import carrier_of, normalise
+from registry.person_crypto import PersonCrypto
 from registry.store import addresses
-from registry.store.vault import Vault
 from renrakumo_cli.local.stack import LocalStack
 from runtime.ids import new_id
 from simulator import seeding
@@ -24,12 +24,12 @@ async def enter(stack: LocalStack, unit: str, groups: Mapping[str, Sequence[str]
     Rows are as registry writes them, encrypted and hashed with its keys. The unit must have no members at these
     addresses yet.
     """
-    vault, numbers, at = seeding.vault(stack), count(new_id()), datetime.now(UTC)
+    crypto, numbers, at = seeding.crypto(stack), count(new_id()), datetime.now(UTC)
     people = {address: next(numbers) for addresses_ in groups.values() for address in addresses_}
     connection = await asyncpg.connect(stack.database_url("registry"))
     try:
         async with connection.transaction():
-            rows = [_address(vault, address, number) for address, number in people.items()]
+            rows = [_address(crypto, address, number) for address, number in people.items()]
             await connection.copy_records_to_table("addresses", records=rows, columns=_ADDRESSES)
             members = ((number, unit, number, at) for number in people.values())
             await connection.copy_records_to_table("members", records=members, columns=_MEMBERS)
@@ -41,7 +41,7 @@ async def enter(stack: LocalStack, unit: str, groups: Mapping[str, Sequence[str]
         await connection.close()
 
 
-def _address(vault: Vault, text: str, number: int) -> tuple[int, str, bytes, bytes, str]:
+def _address(crypto: PersonCrypto, text: str, number: int) -> tuple[int, str, bytes, bytes, str]:
     address = normalise(text)
-    key_id, ciphertext = vault.lock(address, addresses.COLUMN, number)
-    return number, key_id, ciphertext, vault.address_lookup(address), carrier_of(address.rpartition("@")[2])
+    key_id, ciphertext = crypto.encrypt(address, addresses.COLUMN, number)
+    return number, key_id, ciphertext, crypto.address_lookup(address), carrier_of(address.rpartition("@")[2])

@@ -2,7 +2,7 @@
 
     a house with one school, members written in bulk -> the question goes out to all of them
     -> the town (a process of its own) replies, asks and registers within a minute, while a second message goes out
-    -> all accepted? -> the office's tally, the ledger's rows, the vault's members, the town's own count of what came
+    -> all accepted? -> the office's tally, the ledger's rows, the members, the town's own count of what came
 
 `Strikes`, if any, kill services in the middle (the soak); then what was in flight may come twice, and nothing else.
 """
@@ -130,7 +130,7 @@ async def run(folder: Path, size: Size, say: Callable[[str], None], strikes: Str
             school = await open_school(
                 house, UNIT, "みなみ小学校", receipts=True, groups={GROUP: "全校", NEWCOMERS: "新入生"}
             )
-            say(f"writing {size.members} members into the vault")
+            say(f"writing {size.members} members into the personal database")
             crowd = [parent.address for parent in make_crowd(SEED, size.members)]
             await members.enter(house.stack, UNIT, {GROUP: crowd})
             question = await _ask(school, target, size)

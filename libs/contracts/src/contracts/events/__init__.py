@@ -49,6 +49,7 @@ from contracts.events.messages import (
     PostRecognised,
     PostRefused,
 )
+from contracts.events.results import CommandDone
 
 ALL: tuple[type[Event], ...] = (
     InboundEntry,
@@ -81,6 +82,7 @@ ALL: tuple[type[Event], ...] = (
     DeliverySettled,
     DeadLetter,
     DeadLetterRetry,
+    CommandDone,
 )
 
 __all__ = [
@@ -90,6 +92,7 @@ __all__ = [
     "Authentication",
     "AuthenticationResult",
     "Automatic",
+    "CommandDone",
     "ConfirmationGiven",
     "ConfirmationKind",
     "CopyBounced",

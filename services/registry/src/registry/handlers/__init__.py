@@ -1,16 +1,28 @@
-"""What registry does: plain functions, one transaction each, that take a Context and an event or a question."""
+"""What registry does: plain functions, one transaction each, that take a Context and an event, command or question."""
 
-from registry.handlers import broadcast, housekeeping, leaving, outcomes, posts, questions, registration
-from registry.handlers.context import Context, Lives, Units
+from registry.context import Context, Lives, Units
+from registry.handlers import (
+    broadcast,
+    commands,
+    housekeeping,
+    leaving,
+    outcomes,
+    posters,
+    posts,
+    questions,
+    registration,
+)
 
 __all__ = [
     "Context",
     "Lives",
     "Units",
     "broadcast",
+    "commands",
     "housekeeping",
     "leaving",
     "outcomes",
+    "posters",
     "posts",
     "questions",
     "registration",

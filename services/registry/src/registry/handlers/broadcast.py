@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from contracts.events import DeliveryBatch, DeliveryPlanned, MessageApproved, PlannedCopy
 from contracts.sealed import RecipientCard, RecipientCards
-from registry.handlers.context import Context
+from registry.context import Context
 from registry.model import lane_of_copies
 from registry.store import audiences, freezing, views
 from registry.store.audiences import Progress, Recipient
@@ -174,7 +174,7 @@ def _name(event: MessageApproved, number: int) -> str:
 
 def _card(context: Context, recipient: Recipient) -> RecipientCard:
     try:
-        address, name, child = recipient.open(context.vault)
+        address, name, child = recipient.open(context.crypto)
     except UnknownKey:
         raise  # nothing is wrong with the row: it can be sent as soon as the settings have the key again
     except CipherError:

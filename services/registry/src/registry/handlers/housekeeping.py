@@ -1,10 +1,10 @@
-"""Erasing what is no longer needed: old registrations, requests and posts, and addresses that nobody uses."""
+"""Erasing what is no longer needed: old registrations, requests, posts, inverses of commands, and unused addresses."""
 
 import asyncio
 from datetime import timedelta
 
-from registry.handlers.context import Context
-from registry.store import addresses, pending
+from registry.context import Context
+from registry.store import addresses, pending, undo
 from runtime.faults import is_outage
 from runtime.logs import get_logger
 from runtime.redaction import reason_of
@@ -26,6 +26,7 @@ async def clean(context: Context) -> int:
             done_leaves_before=now - context.lives.done_leave,
             posts_before=now - context.lives.post,
         )
+        gone += await undo.forget(connection, now - context.lives.undo)
         gone += await context.inbox.forget(connection, INBOX_LIFE)
     while True:
         async with context.engine.begin() as connection:

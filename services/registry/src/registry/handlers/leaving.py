@@ -6,7 +6,7 @@
 Whoever leaves a unit's last group leaves the unit, and his address is erased unless another unit writes to it.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,10 +21,12 @@ from contracts.requests import RemoveAsk
 from contracts.sealed import EntryMail
 from mail.addresses import AddressError, normalise
 from registry import model
-from registry.handlers.context import MAILS, Context
-from registry.store import addresses, copies, members, pending, views
+from registry.context import MAILS, Context
+from registry.handlers.refused import Refused
+from registry.inverses import RestoreMember
+from registry.store import addresses, copies, members, pending, persons, undo, views
 from registry.store.addresses import Address
-from registry.store.members import Member
+from registry.store.members import Departure, Member
 from runtime.errors import PermanentError
 from runtime.ids import new_id
 from runtime.logs import get_logger
@@ -50,10 +52,10 @@ async def leave(context: Context, event: InboundLeave) -> None:
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, InboundLeave.name, event.id):
             return
-        held = await addresses.find(connection, context.vault, address)
-        member = await members.at_address(connection, event.unit, held.id) if held else None
+        known = await addresses.lock(connection, context.crypto, address)
+        member = await members.at_address(connection, event.unit, known.id) if known else None
         inside = member is not None and member.here and await members.in_group(connection, member.id, event.group)
-        if held is None or member is None or not inside:
+        if known is None or member is None or not inside:
             number = new_id()
             refused = LeaveRefused(
                 id=f"{event.id}/leave-refused",
@@ -67,11 +69,11 @@ async def leave(context: Context, event: InboundLeave) -> None:
             await context.outbox.add(connection, refused)
             MAILS.labels("leave", "not_member").inc()
             return
-        mailbox = context.vault.mailbox_lookup(address)
-        unanswered = await pending.unanswered_since(connection, held.id, mailbox)
+        mailbox = context.crypto.mailbox_lookup(address)
+        unanswered = await pending.unanswered_since(connection, known.id, mailbox)
         request = await pending.open_leave(
             connection,
-            context.vault,
+            context.crypto,
             unit=event.unit,
             group=event.group,
             member=member.id,
@@ -99,10 +101,10 @@ async def confirm(context: Context, event: ConfirmationGiven) -> None:
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, ConfirmationGiven.name, event.id):
             return
-        found = await pending.leave_request(connection, context.vault, event.unit, event.message_ref)
-        member, held = await _held(context, connection, event.unit, found.member if found else 0)
-        # Read again: now that the address is held, nothing about it changes any more.
-        found = await pending.leave_request(connection, context.vault, event.unit, event.message_ref)
+        found = await pending.leave_request(connection, context.crypto, event.unit, event.message_ref)
+        member, known = await persons.lock(connection, context.crypto, event.unit, found.member if found else 0)
+        # Read again: now that the address is locked, nothing about it changes any more.
+        found = await pending.leave_request(connection, context.crypto, event.unit, event.message_ref)
         if found is None or member is None:
             raise PermanentError("unknown_leave_request")
         now = context.clock()
@@ -116,7 +118,7 @@ async def confirm(context: Context, event: ConfirmationGiven) -> None:
         )
         if decision == "complete":
             await pending.close_leave(connection, found.id)
-            await _depart(connection, context, member, held, found.group)
+            await _depart(connection, member, known, found.group, now)
             completed = LeaveCompleted(
                 id=f"{event.id}/leave-completed",
                 occurred_at=now,
@@ -156,59 +158,74 @@ async def unsubscribe(context: Context, event: ConfirmationGiven) -> None:
         )
         if number is None:
             raise PermanentError("unknown_copy")
-        member, held = await _held(context, connection, event.unit, number)
-        if member is None or held is None or not member.here:
+        member, known = await persons.lock(connection, context.crypto, event.unit, number)
+        if member is None or known is None or not member.here:
+            # He had been removed: whoever would undo that now did not know that he wants to leave.
+            await undo.withdraw(connection, number)
             MAILS.labels(event.kind, "already_done").inc()
             return
         if complained and event.issued_at + _HOUR <= member.since:
             MAILS.labels(event.kind, "before_he_came_back").inc()
             return
-        await _depart(connection, context, member, held, None, reason="complaint" if complained else None)
+        now = context.clock()
+        await _depart(connection, member, known, None, now, reason="complaint" if complained else None)
         completed = LeaveCompleted(
             id=f"{event.id}/leave-completed",
-            occurred_at=context.clock(),
+            occurred_at=now,
             unit=event.unit,
             request=new_id(),
             member=member.id,
-            to=context.addressee(held.address, member.id, proven=True),
+            to=context.addressee(known.address, member.id, proven=True),
             complained=complained,
         )
         await context.outbox.add(connection, completed)
     MAILS.labels(event.kind, "complete").inc()
 
 
-async def remove(context: Context, ask: RemoveAsk) -> None:
+async def remove_member(
+    context: Context, connection: AsyncConnection, unit: str, member: int, group: str | None, at: datetime
+) -> RestoreMember | None:
+    """An administrator takes a member off a group (None: off the unit); what undoes that, None when he wasn't there any
+    more. Refused for a number that the unit doesn't have."""
+    found, known = await persons.lock(connection, context.crypto, unit, member)
+    if found is None:
+        raise Refused("unknown-member")
+    if not found.here or known is None:
+        return None
+    left = await _depart(connection, found, known, group, at)
+    if not (left.groups or left.poster_of or left.guardian_of):
+        return None
+    return RestoreMember(
+        member=member,
+        removed_at=at,
+        unit_since=found.since if left.left_unit else None,
+        address=known.address if left.left_unit else None,
+        deliverable=known.deliverable,
+        groups=left.groups,
+        poster_of=left.poster_of,
+        guardian_of=left.guardian_of,
+    )
+
+
+async def remove_by_request(context: Context, ask: RemoveAsk) -> None:
     """An administrator takes a member off a group or the unit. Harmless to repeat; PermanentError for nobody."""
+    now = context.clock()
     async with context.engine.begin() as connection:
-        member, held = await _held(context, connection, ask.unit, ask.member)
-        if member is None:
-            raise PermanentError("unknown-member")
-        if member.here:
-            await _depart(connection, context, member, held, ask.group)
-        now = context.clock()
+        await remove_member(context, connection, ask.unit, ask.member, ask.group, now)
         await views.log_access(
             connection, at=now, actor=ask.actor, action="remove", unit=ask.unit, subject=ask.member, count=1
         )
 
 
-async def _held(
-    context: Context, connection: AsyncConnection, unit: str, number: int
-) -> tuple[Member | None, Address | None]:
-    """A member of the unit and his address, held."""
-    member = await members.by_id(connection, unit, number)
-    if member is None or member.address_id is None:
-        return member, None
-    held = await addresses.by_id(connection, context.vault, member.address_id)
-    return await members.by_id(connection, unit, number), held
-
-
 async def _depart(
     connection: AsyncConnection,
-    context: Context,
     member: Member,
-    held: Address | None,
+    known: Address | None,
     group: str | None,
+    at: datetime,
     reason: str | None = None,
-) -> None:
-    if await members.leave(connection, member.id, group, context.clock(), reason) and held is not None:
-        await addresses.erase_unless_used(connection, held.id)
+) -> Departure:
+    departure = await members.leave(connection, member.id, group, at, reason)
+    if departure.left_unit and known is not None:
+        await addresses.erase_unless_used(connection, known.id)
+    return departure

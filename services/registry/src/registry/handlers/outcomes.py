@@ -1,4 +1,4 @@
-"""Judging addresses by what became of their copies: an address that no longer exists is taken off by itself."""
+"""Where addresses stand by what became of their copies: one that no longer exists is taken off by itself."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.events import CopyBounced, DeliverySettled
 from contracts.sealed import ReportedRecipients
 from registry import model
-from registry.handlers.context import Context
-from registry.model import Finding, Judgement
+from registry.context import Context
+from registry.model import Finding, Standing
 from registry.store import addresses, pending
 from runtime.database.engine import driver
 from runtime.logs import get_logger
@@ -29,8 +29,8 @@ async def settle(context: Context, event: DeliverySettled) -> None:
         if telling and not await _all_well(context, event, telling):
             async with context.engine.begin() as connection:
                 if await context.inbox.first_time(connection, DeliverySettled.name, event.id):
-                    await _judge_once(connection, event.unit, event.message, telling)
-            context.doubts.add(event.message, (copy for copy, finding, _ in telling if finding != "alive"))
+                    await _apply_findings(connection, event.unit, event.message, telling)
+            context.suspect_copies.add(event.message, (copy for copy, finding, _ in telling if finding != "alive"))
         return
     dead = [outcome.copy_ref for outcome in event.outcomes if outcome.outcome == "dead"]
     if dead:
@@ -45,10 +45,10 @@ async def _all_well(context: Context, event: DeliverySettled, telling: Sequence[
 
     async def look() -> set[int]:
         async with driver(context.engine) as connection:
-            return await addresses.copies_in_doubt(connection, unit=event.unit, message=event.message)
+            return await addresses.suspect_copies(connection, unit=event.unit, message=event.message)
 
-    doubtful = await context.doubts.of(event.message, look)
-    return doubtful.isdisjoint(copy for copy, _, _ in telling)
+    suspect = await context.suspect_copies.of(event.message, look)
+    return suspect.isdisjoint(copy for copy, _, _ in telling)
 
 
 async def bounce(context: Context, event: CopyBounced) -> None:
@@ -56,7 +56,7 @@ async def bounce(context: Context, event: CopyBounced) -> None:
     lookups: list[bytes] = []
     if event.recipients is not None:
         named = context.opener.open(event.recipients, ReportedRecipients).addresses
-        lookups = [context.vault.address_lookup(address) for address in named]
+        lookups = [context.crypto.address_lookup(address) for address in named]
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, CopyBounced.name, event.id):
             return
@@ -71,24 +71,24 @@ async def bounce(context: Context, event: CopyBounced) -> None:
         finding = model.find_in_bounce(event, names_it=names_it)
         if finding != "nothing":
             said = [(event.copy_ref, finding, event.occurred_at)]
-            await _judge_once(connection, event.unit, event.message, said)
-    context.doubts.add(event.message, (event.copy_ref,))
+            await _apply_findings(connection, event.unit, event.message, said)
+    context.suspect_copies.add(event.message, (event.copy_ref,))
 
 
-async def _judge_once(
+async def _apply_findings(
     connection: AsyncConnection, unit: str, message: int, findings: Sequence[tuple[int, Finding, datetime]]
 ) -> None:
     standing = await addresses.standing_of_copies(
         connection, unit=unit, message=message, copies=[copy for copy, _, _ in findings]
     )
-    before: dict[int, Judgement] = dict(standing.values())
+    before: dict[int, Standing] = dict(standing.values())
     after = dict(before)
     for copy, finding, at in findings:
         if copy in standing:
             number = standing[copy][0]
-            after[number] = model.judge(after[number], finding, message=message, at=at)
+            after[number] = model.decide_standing(after[number], finding, message=message, at=at)
     changed = {number: each for number, each in after.items() if model.worth_writing(before[number], each)}
-    await addresses.write_judgements(connection, changed)
+    await addresses.write_standings(connection, changed)
     lost = sum(1 for number in changed if before[number].state != after[number].state)
     if lost:
         UNDELIVERABLE.inc(lost)

@@ -6,34 +6,34 @@ from contracts.events import ConfirmationGiven, InboundPost, PostRecognised, Pos
 from contracts.sealed import PostMail
 from mail.addresses import AddressError, normalise
 from registry import model
-from registry.handlers.context import MAILS, Context
+from registry.context import MAILS, Context
 from registry.store import addresses, members, pending
 from registry.store.addresses import Address
 
 
 async def post(context: Context, event: InboundPost) -> None:
     """Somebody wrote to a group's secret post address."""
-    letter = context.opener.open(event.letter, PostMail)
+    content = context.opener.open(event.letter, PostMail)
     now = context.clock()
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, InboundPost.name, event.id):
             return
-        held, poster = await _poster(context, connection, event, letter.sender)
+        known, poster = await _poster(context, connection, event, content.sender)
         decision = model.decide_post(
             reply_allowed=event.automatic.reply_allowed,
             enrolled=poster is not None,
             authentic=event.authentication is None or not event.authentication.refused,
-            subject=letter.subject,
-            text=letter.text,
+            subject=content.subject,
+            text=content.text,
         )
-        if decision == "recognised" and held is not None and poster is not None:
+        if decision == "recognised" and known is not None and poster is not None:
             number = await pending.add_post(
                 connection,
-                context.vault,
+                context.crypto,
                 unit=event.unit,
                 group=event.group,
                 member=poster,
-                post=pending.Post(letter.subject, letter.text),
+                post=pending.Post(content.subject, content.text),
                 at=now,
             )
             recognised = PostRecognised(
@@ -43,7 +43,7 @@ async def post(context: Context, event: InboundPost) -> None:
                 group=event.group,
                 post=number,
                 poster=poster,
-                to=context.addressee(held.address, poster),
+                to=context.addressee(known.address, poster),
                 authentication=event.authentication,
             )
             await context.outbox.add(connection, recognised)
@@ -72,11 +72,11 @@ async def _poster(
     context: Context, connection: AsyncConnection, event: InboundPost, sender: str
 ) -> tuple[Address | None, int | None]:
     try:
-        held = await addresses.find(connection, context.vault, normalise(sender))
+        known = await addresses.lock(connection, context.crypto, normalise(sender))
     except AddressError:
         return None, None
-    member = await members.at_address(connection, event.unit, held.id) if held else None
+    member = await members.at_address(connection, event.unit, known.id) if known else None
     if member is None or not member.here:
-        return held, None
-    enrolled = await members.is_poster(connection, event.unit, event.group, member.id)
-    return held, member.id if enrolled else None
+        return known, None
+    since = await members.poster_since(connection, event.unit, event.group, member.id)
+    return known, None if since is None else member.id

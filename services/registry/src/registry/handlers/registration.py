@@ -21,10 +21,11 @@ from contracts.events import (
     RegistrationRefused,
 )
 from contracts.requests import InviteAsk
-from contracts.sealed import AddressCard, EntryMail, ReplyText
+from contracts.sealed import AddressCard, EntryMail, ReplyText, Sealed
 from mail.addresses import AddressError, normalise, tidy
 from registry import model, naming
-from registry.handlers.context import MAILS, Context
+from registry.context import MAILS, Context
+from registry.handlers.refused import Refused
 from registry.naming import Person
 from registry.store import addresses, members, pending, views
 from registry.store.addresses import Address
@@ -41,22 +42,21 @@ async def entry(context: Context, event: InboundEntry) -> None:
         MAILS.labels("entry", "automatic").inc()
         log.info("entry_from_a_machine_ignored", event_id=event.id, why=event.automatic.why)
         return
-    letter = context.opener.open(event.letter, EntryMail)
+    content = context.opener.open(event.letter, EntryMail)
     try:
-        address = normalise(letter.sender)
+        address = normalise(content.sender)
     except AddressError:
         MAILS.labels("entry", "unusable_sender").inc()
         log.info("entry_from_an_unusable_address_ignored", event_id=event.id)
         return
-    words = (letter.text if letter.text.strip() else letter.subject)[: model.MAX_WORDS]
+    words = (content.text if content.text.strip() else content.subject)[: model.MAX_WORDS]
     named = await context.has_receipts(event.unit)
-    exists = await context.group_exists(event.unit, event.group)
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, InboundEntry.name, event.id):
             return
-        held = await addresses.hold(connection, context.vault, address)
+        known = await addresses.lock_or_add(connection, context.crypto, address)
         person = naming.read(words) if named else Person()
-        decision = await _decide(context, connection, event.unit, event.group, held, person, exists=exists)
+        decision = await _decide(context, connection, event.unit, event.group, known, person)
         effect: str = decision
         if decision == "open":
             guided = await _open(
@@ -65,48 +65,67 @@ async def entry(context: Context, event: InboundEntry) -> None:
                 cause=event.id,
                 unit=event.unit,
                 group=event.group,
-                held=held,
+                known=known,
                 words=words,
                 named=named,
                 proven=event.sender_proven,
             )
             effect = "open" if guided else "guide_withheld"
         else:
-            to = context.addressee(held.address, new_id(), proven=event.sender_proven)
+            to = context.addressee(known.address, new_id(), proven=event.sender_proven)
             await _refuse(context, connection, event.id, event.unit, event.group, to, decision)
-            await addresses.erase_unless_used(connection, held.id)
+            await addresses.erase_unless_used(connection, known.id)
     MAILS.labels("entry", effect).inc()
 
 
-async def invite(context: Context, ask: InviteAsk) -> None:
-    """An administrator typed an address: its owner gets the guide mail. Nothing tells whether it was known before."""
-    card = context.opener.open(ask.card, AddressCard)
+async def invite_member(
+    context: Context,
+    connection: AsyncConnection,
+    *,
+    cause: str,
+    unit: str,
+    group: str,
+    card: Sealed,
+    invited_by: str,
+) -> None:
+    """An administrator typed an address: its owner gets the guide mail. Nothing tells whether it was known before.
+    Refused when it is no address, or there is no such group."""
+    typed = context.opener.open(card, AddressCard)
     try:
-        address = normalise(tidy(card.address))
+        address = normalise(tidy(typed.address))
     except AddressError:
-        raise PermanentError("bad-address") from None
-    if not await context.group_exists(ask.unit, ask.group):
-        raise PermanentError("unknown-group")
-    named = await context.has_receipts(ask.unit)
+        raise Refused("bad-address") from None
+    named = await context.has_receipts(unit)
+    known = await addresses.lock_or_add(connection, context.crypto, address)
+    words = typed.name[: model.MAX_WORDS]
+    person = naming.read(words) if named else Person()
+    decision = await _decide(context, connection, unit, group, known, person)
+    if decision == "closed":
+        raise Refused("unknown-group")
+    if decision == "open":
+        await _open(
+            context,
+            connection,
+            cause=cause,
+            unit=unit,
+            group=group,
+            known=known,
+            words=words,
+            named=named,
+            invited_by=invited_by,
+        )
+
+
+async def invite_by_request(context: Context, ask: InviteAsk) -> None:
+    """An administrator typed an address: its owner gets the guide mail. PermanentError when it is no address, or there
+    is no such group."""
     cause = f"invite-{ask.unit}-{ask.request}"
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, "ask.invite", cause):
             return
-        held = await addresses.hold(connection, context.vault, address)
-        words = card.name[: model.MAX_WORDS]
-        person = naming.read(words) if named else Person()
-        if await _decide(context, connection, ask.unit, ask.group, held, person, exists=True) == "open":
-            await _open(
-                context,
-                connection,
-                cause=cause,
-                unit=ask.unit,
-                group=ask.group,
-                held=held,
-                words=words,
-                named=named,
-                invited_by=ask.actor,
-            )
+        await invite_member(
+            context, connection, cause=cause, unit=ask.unit, group=ask.group, card=ask.card, invited_by=ask.actor
+        )
         now = context.clock()
         await views.log_access(connection, at=now, actor=ask.actor, action="invite", unit=ask.unit, count=1)
     MAILS.labels("invite", "open").inc()
@@ -119,14 +138,14 @@ async def confirm(context: Context, event: ConfirmationGiven) -> None:
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, ConfirmationGiven.name, event.id):
             return
-        found = await pending.registration(connection, context.vault, event.unit, event.message_ref)
-        held = await addresses.by_id(connection, context.vault, found.address_id) if found else None
-        # Read again: now that the address is held, nothing about it changes any more.
-        found = await pending.registration(connection, context.vault, event.unit, event.message_ref)
-        if found is None or held is None:
+        found = await pending.registration(connection, context.crypto, event.unit, event.message_ref)
+        known = await addresses.lock_by_id(connection, context.crypto, found.address_id) if found else None
+        # Read again: now that the address is locked, nothing about it changes any more.
+        found = await pending.registration(connection, context.crypto, event.unit, event.message_ref)
+        if found is None or known is None:
             raise PermanentError("unknown_registration")
         now = context.clock()
-        member = await members.at_address(connection, event.unit, held.id)
+        member = await members.at_address(connection, event.unit, known.id)
         decision = model.decide_registration(
             state=found.state,
             opened_at=found.opened_at,
@@ -134,14 +153,14 @@ async def confirm(context: Context, event: ConfirmationGiven) -> None:
             life=context.lives.confirmation,
             expired=event.expired,
             still_member=member is not None and await members.in_group(connection, member.id, found.group),
-            group_exists=await context.group_exists(event.unit, found.group),
+            group_exists=await context.takes_members(connection, event.unit, found.group),
         )
         if decision == "complete":
-            await _complete(context, connection, event, found, held, reply[: model.MAX_WORDS], named=named, now=now)
+            await _complete(context, connection, event, found, known, reply[: model.MAX_WORDS], named=named, now=now)
         else:
             if decision == "expired" and found.state in ("open", "expired"):
                 await pending.close_registration(connection, found.id, "expired")
-            to = context.addressee(held.address, found.id, proven=True)
+            to = context.addressee(known.address, found.id, proven=True)
             await _refuse(context, connection, event.id, event.unit, found.group, to, decision, number=found.id)
     MAILS.labels("registration", decision).inc()
 
@@ -151,21 +170,20 @@ async def _decide(
     connection: AsyncConnection,
     unit: str,
     group: str,
-    held: Address,
+    known: Address,
     person: Person,
-    *,
-    exists: bool,
 ) -> model.EntryDecision:
-    member = await members.at_address(connection, unit, held.id)
+    member = await members.at_address(connection, unit, known.id)
     inside = member is not None and member.here and await members.in_group(connection, member.id, group)
     new_child = (
         member is not None
         and inside
         and await members.names_new_child(
-            connection, context.vault, unit=unit, member=member.id, group=group, person=person
+            connection, context.crypto, unit=unit, member=member.id, group=group, person=person
         )
     )
-    return model.decide_entry(group_exists=exists, in_group=inside, deliverable=held.deliverable, new_child=new_child)
+    exists = await context.takes_members(connection, unit, group)
+    return model.decide_entry(group_exists=exists, in_group=inside, deliverable=known.deliverable, new_child=new_child)
 
 
 async def _open(
@@ -175,7 +193,7 @@ async def _open(
     cause: str,
     unit: str,
     group: str,
-    held: Address,
+    known: Address,
     words: str,
     named: bool,
     proven: bool = False,
@@ -183,29 +201,29 @@ async def _open(
 ) -> bool:
     """Whether a guide mail is on its way; else the registration waits for the answer to an earlier one."""
     now = context.clock()
-    unanswered = await pending.unanswered_since(connection, held.id, context.vault.mailbox_lookup(held.address))
+    unanswered = await pending.unanswered_since(connection, known.id, context.crypto.mailbox_lookup(known.address))
     may_guide = model.may_guide(unanswered_since=unanswered.mailbox, proven=proven, now=now)
     if not may_guide and unanswered.address is None:
         # Another name of the same mailbox has the guide. Of names there is no end, so this one is not kept.
-        await addresses.erase_unless_used(connection, held.id)
+        await addresses.erase_unless_used(connection, known.id)
         return False
-    if not may_guide and await pending.guided_before(connection, unit=unit, group=group, address_id=held.id):
+    if not may_guide and await pending.guided_before(connection, unit=unit, group=group, address_id=known.id):
         # The reply to that guide confirms what stood in it, not what somebody wrote afterwards.
         return False
     registration, newest = await pending.open_registration(
         connection,
-        context.vault,
+        context.crypto,
         unit=unit,
         group=group,
-        address_id=held.id,
+        address_id=known.id,
         words=words,
-        sender_key=context.vault.sender_key(held.address),
+        sender_key=context.crypto.sender_key(known.address),
         at=now,
         invited_by=invited_by,
     )
     if may_guide:
         await _guide(
-            context, connection, f"{cause}/registration-opened", unit, group, registration, held, newest, proven=proven
+            context, connection, f"{cause}/registration-opened", unit, group, registration, known, newest, proven=proven
         )
     return may_guide
 
@@ -217,7 +235,7 @@ async def _guide(
     unit: str,
     group: str,
     registration: int,
-    held: Address,
+    known: Address,
     words: str,
     *,
     proven: bool,
@@ -231,22 +249,22 @@ async def _guide(
         group=group,
         registration=registration,
         named=bool(shown),
-        to=context.addressee(held.address, registration, {"understood": shown}, proven=proven),
+        to=context.addressee(known.address, registration, {"understood": shown}, proven=proven),
     )
     await pending.guided(connection, registration, now)
     await context.outbox.add(connection, opened)
 
 
-async def _guide_next(context: Context, connection: AsyncConnection, cause: str, unit: str, held: Address) -> None:
+async def _guide_next(context: Context, connection: AsyncConnection, cause: str, unit: str, known: Address) -> None:
     """The address has answered: its other registrations in this unit get their guides, the newest first and a few at a
     time, because somebody else may have asked for them."""
     since = context.clock() - context.lives.confirmation
-    waiting = await pending.waiting(connection, unit=unit, address_id=held.id, since=since, limit=model.NEXT_GUIDES)
+    waiting = await pending.waiting(connection, unit=unit, address_id=known.id, since=since, limit=model.NEXT_GUIDES)
     for number, group in waiting:
-        found = await pending.registration(connection, context.vault, unit, number)
+        found = await pending.registration(connection, context.crypto, unit, number)
         if found is not None and await context.group_exists(unit, group):
             event_id = f"{cause}/registration-opened-{number}"
-            await _guide(context, connection, event_id, unit, group, number, held, found.words, proven=True)
+            await _guide(context, connection, event_id, unit, group, number, known, found.words, proven=True)
 
 
 async def _complete(
@@ -254,24 +272,24 @@ async def _complete(
     connection: AsyncConnection,
     event: ConfirmationGiven,
     found: pending.Registration,
-    held: Address,
+    known: Address,
     reply: str,
     *,
     named: bool,
     now: datetime,
 ) -> None:
     unit, group = event.unit, found.group
-    member = await members.join(connection, unit=unit, address_id=held.id, group=group, at=now)
-    await addresses.revive(connection, held.id, event.occurred_at)
+    member = await members.join(connection, unit=unit, address_id=known.id, group=group, at=now)
+    await addresses.revive(connection, known.id, event.occurred_at)
     shown = ""
     if named:
         first = naming.read(found.words)
         person = naming.correct(first, reply)
         original = found.words if person == first else f"{found.words}\n\n{reply}".strip()
-        known = await members.name(
-            connection, context.vault, unit=unit, member=member, group=group, person=person, original=original
+        shown_before = await members.name(
+            connection, context.crypto, unit=unit, member=member, group=group, person=person, original=original
         )
-        shown = naming.understood(person) or known
+        shown = naming.understood(person) or shown_before
     await pending.close_registration(connection, found.id, "done")
     completed = RegistrationCompleted(
         id=f"{event.id}/registration-completed",
@@ -281,10 +299,10 @@ async def _complete(
         registration=found.id,
         member=member,
         named=bool(shown),
-        to=context.addressee(held.address, found.id, {"understood": shown}, proven=True),
+        to=context.addressee(known.address, found.id, {"understood": shown}, proven=True),
     )
     await context.outbox.add(connection, completed)
-    await _guide_next(context, connection, event.id, unit, held)
+    await _guide_next(context, connection, event.id, unit, known)
 
 
 async def _refuse(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from registry.person_crypto import PersonCrypto
 from registry.store.addresses import COLUMN as ADDRESS
 from registry.store.members import CHILD_NAME, NAME
-from registry.store.vault import Vault
 from runtime.database.engine import Driver
 
 _PROGRESS = """
@@ -60,16 +60,16 @@ class Recipient(NamedTuple):
     child_name_key_id: str | None
     child_name: bytes | None
 
-    def open(self, vault: Vault) -> tuple[str, str, str]:
+    def open(self, crypto: PersonCrypto) -> tuple[str, str, str]:
         """Address, member's name, child's name; names are empty where none is known."""
-        address = vault.unlock(self.address_key_id, self.address, ADDRESS, self.address_id)
-        name = vault.unlock_optional(self.name_key_id, self.name, NAME, self.member) or ""
-        child = vault.unlock_optional(self.child_name_key_id, self.child_name, CHILD_NAME, self.child or 0) or ""
+        address = crypto.decrypt(self.address_key_id, self.address, ADDRESS, self.address_id)
+        name = crypto.decrypt_optional(self.name_key_id, self.name, NAME, self.member) or ""
+        child = crypto.decrypt_optional(self.child_name_key_id, self.child_name, CHILD_NAME, self.child or 0) or ""
         return address, name, child
 
 
 async def progress(driver: Driver, message: int, wave: int) -> Progress:
-    """How far it is, locked: who holds it hands over the next batches."""
+    """How far it is, locked until the transaction ends: who has it hands over the next batches."""
     row = await driver.fetchrow(_PROGRESS, message, wave)
     assert row is not None, "an audience is frozen before it is handed over"
     return Progress(*row)

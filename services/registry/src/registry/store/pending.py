@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from registry.store.vault import Vault
+from registry.person_crypto import PersonCrypto
 from runtime.ids import new_id
 
 WORDS = "registrations.text"
@@ -130,7 +130,7 @@ class Post:
 
 async def open_registration(
     connection: AsyncConnection,
-    vault: Vault,
+    crypto: PersonCrypto,
     *,
     unit: str,
     group: str,
@@ -140,17 +140,17 @@ async def open_registration(
     at: datetime,
     invited_by: str | None,
 ) -> tuple[int, str]:
-    """The open registration of an address (which the caller holds), new or opened again; returns its number and its
-    words: the newest that are not blank."""
+    """The open registration of an address (which the caller has locked), new or opened again; returns its number and
+    its words: the newest that are not blank."""
     key = {"unit": unit, "group": group, "address": address_id}
     found = (await connection.execute(_OPEN_REGISTRATION, key)).first()
     known: int | None = found.id if found else None
     if known is not None and not words.strip():
         await connection.execute(_TOUCH_REGISTRATION, {"id": known, "at": at})
-        kept = await registration(connection, vault, unit, known)
+        kept = await registration(connection, crypto, unit, known)
         return known, kept.words if kept else ""
     number = known if known is not None else new_id()
-    key_id, blob = vault.lock(words, WORDS, number)
+    key_id, blob = crypto.encrypt(words, WORDS, number)
     written = {"id": number, "key_id": key_id, "text": blob, "at": at}
     if known is not None:
         await connection.execute(_REOPEN_REGISTRATION, written)
@@ -160,12 +160,14 @@ async def open_registration(
     return number, words
 
 
-async def registration(connection: AsyncConnection, vault: Vault, unit: str, number: int) -> Registration | None:
-    """A registration as it stands now. To act on it, hold its address first, then read it (again)."""
+async def registration(
+    connection: AsyncConnection, crypto: PersonCrypto, unit: str, number: int
+) -> Registration | None:
+    """A registration as it stands now. To act on it, lock its address first, then read it (again)."""
     row = (await connection.execute(_REGISTRATION, {"unit": unit, "id": number})).first()
     if row is None:
         return None
-    words = vault.unlock(row.text_key_id, row.text, WORDS, number)
+    words = crypto.decrypt(row.text_key_id, row.text, WORDS, number)
     return Registration(number, row.group_code, row.address_id, words, row.sender_key, row.state, row.opened_at)
 
 
@@ -177,7 +179,7 @@ async def guided_before(connection: AsyncConnection, *, unit: str, group: str, a
 
 
 async def unanswered_since(connection: AsyncConnection, address_id: int, mailbox: bytes) -> Unanswered:
-    """The last guide mails to an address (which the caller holds) and its mailbox that weren't answered. Until the
+    """The last guide mails to an address (which the caller has locked) and its mailbox that weren't answered. Until the
     transaction ends nobody else learns that about this mailbox."""
     await connection.execute(_ONE_AT_A_TIME, {"mailbox": int.from_bytes(mailbox[:8], signed=True)})
     row = (await connection.execute(_UNANSWERED, {"address": address_id, "mailbox": mailbox})).one()
@@ -209,7 +211,7 @@ async def expire_registrations(connection: AsyncConnection, unit: str, numbers: 
 
 async def open_leave(
     connection: AsyncConnection,
-    vault: Vault,
+    crypto: PersonCrypto,
     *,
     unit: str,
     group: str | None,
@@ -217,13 +219,13 @@ async def open_leave(
     address: str,
     at: datetime,
 ) -> int:
-    """The open request of a member (whose address the caller holds) to leave, new or opened again."""
+    """The open request of a member (whose address the caller has locked) to leave, new or opened again."""
     known: int | None = (await connection.execute(_OPEN_LEAVE, {"member": member, "group": group})).scalar_one_or_none()
     if known is not None:
         await connection.execute(_TOUCH_LEAVE, {"id": known, "at": at})
         return known
     number = new_id()
-    key_id, blob = vault.lock(address, LEAVER, number)
+    key_id, blob = crypto.encrypt(address, LEAVER, number)
     added = {"id": number, "unit": unit, "group": group, "member": member, "at": at}
     await connection.execute(_ADD_LEAVE, {**added, "key_id": key_id, "address": blob})
     return number
@@ -234,39 +236,43 @@ async def leave_guided(connection: AsyncConnection, number: int, at: datetime) -
     await connection.execute(_GUIDED_LEAVE, {"id": number, "at": at})
 
 
-async def leave_request(connection: AsyncConnection, vault: Vault, unit: str, number: int) -> LeaveRequest | None:
-    """A request as it stands now. To act on it, hold its address first, then read it (again)."""
+async def leave_request(
+    connection: AsyncConnection, crypto: PersonCrypto, unit: str, number: int
+) -> LeaveRequest | None:
+    """A request as it stands now. To act on it, lock its address first, then read it (again)."""
     row = (await connection.execute(_LEAVE, {"unit": unit, "id": number})).first()
     if row is None:
         return None
-    address = vault.unlock(row.address_key_id, row.address, LEAVER, number)
+    address = crypto.decrypt(row.address_key_id, row.address, LEAVER, number)
     return LeaveRequest(number, row.group_code, row.member, address, row.state, row.opened_at)
 
 
 async def close_leave(connection: AsyncConnection, number: int) -> None:
+    """This request to leave was confirmed."""
     await connection.execute(_CLOSE_LEAVE, {"id": number})
 
 
 async def add_post(
-    connection: AsyncConnection, vault: Vault, *, unit: str, group: str, member: int, post: Post, at: datetime
+    connection: AsyncConnection, crypto: PersonCrypto, *, unit: str, group: str, member: int, post: Post, at: datetime
 ) -> int:
     """Keep a post until the office fetches it; returns its number."""
     number = new_id()
-    subject_key_id, subject = vault.lock(post.subject, SUBJECT, number)
-    text_key_id, blob = vault.lock(post.text, TEXT, number)
+    subject_key_id, subject = crypto.encrypt(post.subject, SUBJECT, number)
+    text_key_id, blob = crypto.encrypt(post.text, TEXT, number)
     row = {"id": number, "unit": unit, "group": group, "member": member, "at": at, "text": blob}
     row |= {"subject_key_id": subject_key_id, "subject": subject, "text_key_id": text_key_id}
     await connection.execute(_ADD_POST, row)
     return number
 
 
-async def post(connection: AsyncConnection, vault: Vault, unit: str, number: int) -> Post | None:
+async def post(connection: AsyncConnection, crypto: PersonCrypto, unit: str, number: int) -> Post | None:
+    """The text of a post of the unit; None when it is not kept (any more)."""
     row = (await connection.execute(_POST, {"unit": unit, "id": number})).first()
     if row is None:
         return None
     return Post(
-        vault.unlock(row.subject_key_id, row.subject, SUBJECT, number),
-        vault.unlock(row.text_key_id, row.text, TEXT, number),
+        crypto.decrypt(row.subject_key_id, row.subject, SUBJECT, number),
+        crypto.decrypt(row.text_key_id, row.text, TEXT, number),
     )
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.requests import ChildView, MembersAsk, MemberView, Names
+from registry.person_crypto import PersonCrypto
 from registry.store.members import CHILD_NAME, NAME
-from registry.store.vault import Vault
 
 _STATE = """
     CASE WHEN members.left_at IS NOT NULL THEN 'left'
@@ -61,29 +61,31 @@ _LOG = text("""
 
 
 async def page(
-    connection: AsyncConnection, vault: Vault, ask: MembersAsk, *, named: bool
+    connection: AsyncConnection, crypto: PersonCrypto, ask: MembersAsk, *, named: bool
 ) -> tuple[list[MemberView], bool, int]:
     """The members asked for, whether there are more, and how many match in all. Names only with `named`."""
     matching = {"unit": ask.unit, "state": ask.state, "group": ask.group}
     total: int = (await connection.execute(_TOTAL, matching)).scalar_one()
     rows = (await connection.execute(_PAGE, {**matching, "after": ask.after, "limit": ask.limit + 1})).all()
-    return await _views(connection, vault, rows[: ask.limit], named=named), len(rows) > ask.limit, total
+    return await _views(connection, crypto, rows[: ask.limit], named=named), len(rows) > ask.limit, total
 
 
-async def posters(connection: AsyncConnection, vault: Vault, unit: str, group: str, *, named: bool) -> list[MemberView]:
+async def posters(
+    connection: AsyncConnection, crypto: PersonCrypto, unit: str, group: str, *, named: bool
+) -> list[MemberView]:
     """Who may post to a group."""
     rows = (await connection.execute(_POSTERS, {"unit": unit, "group": group})).all()
-    return await _views(connection, vault, rows, named=named)
+    return await _views(connection, crypto, rows, named=named)
 
 
 async def names(
-    connection: AsyncConnection, vault: Vault, unit: str, members: Sequence[int], children: Sequence[int]
+    connection: AsyncConnection, crypto: PersonCrypto, unit: str, members: Sequence[int], children: Sequence[int]
 ) -> Names:
     """The names of these, of that unit only."""
     found: list[dict[int, str]] = []
     for statement, numbers, column in ((_MEMBER_NAMES, members, NAME), (_CHILD_NAMES, children, CHILD_NAME)):
         rows = await connection.execute(statement, {"unit": unit, "numbers": list(numbers)}) if numbers else ()
-        found.append({row.id: vault.unlock(row.name_key_id, row.name, column, row.id) for row in rows})
+        found.append({row.id: crypto.decrypt(row.name_key_id, row.name, column, row.id) for row in rows})
     return Names(members=found[0], children=found[1])
 
 
@@ -103,14 +105,16 @@ async def log_access(
     await connection.execute(_LOG, {**row, "count": count, "granted": granted})
 
 
-async def _views(connection: AsyncConnection, vault: Vault, rows: Sequence[Any], *, named: bool) -> list[MemberView]:
+async def _views(
+    connection: AsyncConnection, crypto: PersonCrypto, rows: Sequence[Any], *, named: bool
+) -> list[MemberView]:
     children: dict[int, list[ChildView]] = {}
     if named and rows:
         for row in await connection.execute(_CHILDREN, {"members": [row.id for row in rows]}):
             children.setdefault(row.member, []).append(
                 ChildView(
                     child=row.child,
-                    name=vault.unlock(row.name_key_id, row.name, CHILD_NAME, row.child),
+                    name=crypto.decrypt(row.name_key_id, row.name, CHILD_NAME, row.child),
                     class_number=row.class_number,
                     relation=row.relation,
                     group=row.group_code,
@@ -119,7 +123,7 @@ async def _views(connection: AsyncConnection, vault: Vault, rows: Sequence[Any],
     return [
         MemberView(
             member=row.id,
-            name=vault.unlock_optional(row.name_key_id, row.name, NAME, row.id) if named else None,
+            name=crypto.decrypt_optional(row.name_key_id, row.name, NAME, row.id) if named else None,
             groups=tuple(row.groups),
             children=tuple(children.get(row.id, ())),
             since=row.since,

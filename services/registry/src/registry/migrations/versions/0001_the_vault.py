@@ -1,4 +1,4 @@
-"""The vault: addresses, members, children, registrations, posts, audiences."""
+"""The personal database: addresses, members, children, registrations, posts, audiences."""
 
 from alembic import op
 

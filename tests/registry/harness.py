@@ -12,12 +12,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.base import Event
+from contracts.commands import Command, CommandId, UndoCommand
 from contracts.directory import GroupEntry, UnitEntry
 from contracts.events import (
     ALL,
     Addressee,
     Authentication,
     Automatic,
+    CommandDone,
     ConfirmationGiven,
     ConfirmationKind,
     DeliveryBatch,
@@ -28,8 +30,8 @@ from contracts.events import (
 )
 from contracts.sealed import AddressCard, EntryMail, PostMail, RecipientCard, RecipientCards, ReplyText
 from registry import handlers, tables
-from registry.handlers.context import Context, Lives
-from registry.store.vault import Vault
+from registry.context import Context, Lives
+from registry.person_crypto import PersonCrypto
 from runtime.bus.client import Outgoing
 from runtime.crypto.ciphers import FieldCipher, KeyedHash
 from runtime.crypto.keys import KeyRing
@@ -39,6 +41,7 @@ from runtime.errors import BusUnavailable
 from runtime.ids import new_id
 
 E = TypeVar("E", bound=Event)
+C = TypeVar("C", bound=Command)
 
 START = datetime(2026, 4, 8, 9, 0, tzinfo=UTC)
 PROVEN = Authentication(spf="pass", dmarc="pass", sender_proven=True)
@@ -125,8 +128,8 @@ class Keys:
         return Sealer(self.public())
 
 
-class House:
-    """Registry, and around it the front door, the ledger and the dispatchers as far as a test needs them."""
+class Harness:
+    """Registry, and around it ingress-smtp, the ledger and the dispatchers as far as a test needs them."""
 
     def __init__(self, engine: AsyncEngine, keys: Keys | None = None) -> None:
         self.keys = keys or Keys()
@@ -141,11 +144,15 @@ class House:
             inbox=Inbox(tables.inbox),
             outbox=Outbox(tables.outbox),
             bus=self.bus,
-            vault=Vault(FieldCipher(self.keys.address), KeyedHash(self.keys.lookup), KeyedHash(self.keys.sender)),
+            crypto=PersonCrypto(
+                FieldCipher(self.keys.address), KeyedHash(self.keys.lookup), KeyedHash(self.keys.sender)
+            ),
             opener=self.keys.opener("registry"),
             sealer=self.sealer,
             units=self.units,
-            lives=Lives(timedelta(days=7), timedelta(days=30), timedelta(days=7), timedelta(days=30)),
+            lives=Lives(
+                timedelta(days=7), timedelta(days=30), timedelta(days=7), timedelta(days=30), timedelta(days=30)
+            ),
             clock=self.clock,
         )
 
@@ -222,6 +229,22 @@ class House:
             content_key=f"{unit}.content",
             **parts,
         )
+
+    def command(self, model: type[C], *, unit: str = "sakura", **parts: Any) -> C:
+        """A command of admin-api's, under a new id."""
+        common = {"id": f"command-{next(_numbers)}", "occurred_at": self.clock(), "unit": unit, "actor": "account/7"}
+        return model.model_validate({**common, **parts})
+
+    # What administrators do
+
+    async def give(self, command: Command) -> CommandDone:
+        """Have a command handled; its result, the last that registry says of it."""
+        await handlers.commands.handle(self.context, command)
+        return only(await self.said(), CommandDone)[-1]
+
+    async def undo(self, of: CommandId, *, unit: str = "sakura") -> CommandDone:
+        """Undo a command; the result of that."""
+        return await self.give(self.command(UndoCommand, unit=unit, of=of))
 
     # What people do
 

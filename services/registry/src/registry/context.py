@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from prometheus_client import Counter
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.directory import UnitEntry
 from contracts.events import Addressee
 from contracts.sealed import RecipientCard, RecipientCards
 from mail.addresses import carrier_of
-from registry.handlers.doubts import Doubts
-from registry.store.vault import Vault
+from registry.person_crypto import PersonCrypto
+from registry.store import groups
+from registry.suspect_copies import SuspectCopies
 from runtime.bus.client import Outgoing
 from runtime.crypto.sealing import Opener, Sealer
 from runtime.database.outbox import Inbox, Outbox
@@ -36,35 +37,42 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lives:
-    """How long things wait: a confirmation for its reply; then, until erased, what is pending, a done leave request
-    and a post."""
+    """How long things wait: a confirmation for its reply; then, until erased, what is pending, a done leave request,
+    a post, and how to undo a command."""
 
     confirmation: timedelta
     pending: timedelta
     done_leave: timedelta
     post: timedelta
+    undo: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`clock` gives the present as an aware UTC time."""
+    """What every handler is given. `clock` gives the present as an aware UTC time."""
 
     engine: AsyncEngine
     inbox: Inbox
     outbox: Outbox
     bus: Publisher
-    vault: Vault
+    crypto: PersonCrypto
     opener: Opener
     sealer: Sealer
     units: Units
     lives: Lives
     clock: Callable[[], datetime]
-    doubts: Doubts = field(default_factory=Doubts)
+    suspect_copies: SuspectCopies = field(default_factory=SuspectCopies)
 
     async def group_exists(self, unit: str, group: str) -> bool:
+        """Is it a group of an active unit? What memory doesn't know is looked up in the directory's bucket."""
         if _open(await self.units.unit(unit), group):
             return True
         return _open(await self.units.unit(unit, fresh=True), group)
+
+    async def takes_members(self, connection: AsyncConnection, unit: str, group: str) -> bool:
+        """Is there such a group, and is it not closed? Then nobody closes it until the transaction ends. The address
+        of who is to enter has been locked before."""
+        return await self.group_exists(unit, group) and await groups.stays_open(connection, unit, group)
 
     async def has_receipts(self, unit: str) -> bool:
         """Does the unit have the option of names and answers?"""
@@ -80,7 +88,7 @@ class Context:
         return Addressee(
             recipient=self.sealer.seal(RecipientCards(cards=(card,)), "dispatcher"),
             carrier=carrier_of(address.rpartition("@")[2]),
-            sender_key=self.vault.sender_key(address),
+            sender_key=self.crypto.sender_key(address),
             proven=proven,
         )
 

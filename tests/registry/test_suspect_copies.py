@@ -1,15 +1,15 @@
-"""Who is in doubt is looked up once for all batches of a moment, and never wrongly remembered."""
+"""Which copies are suspect is looked up once for all batches of a moment, and never wrongly remembered."""
 
 import asyncio
 
 import pytest
 
-from registry.handlers import doubts
-from registry.handlers.doubts import Doubts
+from registry import suspect_copies
+from registry.suspect_copies import SuspectCopies
 
 
 class Database:
-    """Answers with the copies in doubt, and counts how often it was asked."""
+    """Answers with the suspect copies, and counts how often it was asked."""
 
     def __init__(self, *copies: int) -> None:
         self.copies = set(copies)
@@ -33,11 +33,11 @@ class Clock:
 
 async def test_all_batches_of_a_moment_ask_once_and_later_ones_anew() -> None:
     clock, database = Clock(), Database(7)
-    known = Doubts(clock)
+    known = SuspectCopies(clock)
     assert await asyncio.gather(*(known.of(1, database.look) for _ in range(20))) == [{7}] * 20
     database.copies.add(8)
     assert (await known.of(1, database.look), database.asked) == ({7}, 1)
-    clock.now += doubts.SECONDS
+    clock.now += suspect_copies.SECONDS
     assert (await known.of(1, database.look), database.asked) == ({7, 8}, 2)
     await known.of(2, database.look)
     assert database.asked == 3
@@ -45,7 +45,7 @@ async def test_all_batches_of_a_moment_ask_once_and_later_ones_anew() -> None:
 
 async def test_what_was_just_found_out_counts_at_once() -> None:
     database = Database()
-    known = Doubts(Clock())
+    known = SuspectCopies(Clock())
     await known.of(1, database.look)
     known.add(1, [9])
     assert (await known.of(1, database.look), database.asked) == ({9}, 1)
@@ -55,7 +55,7 @@ async def test_what_was_just_found_out_counts_at_once() -> None:
 
 async def test_what_is_found_out_during_a_look_is_looked_for_again() -> None:
     database = Database()
-    known = Doubts(Clock())
+    known = SuspectCopies(Clock())
     looking = asyncio.create_task(known.of(1, database.look))
     await asyncio.sleep(0)
     known.add(1, [9])
@@ -66,7 +66,7 @@ async def test_what_is_found_out_during_a_look_is_looked_for_again() -> None:
 
 async def test_a_look_that_failed_is_not_remembered() -> None:
     database = Database(7)
-    known = Doubts(Clock())
+    known = SuspectCopies(Clock())
     database.away = True
     for _ in range(2):
         with pytest.raises(ConnectionError):
@@ -77,7 +77,7 @@ async def test_a_look_that_failed_is_not_remembered() -> None:
 
 async def test_one_who_gives_up_waiting_spoils_it_for_nobody() -> None:
     database = Database(7)
-    known = Doubts(Clock())
+    known = SuspectCopies(Clock())
     first = asyncio.create_task(known.of(1, database.look))
     second = asyncio.create_task(known.of(1, database.look))
     await asyncio.sleep(0)
@@ -87,8 +87,8 @@ async def test_one_who_gives_up_waiting_spoils_it_for_nobody() -> None:
 
 async def test_old_messages_are_forgotten_when_there_are_many() -> None:
     database = Database()
-    known = Doubts(Clock())
-    for message in range(doubts.MOST + 1):
+    known = SuspectCopies(Clock())
+    for message in range(suspect_copies.MOST + 1):
         await known.of(message, database.look)
     await known.of(0, database.look)
-    assert database.asked == doubts.MOST + 2
+    assert database.asked == suspect_copies.MOST + 2

@@ -1,8 +1,8 @@
-"""Which copies of a message go to addresses that something was said against, remembered for a moment.
+"""Which copies of a message go to suspect addresses (something was said against them), remembered for a moment.
 
-A delivered copy takes doubts away, so each batch of a broadcast asks; nearly always nobody is in doubt. One look at the
-whole audience serves all batches of the next seconds. What this process itself finds out meanwhile is added at once;
-what another finds out within those seconds a sign of life may miss, as if it had come just before.
+A delivered copy takes suspicion away, so each batch of a broadcast asks; nearly always nobody is suspect. One look at
+the whole audience serves all batches of the next seconds. What this process itself finds out meanwhile is added at
+once; what another finds out within those seconds a sign of life may miss, as if it had come just before.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ MOST = 1_000
 """Messages remembered at once."""
 
 
-class Doubts:
-    """`now`: seconds of a clock that only goes forward."""
+class SuspectCopies:
+    """Remembers suspect copies by message. `now`: seconds of a clock that only goes forward."""
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._now = now
         self._known: OrderedDict[int, tuple[float, asyncio.Task[set[int]]]] = OrderedDict()
 
     async def of(self, message: int, look: Callable[[], Awaitable[set[int]]]) -> set[int]:
-        """Copies of this message in doubt; `look` asks the database, for all who want to know at the same time."""
+        """Suspect copies of this message; `look` asks the database, for all who want to know at the same time."""
         until, task = self._known.get(message, (0.0, None))
         if task is None or self._now() >= until:
             task = asyncio.ensure_future(_awaited(look))
