@@ -27,7 +27,7 @@ from runtime.dns.client import AddressKind, DnsTrouble, Exchanger, Found, System
 from simulator import mailer
 from simulator.dns_server import DnsServer
 from simulator.signing import key_zone, new_key, signed
-from tests.ingress_smtp.front_door import BASE, BOUNCE_TOKEN, SECRET, TOKEN, ListPublisher, mail, open_door
+from tests.ingress_smtp.smtp_server import BASE, BOUNCE_TOKEN, SECRET, TOKEN, ListPublisher, mail, open_door
 from tests.ingress_smtp.wire import HOST, connected
 
 PARENT = "parent@family.example"

@@ -9,7 +9,7 @@ from ingress_smtp import model
 from ingress_smtp.model import Recipient, Reply, Sender, read_sender, resolve, split_path
 from mail.addresses import Kind
 from runtime.bus.client import KvChange
-from tests.ingress_smtp.front_door import (
+from tests.ingress_smtp.smtp_server import (
     BASE,
     BOUNCE_TOKEN,
     SECRET,

@@ -17,7 +17,7 @@ from simulator import mailer
 from simulator.behaviour import LateDsn
 from simulator.complaints import arf, jmrp, sent_copy
 from simulator.dsn import delivery_report
-from tests.ingress_smtp.front_door import (
+from tests.ingress_smtp.smtp_server import (
     BASE,
     BOUNCE_TOKEN,
     NOW,

@@ -12,8 +12,8 @@ from contracts import directory as contract
 from contracts.events import InboundEntry, InboundReply
 from contracts.sealed import EntryMail, RawMail
 from contracts.streams import DIRECTORY, INBOUND, REGISTRY_EVENTS
+from ingress_smtp.admission.pressure import READERS
 from ingress_smtp.app import set_up
-from ingress_smtp.pressure import READERS
 from ingress_smtp.settings import LARGEST_MAIL, SERVICE
 from mail.mime import reading
 from renrakumo_cli.local import ports
@@ -24,7 +24,7 @@ from runtime.errors import BusUnavailable
 from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from simulator import mailer, phone_encodings
-from tests.ingress_smtp.front_door import BASE, SCHOOL, TOKEN, mail, open_door, opened, settings
+from tests.ingress_smtp.smtp_server import BASE, SCHOOL, TOKEN, mail, open_door, opened, settings
 
 HOST = "127.0.0.1"
 PARENT = ".taro..15.@ezweb.ne.jp"

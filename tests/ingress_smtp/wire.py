@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.ingress_smtp.front_door import BASE
+from tests.ingress_smtp.smtp_server import BASE
 
 HOST = "127.0.0.1"
 PARENT = "parent@docomo.ne.jp"

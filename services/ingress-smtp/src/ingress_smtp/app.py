@@ -6,15 +6,15 @@ import ssl
 from datetime import UTC, datetime
 
 from contracts.streams import DIRECTORY
-from ingress_smtp import backlog
+from ingress_smtp.admission import backlog
+from ingress_smtp.admission.bounds import Bounds, ErrorBounds, PeerBounds, SizeBounds, TimeBounds
+from ingress_smtp.admission.limits import Allowance
+from ingress_smtp.admission.pressure import Pressure
+from ingress_smtp.admission.secret_probes import Guesses
 from ingress_smtp.authentication import Authenticator, FusedDns
-from ingress_smtp.bounds import Bounds, ErrorBounds, PeerBounds, SizeBounds, TimeBounds
-from ingress_smtp.guesses import Guesses
 from ingress_smtp.handlers import Intake, Publisher, Rules
-from ingress_smtp.limits import Allowance
-from ingress_smtp.pressure import Pressure
 from ingress_smtp.settings import Settings
-from ingress_smtp.smtp import Door
+from ingress_smtp.smtp.server import Door
 from mail.mime.reading import Limits
 from mail.sender.authentication import Examiner
 from mail.sender.dmarc import Organisations

@@ -19,7 +19,7 @@ from prometheus_client import Counter
 
 from contracts.events.inbound import Authentication
 from ingress_smtp import metrics
-from ingress_smtp.bounds import Network
+from ingress_smtp.admission.bounds import Network
 from mail.sender.authentication import Answers, Examination, Examiner, Origin, Verdict
 from mail.sender.dns_notes import Answer, Question
 from runtime.dns.cache import RememberedDns

@@ -19,8 +19,8 @@ from contracts import directory as contract
 from contracts.events.inbound import Authentication, Inbound
 from ingress_smtp import metrics, model
 from ingress_smtp.authentication import Authenticator
+from ingress_smtp.event_builder import Scribe
 from ingress_smtp.model import Recipient, Reply, Sender
-from ingress_smtp.scribe import Scribe
 from mail.addresses import Kind
 from mail.mime.reading import DEFAULT_LIMITS, Limits
 from mail.sender.authentication import Origin

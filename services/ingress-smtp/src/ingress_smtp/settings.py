@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PlainValidator, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from ingress_smtp.bounds import UNIT_LIMITS, Network
-from ingress_smtp.limits import Allowance, parse_allowances
+from ingress_smtp.admission.bounds import UNIT_LIMITS, Network
+from ingress_smtp.admission.limits import Allowance, parse_allowances
 from mail.addresses import Kind, normalise, normalise_domain
 from runtime.dns.client import parse_servers
 from runtime.settings import PublicKeysSetting, ReadingSettings, SecretKeySetting

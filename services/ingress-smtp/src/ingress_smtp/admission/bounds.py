@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
-from ingress_smtp.limits import Allowance
+from ingress_smtp.admission.limits import Allowance
 
 Network = IPv4Network | IPv6Network
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.ingress_smtp.front_door import ListPublisher, mail, open_door, settings
+from tests.ingress_smtp.smtp_server import ListPublisher, mail, open_door, settings
 from tests.ingress_smtp.wire import Wire, connected
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"

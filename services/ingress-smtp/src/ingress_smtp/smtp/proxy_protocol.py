@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from aiosmtpd.proxy_protocol import AF, PROTO, V2_CMD, get_proxy
 
-from ingress_smtp.bounds import Network
+from ingress_smtp.admission.bounds import Network
 
 SECONDS = 10.0
 """For the header."""

@@ -4,7 +4,7 @@ import asyncio
 from typing import Protocol
 
 from contracts.streams import ConsumerSpec
-from ingress_smtp.pressure import READERS, Pressure
+from ingress_smtp.admission.pressure import READERS, Pressure
 from runtime.errors import RenrakumoError
 from runtime.logs import get_logger
 

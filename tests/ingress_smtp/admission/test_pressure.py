@@ -7,12 +7,12 @@ from typing import Any
 
 from contracts.events import InboundSecretProbe
 from contracts.streams import RECEIPTS_INBOUND, REGISTRY_INBOUND, RESPONDER_INBOUND, ConsumerSpec
-from ingress_smtp import backlog
-from ingress_smtp.guesses import Guesses
-from ingress_smtp.pressure import STORED_AS, Pressure
+from ingress_smtp.admission import backlog
+from ingress_smtp.admission.pressure import STORED_AS, Pressure
+from ingress_smtp.admission.secret_probes import Guesses
 from runtime.errors import BusFull, BusUnavailable
 from simulator import mailer
-from tests.ingress_smtp.front_door import BASE, NOW, SECRET, TOKEN, ListPublisher, away, mail, open_door
+from tests.ingress_smtp.smtp_server import BASE, NOW, SECRET, TOKEN, ListPublisher, away, mail, open_door
 from tests.ingress_smtp.wire import HOST, INFO, connected
 
 MANY = tuple(f"r-{letter * 48}@minami.{BASE}" for letter in "abcde")

@@ -30,7 +30,7 @@ from runtime.bus.directory import Directory
 from runtime.errors import BusRefused
 from simulator import mailer
 from simulator.mailer import Connection
-from tests.ingress_smtp.front_door import (
+from tests.ingress_smtp.smtp_server import (
     BASE,
     BOUNCE_TOKEN,
     SECRET,

@@ -9,8 +9,8 @@ import pytest
 
 from contracts.events import InboundReply
 from contracts.sealed import RawMail
-from tests.ingress_smtp.front_door import BASE, TOKEN, ListPublisher, mail, open_door, opened
-from tests.ingress_smtp.test_sessions import self_signed
+from tests.ingress_smtp.smtp.test_connections import self_signed
+from tests.ingress_smtp.smtp_server import BASE, TOKEN, ListPublisher, mail, open_door, opened
 from tests.ingress_smtp.wire import INFO, Wire, connected
 
 REPLY = f"{TOKEN}@minami.{BASE}"

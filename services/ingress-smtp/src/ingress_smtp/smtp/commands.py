@@ -10,10 +10,11 @@ from typing import Any, cast
 
 from aiosmtpd.smtp import Envelope
 
-from ingress_smtp import inbox, metrics, model
+from ingress_smtp import metrics, model
+from ingress_smtp.admission.pressure import Share
 from ingress_smtp.model import Recipient, Reply, Sender
-from ingress_smtp.pressure import Share
-from ingress_smtp.talk import Talk
+from ingress_smtp.smtp import receive_buffer as inbox
+from ingress_smtp.smtp.connection import Talk
 
 NULL = "<>"
 _LONGEST_NAME = 255

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from contracts.events import InboundReply
 from contracts.sealed import RawMail
 from simulator import mailer
-from tests.ingress_smtp.front_door import BASE, TOKEN, ListPublisher, mail, open_door, opened
+from tests.ingress_smtp.smtp_server import BASE, TOKEN, ListPublisher, mail, open_door, opened
 from tests.ingress_smtp.wire import Wire, connected
 
 REPLY = f"{TOKEN}@minami.{BASE}"

@@ -9,9 +9,9 @@ import pytest
 import uvloop
 
 from ingress_smtp import model
-from ingress_smtp.smtp import Door
-from tests.ingress_smtp.front_door import ListPublisher, open_door
-from tests.ingress_smtp.test_sessions import self_signed
+from ingress_smtp.smtp.server import Door
+from tests.ingress_smtp.smtp.test_connections import self_signed
+from tests.ingress_smtp.smtp_server import ListPublisher, open_door
 from tests.ingress_smtp.wire import HOST, INFO, PARENT, connected
 
 

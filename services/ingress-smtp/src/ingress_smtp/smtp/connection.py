@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
-from ingress_smtp import inbox, metrics, model, proxy
-from ingress_smtp.inbox import Hung, Inbox, LineTooLong
-from ingress_smtp.limits import peer_of
+from ingress_smtp import metrics, model
+from ingress_smtp.admission.limits import peer_of
 from ingress_smtp.model import Reply
+from ingress_smtp.smtp import proxy_protocol as proxy
+from ingress_smtp.smtp import receive_buffer as inbox
+from ingress_smtp.smtp.receive_buffer import Hung, Inbox, LineTooLong
 from runtime.logs import get_logger
 
 if TYPE_CHECKING:
-    from ingress_smtp.hooks import Hooks
-    from ingress_smtp.smtp import Door
+    from ingress_smtp.smtp.hooks import Hooks
+    from ingress_smtp.smtp.server import Door
 
 LONGEST_COMMAND = 2_048
 _LINGER_SECONDS = 2.0

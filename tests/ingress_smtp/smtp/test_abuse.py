@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 from typing import Any
 
-from ingress_smtp.talk import held_back
+from ingress_smtp.smtp.connection import held_back
 from simulator import mailer
-from tests.ingress_smtp.front_door import BASE, BOUNCE_TOKEN, SECRET, TOKEN, ListPublisher, mail, open_door
+from tests.ingress_smtp.smtp_server import BASE, BOUNCE_TOKEN, SECRET, TOKEN, ListPublisher, mail, open_door
 from tests.ingress_smtp.wire import HOST, INFO, connected
 
 

@@ -15,14 +15,14 @@ from time import monotonic
 from typing import cast
 
 from ingress_smtp import metrics, model
-from ingress_smtp.bounds import Bounds, PeerBounds
+from ingress_smtp.admission.bounds import Bounds, PeerBounds
+from ingress_smtp.admission.limits import Allowance, ConnectionLimit, RateLimit, UnitLimits, peer_of
+from ingress_smtp.admission.pressure import Pressure
 from ingress_smtp.handlers import Intake
-from ingress_smtp.hooks import Hooks
-from ingress_smtp.limits import Allowance, ConnectionLimit, RateLimit, UnitLimits, peer_of
 from ingress_smtp.model import Reply
-from ingress_smtp.pressure import Pressure
-from ingress_smtp.session import Session
-from ingress_smtp.talk import Talk
+from ingress_smtp.smtp.commands import Session
+from ingress_smtp.smtp.connection import Talk
+from ingress_smtp.smtp.hooks import Hooks
 from runtime.logs import get_logger
 from runtime.process import ports
 

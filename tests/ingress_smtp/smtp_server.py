@@ -16,11 +16,11 @@ from contracts.base import Event
 from contracts.directory import GroupEntry, UnitEntry
 from contracts.events import ALL
 from contracts.sealed import Sealed
+from ingress_smtp.admission.secret_probes import Guesses
 from ingress_smtp.app import build_door, build_pressure
-from ingress_smtp.guesses import Guesses
 from ingress_smtp.handlers import Publisher
 from ingress_smtp.settings import Settings
-from ingress_smtp.smtp import Door
+from ingress_smtp.smtp.server import Door
 from runtime.bus.client import KV_READY, KvChange, Outgoing
 from runtime.bus.directory import Directory
 from runtime.crypto.ciphers import KeyedHash

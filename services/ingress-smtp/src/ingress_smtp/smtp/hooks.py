@@ -14,11 +14,11 @@ from aiosmtpd.smtp import Session as SmtpState
 from ingress_smtp import metrics, model
 from ingress_smtp.handlers import Intake
 from ingress_smtp.model import Reply
-from ingress_smtp.session import NULL, Session, Transaction
+from ingress_smtp.smtp.commands import NULL, Session, Transaction
 from mail.sender.authentication import Origin
 
 if TYPE_CHECKING:
-    from ingress_smtp.smtp import Door
+    from ingress_smtp.smtp.server import Door
 
 _SURPLUS = 40
 _GUESS = 10.0
