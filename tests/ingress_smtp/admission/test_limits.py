@@ -1,4 +1,4 @@
-"""How much a peer may ask of the front door."""
+"""How much a peer may ask of the server."""
 
 from ingress_smtp.admission.limits import Allowance, ConnectionLimit, RateLimit, UnitLimits, peer_of
 

@@ -6,109 +6,127 @@
 aiosmtpd reads DATA line by line and trusts its peers; its MAIL, RCPT and STARTTLS, and their syntax, are kept.
 """
 
-from typing import Any, cast
+import ssl
+from collections.abc import Sequence
+from typing import cast
 
 from aiosmtpd.smtp import Envelope
 
 from ingress_smtp import metrics, model
-from ingress_smtp.admission.pressure import Share
-from ingress_smtp.model import Recipient, Reply, Sender
-from ingress_smtp.smtp import receive_buffer as inbox
-from ingress_smtp.smtp.connection import Talk
+from ingress_smtp.admission.bounds import MAX_LOGINS, AdmissionBounds
+from ingress_smtp.admission.pressure import Pressure, Reservation
+from ingress_smtp.model import EnvelopeSender, Recipient, Reply
+from ingress_smtp.smtp import receive_buffer
+from ingress_smtp.smtp.aiosmtpd_internals import Parameters
+from ingress_smtp.smtp.connection import InboundConnection
+from ingress_smtp.smtp.gate import ConnectionGate
+from ingress_smtp.smtp.refusals import because
 
-NULL = "<>"
+NULL_PATH = "<>"
 _LONGEST_NAME = 255
 _DRAINED = 4
 """Times the largest mail: so much of one that is too large is taken before the connection is cut."""
 
 
 class Transaction(Envelope):
-    """A mail under way: beside what aiosmtpd keeps, what we understood of its envelope. `who`: what the limits of a
-    sender count."""
+    """A mail under way: beside what aiosmtpd keeps, what we understood of its envelope. `sender_key`: what the limits
+    of a sender count, the peer and the sender together."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.sender = Sender("", "")
-        self.who = ("", "")
+        self.sender = EnvelopeSender("", "")
+        self.sender_key = ("", "")
         self.recipients: list[Recipient] = []
 
 
-class Session(Talk):
-    """One connection."""
+class CommandConnection(InboundConnection):
+    """A connection with its commands. `pressure`: where a mail finds room."""
+
+    def __init__(
+        self,
+        hooks: object,
+        bounds: AdmissionBounds,
+        gate: ConnectionGate,
+        pressure: Pressure,
+        *,
+        name: str,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        super().__init__(hooks, bounds, gate, name=name, tls=tls)
+        self._pressure = pressure
 
     async def smtp_DATA(self, arg: str | None) -> None:
-        envelope = cast(Transaction, self.envelope)
+        transaction = cast(Transaction, self.envelope)
         if await self.check_helo_needed():
             return
         if arg:
             await self.push("501 5.5.4 Syntax: DATA")
             return
-        if not envelope.recipients:
+        if not transaction.recipients:
             await self.push("503 5.5.1 No valid recipients")
             return
-        await self.hold_back(self._door.pressure.level * self._bounds.times.tarpit, "pressure")
-        if self._door.pressure.no_room:
-            metrics.REASONS.labels("memory").inc()
-            await self.push(model.NO_ROOM)
+        await self.delay(self._pressure.level * self.bounds.smtp_tarpit, "pressure")
+        if self._pressure.no_room:
+            await self.push(because("memory", model.NO_ROOM))
             return
-        self._receiving = True
-        whole = sum(each.whole for each in envelope.recipients)
-        share = self._door.pressure.share(self.peer, whole, len(envelope.recipients))
+        self.receiving = True
+        whole = sum(each.whole for each in transaction.recipients)
+        reservation = self._pressure.reserve(self.peer, whole, len(transaction.recipients))
         try:
             await self.push("354 End data with <CR><LF>.<CR><LF>")
-            raw = await self._receive(share)
-            self._reset_timeout()
+            raw = await self._receive(reservation)
+            self.expect_within(self.idle_timeout)
             if isinstance(raw, Reply):
-                self._forget_mail()
+                self.forget_mail()
                 await self.push(raw)
             else:
-                envelope.original_content = raw
-                status = await self._call_handler_hook("DATA")
-                self._forget_mail()
+                transaction.original_content = raw
+                status = await self.event_handler.handle_DATA(self, self.session, transaction)
+                self.forget_mail()
                 await self.push(status)
         finally:
-            share.give_back()
-            self._receiving = False
-            self._say_farewell()
+            reservation.release()
+            self.receiving = False
+            self.say_farewell()
 
-    async def _receive(self, share: Share) -> bytes | Reply:
-        sizes, times = self._bounds.sizes, self._bounds.times
-        received, fits, until = 0, True, self.loop.time() + times.patience
+    async def _receive(self, reservation: Reservation) -> bytes | Reply:
+        bounds, largest = self.bounds, self.bounds.smtp_max_size
+        received, fits, until = 0, True, self.loop.time() + bounds.smtp_patience
 
         def arrived(octets: int) -> bool:
             nonlocal received, fits, until
             received += octets
             now = self.loop.time()
-            # What came fast buys no more than `timeout` of silence: meanwhile others need the room.
-            until = min(until + octets / times.slowest, now + times.timeout)
-            self._reset_timeout(max(0.001, until - now))
-            if received > _DRAINED * sizes.max_size:
+            # What came fast buys no more than the timeout of silence: meanwhile others need the room.
+            until = min(until + octets / bounds.smtp_min_rate, now + bounds.smtp_timeout)
+            self.expect_within(max(0.001, until - now))
+            if received > _DRAINED * largest:
                 self.leave_now(model.TOO_LARGE)
-            fits = fits and (received > sizes.max_size + inbox.READ or share.more(octets))
-            if not fits or received > sizes.max_size + inbox.READ:
-                share.give_back()  # nothing of it is kept
+            too_large = received > largest + receive_buffer.READ
+            fits = fits and (too_large or reservation.extend(octets))
+            if not fits or too_large:
+                reservation.release()  # nothing of it is kept
             return fits
 
-        self._reset_timeout(min(times.timeout, times.patience))
-        raw = await self._inbox.message(sizes.max_size, arrived)
+        self.expect_within(min(bounds.smtp_timeout, bounds.smtp_patience))
+        raw = await self.buffer.message(largest, arrived)
         if raw is None:
-            metrics.REASONS.labels("size" if fits else "memory").inc()
-            return model.TOO_LARGE if fits else model.NO_ROOM
-        if inbox.longest_line(raw) > inbox.LONGEST_LINE:
+            return because("size", model.TOO_LARGE) if fits else because("memory", model.NO_ROOM)
+        if receive_buffer.longest_line(raw) > receive_buffer.LONGEST_LINE:
             return model.MAIL_LINE_TOO_LONG
-        if inbox.has_bare_ends(raw):
-            metrics.REASONS.labels("bare_ends").inc()
-            return model.BARE_ENDS if sizes.refuse_bare_ends else inbox.with_proper_ends(raw)
-        return raw
+        if not receive_buffer.has_bare_newlines(raw):
+            return raw
+        refusal = because("bare_newlines", model.BARE_NEWLINES)
+        return refusal if bounds.smtp_bare_newlines == "refuse" else receive_buffer.with_proper_newlines(raw)
 
     async def smtp_STARTTLS(self, arg: str | None) -> None:
         if self.over_tls:
             await self.push("503 5.5.1 This connection is encrypted already")
             return
-        self._at_once = True
+        self.at_once = True
         await super().smtp_STARTTLS(arg)
-        self._at_once = False
-        self._inbox.clear()
+        self.at_once = False
+        self.buffer.clear()
 
     async def smtp_HELO(self, hostname: str | None) -> None:
         if await self._is_name(hostname):
@@ -125,14 +143,13 @@ class Session(Talk):
         return False
 
     async def smtp_QUIT(self, arg: str | None) -> None:
-        await self.push("221 2.0.0 Bye")
-        self._over = self._quit = True
+        await self.quit("221 2.0.0 Bye")
 
     async def smtp_AUTH(self, arg: str | None) -> None:
         metrics.REASONS.labels("login").inc()
         self.logins += 1
-        if self.logins >= self._bounds.errors.logins:
-            await self._end(model.TOO_MANY_ERRORS)
+        if self.logins >= MAX_LOGINS:
+            await self.end(model.TOO_MANY_ERRORS)
         else:
             await self.push("502 5.5.1 Nobody logs in here")
 
@@ -145,17 +162,17 @@ class Session(Talk):
     async def smtp_HELP(self, arg: str | None) -> None:
         await self.push("214 2.0.0 See RFC 5321")
 
-    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+    def split_path(self, argument: str) -> tuple[str | None, str | None]:
         """The path as it was spelled ("<>" for the null sender) and the parameters; (None, None) when it is no path."""
-        found = model.split_path(arg)
+        found = model.split_path(argument)
         if found is None:
             return None, None
         path, parameters = found
-        return path or NULL, parameters
+        return path or NULL_PATH, parameters
 
-    def _getparams(self, params: Any) -> Any:
-        """As aiosmtpd's, but its digits and letters are ASCII ones. None when it is no list of parameters."""
-        return super()._getparams(params) if all(each.isascii() for each in params) else None
+    def split_parameters(self, parameters: Sequence[str]) -> Parameters | None:
+        """Parameters by their keyword; None when they are none. Digits and letters are ASCII ones."""
+        return super().split_parameters(parameters) if all(each.isascii() for each in parameters) else None
 
-    def _create_envelope(self) -> Envelope:
+    def new_envelope(self) -> Envelope:
         return Transaction()
