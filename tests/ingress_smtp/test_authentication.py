@@ -245,10 +245,12 @@ class Moody:
 
 async def test_while_dns_is_away_nobody_waits_for_it_and_it_is_tried_now_and_then() -> None:
     now, dns = 0.0, Moody()
-    fused = CircuitBreakerDns(dns, now=lambda: now)
+    dns_behind_breaker = CircuitBreakerDns(dns, now=lambda: now)
 
     async def outcomes(questions: int) -> set[str]:
-        done = await asyncio.gather(*(fused.texts("x.example") for _ in range(questions)), return_exceptions=True)
+        done = await asyncio.gather(
+            *(dns_behind_breaker.texts("x.example") for _ in range(questions)), return_exceptions=True
+        )
         return {type(each).__name__ for each in done}
 
     for _ in range(50):
@@ -267,10 +269,10 @@ async def test_names_that_are_kept_silent_switch_nothing_off_while_dns_is_well(d
     dns.silent |= set(names)
     asked = SystemDns([dns.address], seconds=0.2)
     for known, works in ((BASE, True), (None, False)):
-        fused = CircuitBreakerDns(asked, known)
-        await asyncio.gather(*map(fused.texts, names), return_exceptions=True)
+        dns_behind_breaker = CircuitBreakerDns(asked, known)
+        await asyncio.gather(*map(dns_behind_breaker.texts, names), return_exceptions=True)
         if works:
-            assert (await fused.texts("family.example")).records
+            assert (await dns_behind_breaker.texts("family.example")).records
         else:
             with pytest.raises(DnsTrouble):
-                await fused.texts("family.example")
+                await dns_behind_breaker.texts("family.example")

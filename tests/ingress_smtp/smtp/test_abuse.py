@@ -39,7 +39,7 @@ async def test_nobody_learns_who_is_here() -> None:
         assert "@" not in await wire.hear()
 
 
-async def test_mistakes_make_replies_slower_and_in_the_end_close_the_session() -> None:
+async def test_mistakes_make_replies_slower_and_in_the_end_close_the_connection() -> None:
     assert [reply_delay(errors, 5) for errors in (1, 5, 6, 7, 8)] == [0, 0, 0.25, 0.5, 1.0]
     async with open_server(ListPublisher(), smtp_max_errors=8) as server, connected(server.port) as wire:
         codes = [await wire.ask("XYZZY") for _ in range(8)]
@@ -144,7 +144,7 @@ async def test_who_is_not_known_here_is_asked_for_in_vain_and_not_often() -> Non
         assert codes == [550] * 19 + [421]
 
 
-async def test_a_connection_cut_anywhere_in_a_talk_stores_nothing_and_leaves_nothing_behind() -> None:
+async def test_a_connection_cut_anywhere_in_a_dialogue_stores_nothing_and_leaves_nothing_behind() -> None:
     bus = ListPublisher()
     dialogue = [
         b"EHLO carrier.example\r\n",

@@ -165,7 +165,7 @@ async def test_until_the_directory_was_read_nobody_is_called_unknown() -> None:
     assert replies[f"postmaster@{BASE}"].code == 250
 
 
-async def test_wild_octets_in_commands_are_refused_and_the_session_goes_on() -> None:
+async def test_wild_octets_in_commands_are_refused_and_the_connection_goes_on() -> None:
     bus = ListPublisher()
     async with open_server(bus) as server, Connection(HOST, server.port) as connection:
         assert {"8BITMIME", "SMTPUTF8", "SIZE"} <= connection.extensions
@@ -288,7 +288,7 @@ def test_a_certificate_switches_starttls_on_also_under_uvloop(tmp_path: Path) ->
     uvloop.run(scenario())
 
 
-async def test_at_shutdown_a_mail_in_hand_is_finished_and_idle_sessions_are_told() -> None:
+async def test_at_shutdown_a_mail_in_hand_is_finished_and_idle_connections_are_told() -> None:
     bus = ListPublisher()
     bus.gate = asyncio.Event()
     async with open_server(bus) as server, Connection(HOST, server.port) as busy, Connection(HOST, server.port) as idle:
@@ -332,7 +332,7 @@ async def test_a_sender_that_dies_in_the_middle_costs_nothing() -> None:
     assert len(bus.stored) == 1
 
 
-async def test_an_idle_session_and_an_endless_session_come_to_an_end() -> None:
+async def test_an_idle_connection_and_an_endless_connection_come_to_an_end() -> None:
     async with open_server(ListPublisher(), smtp_timeout=0.2) as server, Connection(HOST, server.port) as connection:
         assert (await connection.command("")).code == 500
         assert (await connection._reply()).code == 421

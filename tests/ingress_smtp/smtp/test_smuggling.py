@@ -64,7 +64,7 @@ async def test_bare_line_ends_are_repaired_so_that_every_reader_sees_the_same_li
     assert stored(bus) == b"Subject: a X-Forged: b\r\nTo: c\r\n\r\none\r\ntwo three \r\n.\r\n..four\r\n"
 
 
-async def test_bare_line_ends_are_refused_where_that_is_set_and_the_session_goes_on() -> None:
+async def test_bare_line_ends_are_refused_where_that_is_set_and_the_connection_goes_on() -> None:
     bus = ListPublisher()
     async with open_server(bus, smtp_bare_newlines="refuse") as server, connected(server.port) as wire:
         assert await wire.envelope(REPLY) == 354
