@@ -33,6 +33,7 @@ PRIVATE_NAMES: Mapping[str, str] = {
 }
 """What of aiosmtpd.smtp.SMTP is used although it is private, and for what."""
 
+Command = Callable[[str | None], Awaitable[None]]
 Parameters = Mapping[str, str | bool]
 
 
@@ -67,9 +68,9 @@ class AiosmtpdConnection(SMTP):
         return self._writer
 
     @property
-    def commands(self) -> Mapping[str, Callable[[str | None], Awaitable[None]]]:
+    def commands(self) -> Mapping[str, Command]:
         """The commands by their verb, in capitals; each takes what followed the verb."""
-        return cast(Mapping[str, Callable[[str | None], Awaitable[None]]], self._smtp_methods)
+        return self._smtp_methods
 
     @property
     def over_tls(self) -> bool:
