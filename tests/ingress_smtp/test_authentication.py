@@ -1,4 +1,4 @@
-"""The front door says on every event what a mail showed of its origin, as DNS has it, and never waits long for that."""
+"""The server says on every event what a mail showed of its origin, as DNS has it, and never waits long for that."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from contracts.events import (
     InboundPost,
     InboundReply,
 )
-from ingress_smtp.authentication import Authenticator, FusedDns, peer_address
+from ingress_smtp.authentication import Authenticator, CircuitBreakerDns, peer_address
 from ingress_smtp.settings import PRIVATE
 from mail.sender.authentication import Examination, Examiner, Origin
 from mail.sender.dmarc import Organisations
@@ -27,7 +27,7 @@ from runtime.dns.client import AddressKind, DnsTrouble, Exchanger, Found, System
 from simulator import mailer
 from simulator.dns_server import DnsServer
 from simulator.signing import key_zone, new_key, signed
-from tests.ingress_smtp.front_door import BASE, BOUNCE_TOKEN, SECRET, TOKEN, ListPublisher, mail, open_door
+from tests.ingress_smtp.smtp_server import BASE, BOUNCE_TOKEN, SECRET, TOKEN, ListPublisher, mail, open_server
 from tests.ingress_smtp.wire import HOST, connected
 
 PARENT = "parent@family.example"
@@ -50,7 +50,7 @@ async def dns() -> AsyncIterator[DnsServer]:
 
 
 def watching(dns: DnsServer, **changes: Any) -> dict[str, Any]:
-    """A door that asks this DNS, about peers on this machine, too."""
+    """A server that asks this DNS, about peers on this machine, too."""
     return {"dns_servers": f"127.0.0.1:{dns.port}", "trusted_relays": "", **changes}
 
 
@@ -71,8 +71,8 @@ async def shown(
 ) -> Authentication | None:
     """Send a mail; what its event says."""
     bus = ListPublisher()
-    async with open_door(bus, **watching(dns, **changes)) as door:
-        assert await handed_in(door.port, raw, recipient, sender) == 250
+    async with open_server(bus, **watching(dns, **changes)) as server:
+        assert await handed_in(server.port, raw, recipient, sender) == 250
     (event,) = bus.events(kind)
     found: Authentication | None = event.authentication  # type: ignore[attr-defined]  # every inbound event has it
     return found
@@ -111,7 +111,7 @@ async def from_elsewhere(dns: DnsServer, raw: bytes, **changes: Any) -> Authenti
     """What the event of a mail says that came from no server of its sender's domain."""
     bus = ListPublisher()
     balanced = watching(dns, proxy_protocol=True, proxy_from="127.0.0.0/8", **changes)
-    async with open_door(bus, **balanced) as door, connected(door.port, hello=False) as wire:
+    async with open_server(bus, **balanced) as server, connected(server.port, hello=False) as wire:
         wire.say(b"PROXY TCP4 192.0.2.66 192.0.2.2 40000 25\r\n")
         assert await wire.code() == 220
         for line in ("EHLO attacker.example", f"MAIL FROM:<{PARENT}>", f"RCPT TO:<{INFO}>"):
@@ -137,7 +137,7 @@ async def test_a_forgery_is_known_although_it_names_a_domain_that_never_answers(
 
 async def test_for_the_null_sender_the_greeting_is_looked_at_and_nobody_is_proven(dns: DnsServer) -> None:
     bus = ListPublisher()
-    async with open_door(bus, **watching(dns)) as door, connected(door.port, hello=False) as wire:
+    async with open_server(bus, **watching(dns)) as server, connected(server.port, hello=False) as wire:
         assert await wire.code() == 220
         for line in ("HELO mx.family.example", "MAIL FROM:<>", f"RCPT TO:<{BOUNCE_TOKEN}@minami.{BASE}>"):
             assert await wire.ask(line) == 250
@@ -151,10 +151,10 @@ async def test_for_the_null_sender_the_greeting_is_looked_at_and_nobody_is_prove
 
 async def test_what_dns_said_is_remembered(dns: DnsServer) -> None:
     bus = ListPublisher()
-    async with open_door(bus, **watching(dns)) as door:
+    async with open_server(bus, **watching(dns)) as server:
         for number in range(5):
             raw = signed(mail(f"{number}", sender=PARENT), KEY)
-            assert await handed_in(door.port, raw) == 250
+            assert await handed_in(server.port, raw) == 250
     assert len(bus.events(InboundInfo)) == 5
     assert set(dns.asked.values()) == {1}
 
@@ -173,8 +173,8 @@ async def test_dns_that_is_broken_for_one_domain_is_held_against_nobody(dns: Dns
 
 async def test_about_a_relay_of_the_house_dns_is_not_asked(dns: DnsServer) -> None:
     bus = ListPublisher()
-    async with open_door(bus, dns_servers=f"127.0.0.1:{dns.port}") as door:
-        assert await handed_in(door.port, mail("x", sender=PARENT)) == 250
+    async with open_server(bus, dns_servers=f"127.0.0.1:{dns.port}") as server:
+        assert await handed_in(server.port, mail("x", sender=PARENT)) == 250
     assert not dns.asked
     assert bus.events(InboundInfo)[0].authentication == Authentication()
 
@@ -193,9 +193,9 @@ class Broken(Examiner):
 
 
 async def test_a_mistake_of_ours_turns_no_mail_away(capsys: pytest.CaptureFixture[str]) -> None:
-    dns = RememberedDns(FusedDns(Moody()))
+    dns = RememberedDns(CircuitBreakerDns(Moody()))
     authenticator = Authenticator(Broken(Organisations()), dns, relays=(), seconds=1.0)
-    found = await authenticator.look(Origin("192.0.2.1", "h.example", PARENT), mail("x"))
+    found = await authenticator.authenticate(Origin("192.0.2.1", "h.example", PARENT), mail("x"))
     assert (found.dmarc, found.refused, found.sender_proven) == ("temperror", False, False)
     assert "family.example" not in "".join(capsys.readouterr())
 
@@ -245,10 +245,12 @@ class Moody:
 
 async def test_while_dns_is_away_nobody_waits_for_it_and_it_is_tried_now_and_then() -> None:
     now, dns = 0.0, Moody()
-    fused = FusedDns(dns, now=lambda: now)
+    dns_behind_breaker = CircuitBreakerDns(dns, now=lambda: now)
 
     async def outcomes(questions: int) -> set[str]:
-        done = await asyncio.gather(*(fused.texts("x.example") for _ in range(questions)), return_exceptions=True)
+        done = await asyncio.gather(
+            *(dns_behind_breaker.texts("x.example") for _ in range(questions)), return_exceptions=True
+        )
         return {type(each).__name__ for each in done}
 
     for _ in range(50):
@@ -267,10 +269,10 @@ async def test_names_that_are_kept_silent_switch_nothing_off_while_dns_is_well(d
     dns.silent |= set(names)
     asked = SystemDns([dns.address], seconds=0.2)
     for known, works in ((BASE, True), (None, False)):
-        fused = FusedDns(asked, known)
-        await asyncio.gather(*map(fused.texts, names), return_exceptions=True)
+        dns_behind_breaker = CircuitBreakerDns(asked, known)
+        await asyncio.gather(*map(dns_behind_breaker.texts, names), return_exceptions=True)
         if works:
-            assert (await fused.texts("family.example")).records
+            assert (await dns_behind_breaker.texts("family.example")).records
         else:
             with pytest.raises(DnsTrouble):
-                await fused.texts("family.example")
+                await dns_behind_breaker.texts("family.example")

@@ -1,4 +1,4 @@
-"""Whom the front door knows, and how it refuses the rest."""
+"""Whom the server knows, and how it refuses the rest."""
 
 import pytest
 from hypothesis import example, given
@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ingress_smtp import model
-from ingress_smtp.model import Recipient, Reply, Sender, read_sender, resolve, split_path
+from ingress_smtp.model import EnvelopeSender, Recipient, Reply, read_sender, resolve, split_path
 from mail.addresses import Kind
 from runtime.bus.client import KvChange
-from tests.ingress_smtp.front_door import (
+from tests.ingress_smtp.smtp_server import (
     BASE,
     BOUNCE_TOKEN,
     SECRET,
@@ -18,10 +18,10 @@ from tests.ingress_smtp.front_door import (
     settings,
 )
 
-PARENT = Sender("foo..bar@docomo.ne.jp", "foo..bar@docomo.ne.jp")
+PARENT = EnvelopeSender("foo..bar@docomo.ne.jp", "foo..bar@docomo.ne.jp")
 
 
-def look_up(address: str, sender: Sender = PARENT) -> Recipient | Reply:
+def look_up(address: str, sender: EnvelopeSender = PARENT) -> Recipient | Reply:
     directory = full_directory()
     return resolve(address, sender, BASE, directory.active_unit, lambda unit, group, secret, hashes: secret == SECRET)
 
@@ -67,7 +67,7 @@ def test_what_does_not_exist_is_unknown_at_once() -> None:
 def test_postmaster_and_abuse_of_the_base_domain_reach_the_operator() -> None:
     for address in (f"Postmaster@{BASE}", "Postmaster", f"postmaster@{BASE.upper()}."):
         assert look_up(address) == Recipient(Kind.OPERATOR, "operator", mailbox="postmaster")
-    assert look_up(f"abuse@{BASE}", Sender("", "")) == Recipient(Kind.OPERATOR, "operator", mailbox="abuse")
+    assert look_up(f"abuse@{BASE}", EnvelopeSender("", "")) == Recipient(Kind.OPERATOR, "operator", mailbox="abuse")
 
 
 def test_eight_bit_recipients_are_refused_in_clear_words() -> None:
@@ -89,7 +89,7 @@ def test_a_sender_whom_we_could_not_answer_may_reply_but_not_register() -> None:
 def test_addresses_that_carriers_gave_out_are_usable_senders() -> None:
     for address in ("foo..bar@docomo.ne.jp", "foo.@ezweb.ne.jp", ".foo@docomo.ne.jp", '"foo.."@docomo.ne.jp'):
         assert not read_sender(address).unusable
-    assert read_sender('"Foo.."@docomo.ne.jp') == Sender("foo..@docomo.ne.jp", '"Foo.."@docomo.ne.jp')
+    assert read_sender('"Foo.."@docomo.ne.jp') == EnvelopeSender("foo..@docomo.ne.jp", '"Foo.."@docomo.ne.jp')
 
 
 def test_a_path_is_taken_apart_without_judging_its_dots() -> None:
@@ -139,7 +139,7 @@ def test_a_fingerprint_tells_mails_senders_and_recipients_apart_and_nothing_else
     assert model.digest(b"mail", PARENT, Recipient(Kind.ENTRY, "minami", "1nen")) == same
     others = {
         model.digest(b"mail2", PARENT, entry),
-        model.digest(b"mail", Sender("", ""), entry),
+        model.digest(b"mail", EnvelopeSender("", ""), entry),
         model.digest(b"mail", PARENT, Recipient(Kind.LEAVE, "minami", "1nen")),
         model.digest(b"mail", PARENT, Recipient(Kind.ENTRY, "minami", "2nen")),
     }

@@ -12,9 +12,10 @@ from contracts import directory as contract
 from contracts.events import InboundEntry, InboundReply
 from contracts.sealed import EntryMail, RawMail
 from contracts.streams import DIRECTORY, INBOUND, REGISTRY_EVENTS
+from ingress_smtp.admission.bounds import LARGEST_MAIL
+from ingress_smtp.admission.pressure import READERS
 from ingress_smtp.app import set_up
-from ingress_smtp.pressure import READERS
-from ingress_smtp.settings import LARGEST_MAIL, SERVICE
+from ingress_smtp.settings import SERVICE
 from mail.mime import reading
 from renrakumo_cli.local import ports
 from renrakumo_cli.local.nats import NatsServer
@@ -24,7 +25,7 @@ from runtime.errors import BusUnavailable
 from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from simulator import mailer, phone_encodings
-from tests.ingress_smtp.front_door import BASE, SCHOOL, TOKEN, mail, open_door, opened, settings
+from tests.ingress_smtp.smtp_server import BASE, SCHOOL, TOKEN, mail, open_server, opened, settings
 
 HOST = "127.0.0.1"
 PARENT = ".taro..15.@ezweb.ne.jp"
@@ -46,17 +47,17 @@ async def connected(server: NatsServer, user: str) -> Bus:
 
 
 @contextlib.asynccontextmanager
-async def front_door(server: NatsServer, **changes: Any) -> AsyncIterator[tuple[int, Bus]]:
-    """The door's port, on the real bus with ingress-smtp's own rights; and a bus with all rights to look into it."""
-    office, bus, stop = await connected(server, "admin-api"), await connected(server, "ingress-smtp"), asyncio.Event()
-    eyes = await connected(server, "operator")
+async def serving(nats: NatsServer, **changes: Any) -> AsyncIterator[tuple[int, Bus]]:
+    """The server's port, on the real bus with ingress-smtp's own rights; and a bus with all rights to look into it."""
+    office, bus, stop = await connected(nats, "admin-api"), await connected(nats, "ingress-smtp"), asyncio.Event()
+    eyes = await connected(nats, "operator")
     await office.kv_put(DIRECTORY.name, contract.key("minami"), SCHOOL.model_dump_json().encode())
     directory = Directory()
     following = asyncio.create_task(directory.follow(bus.kv_watch(DIRECTORY.name, stop=stop)))
     try:
         await until(lambda: directory.loaded)
-        async with open_door(bus, directory, **changes) as door:
-            yield door.port, eyes
+        async with open_server(bus, directory, **changes) as server:
+            yield server.port, eyes
     finally:
         stop.set()
         await asyncio.wait({following}, timeout=5)
@@ -106,7 +107,7 @@ async def test_what_a_phone_wrote_lies_readable_in_the_sealed_letter(
         f"Content-Type: text/plain; charset={body.content_type_charset}\r\n"
         f"Content-Transfer-Encoding: {body.transfer_encoding}\r\n\r\n"
     ).encode() + body.payload
-    async with front_door(nats_server) as (port, eyes):
+    async with serving(nats_server) as (port, eyes):
         replies = await mailer.send(HOST, port, PARENT, [ENTRY, REPLY], raw)
         assert {reply.code for reply in replies.values()} == {250}
         entry = InboundEntry.model_validate_json((await newest(eyes, InboundEntry.name)).data)
@@ -120,7 +121,7 @@ async def test_what_a_phone_wrote_lies_readable_in_the_sealed_letter(
 
 
 async def test_a_mail_handed_in_twice_is_stored_once(nats_server: NatsServer) -> None:
-    async with front_door(nats_server) as (port, eyes):
+    async with serving(nats_server) as (port, eyes):
         await mailer.send(HOST, port, PARENT, [ENTRY], mail("twice"))
         before = await count(eyes)
         replies = await mailer.send(HOST, port, PARENT, [ENTRY], mail("twice"))
@@ -131,7 +132,7 @@ async def test_a_mail_handed_in_twice_is_stored_once(nats_server: NatsServer) ->
 async def test_the_largest_mail_that_is_taken_fits_into_the_bus(nats_server: NatsServer) -> None:
     line = b"x" * 998 + b"\r\n"
     raw = mail("photo") + line * ((LARGEST_MAIL - 2_000) // len(line))
-    async with front_door(nats_server, smtp_max_size=LARGEST_MAIL, publish_timeout=30.0) as (port, eyes):
+    async with serving(nats_server, smtp_max_size=LARGEST_MAIL, publish_timeout=30.0) as (port, eyes):
         replies = await mailer.send(HOST, port, PARENT, [REPLY], raw)
         assert replies[REPLY].code == 250
         reply = InboundReply.model_validate_json((await newest(eyes, InboundReply.name)).data)
@@ -139,7 +140,7 @@ async def test_the_largest_mail_that_is_taken_fits_into_the_bus(nats_server: Nat
 
 
 async def test_while_nats_is_down_451_and_after_it_came_back_250(fresh_nats: NatsServer) -> None:
-    async with front_door(fresh_nats, publish_timeout=1.0) as (port, eyes):
+    async with serving(fresh_nats, publish_timeout=1.0) as (port, eyes):
         assert (await mailer.send(HOST, port, PARENT, [ENTRY], mail("before")))[ENTRY].code == 250
         await asyncio.to_thread(fresh_nats.stop)
         assert (await mailer.send(HOST, port, PARENT, [ENTRY], mail("during")))[ENTRY].code == 451
@@ -162,7 +163,7 @@ async def test_hundreds_of_mails_at_once_are_all_in_the_stream(fresh_nats: NatsS
                 stored += replies[ENTRY].code == 250
         return stored
 
-    async with front_door(fresh_nats) as (port, eyes):
+    async with serving(fresh_nats) as (port, eyes):
         stored = sum(await asyncio.gather(*(one_server(port, number) for number in range(20))))
         assert stored == 500
         assert await count(eyes) == 500
@@ -198,9 +199,11 @@ async def test_the_whole_service_comes_up_serves_and_goes_down_in_order(nats_ser
     await office.close()
 
 
-async def test_the_door_knows_how_much_waits_for_each_service_and_nothing_else_of_them(fresh_nats: NatsServer) -> None:
+async def test_the_server_knows_how_much_waits_for_each_service_and_nothing_else_of_them(
+    fresh_nats: NatsServer,
+) -> None:
     bus = await connected(fresh_nats, "ingress-smtp")
-    async with front_door(fresh_nats) as (port, _):
+    async with serving(fresh_nats) as (port, _):
         await mailer.send(HOST, port, PARENT, [ENTRY, REPLY], mail("waits"))
         assert [await bus.waiting(spec) for spec in READERS] == [1, 0, 1]
         with pytest.raises(BusUnavailable):
@@ -209,7 +212,7 @@ async def test_the_door_knows_how_much_waits_for_each_service_and_nothing_else_o
 
 
 async def test_when_the_stream_is_full_the_sender_keeps_his_mail_and_comes_again(fresh_nats: NatsServer) -> None:
-    async with front_door(fresh_nats) as (port, eyes):
+    async with serving(fresh_nats) as (port, eyes):
         config = (await eyes.jetstream.stream_info(INBOUND.name)).config
         await eyes.jetstream.update_stream(config, max_bytes=20_000)
         codes: list[int] = []

@@ -1,4 +1,4 @@
-"""Octets to the front door and back: for what no proper client says."""
+"""Octets to the server and back: for what no proper client says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.ingress_smtp.front_door import BASE
+from tests.ingress_smtp.smtp_server import BASE
 
 HOST = "127.0.0.1"
 PARENT = "parent@docomo.ne.jp"
@@ -23,13 +23,13 @@ class Wire:
         self.writer = writer
 
     def say(self, octets: bytes) -> None:
-        """Raises ConnectionError when the door has closed, where the event loop knows."""
+        """Raises ConnectionError when the server has closed, where the event loop knows."""
         if self.writer.transport.is_closing():
             raise ConnectionResetError
         self.writer.write(octets)
 
     async def hear(self) -> str:
-        """One whole reply, its lines joined by a line feed; "" when the door has closed."""
+        """One whole reply, its lines joined by a line feed; "" when the server has closed."""
         lines = []
         async with asyncio.timeout(_PATIENCE):
             while True:
@@ -44,7 +44,7 @@ class Wire:
                     return "\n".join(lines)
 
     async def code(self) -> int:
-        """The code of the next reply; 0 when the door has closed."""
+        """The code of the next reply; 0 when the server has closed."""
         return int((await self.hear() or "0")[:3])
 
     async def codes(self, number: int) -> list[int]:
@@ -55,7 +55,7 @@ class Wire:
         return await self.code()
 
     async def rest(self) -> list[int]:
-        """The codes of all that is still said until the door closes."""
+        """The codes of all that is still said until the server closes."""
         found = []
         while code := await self.code():
             found.append(code)

@@ -1,1 +1,1 @@
-"""The front door: SMTP in, classify, store on the bus, 250."""
+"""The SMTP server for mail from outside: SMTP in, classify, store on the bus, 250."""

@@ -4,7 +4,7 @@
            -> results for its events
 
 Nothing here ever refuses a mail or fails: what DNS does not say in time counts as trouble (temperror). While DNS says
-nothing at all, a fuse spares the mails the waiting.
+nothing at all, a circuit breaker spares the mails the waiting.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from prometheus_client import Counter
 
 from contracts.events.inbound import Authentication
 from ingress_smtp import metrics
-from ingress_smtp.bounds import Network
+from ingress_smtp.admission.parsing import Network
 from mail.sender.authentication import Answers, Examination, Examiner, Origin, Verdict
 from mail.sender.dns_notes import Answer, Question
 from runtime.dns.cache import RememberedDns
@@ -32,7 +32,7 @@ log = get_logger(__name__)
 LARGE = 100_000
 """Octets from which on a mail is gone through in a thread."""
 _TROUBLES = 10
-_BLOWN_SECONDS = 10.0
+_OPEN_SECONDS = 10.0
 
 
 class Authenticator:
@@ -44,21 +44,21 @@ class Authenticator:
         self._peer = lru_cache(maxsize=10_000)(lambda given: peer_address(given, relays))
         self._seconds = seconds
 
-    async def look(self, origin: Origin, raw: bytes) -> Authentication:
+    async def authenticate(self, origin: Origin, raw: bytes) -> Authentication:
         """What can be said of a mail's origin; `origin.peer` as the socket gives it."""
         try:
-            return await self._look(origin, raw)
+            return await self._authenticate(origin, raw)
         except Exception as error:
             # A mail shall not be turned away again and again for a mistake of ours. Its text might name a domain.
             log.error("authentication_failed", error=type(error).__name__, size=len(raw))
             return Authentication(spf="temperror", dkim="temperror", dmarc="temperror", arc="temperror")
 
-    async def _look(self, origin: Origin, raw: bytes) -> Authentication:
+    async def _authenticate(self, origin: Origin, raw: bytes) -> Authentication:
         started = monotonic()
         seen = Origin(self._peer(origin.peer), origin.helo, origin.envelope_from)
         examination = self._examiner.examine(raw, seen)
         verdict = await self._conclude(examination, large=len(raw) > LARGE)
-        found, counters = _told(verdict)
+        found, counters = _results(verdict)
         for counter in counters:
             counter.inc()
         metrics.AUTHENTICATING.observe(monotonic() - started)
@@ -99,8 +99,8 @@ class Authenticator:
 
 
 @lru_cache(maxsize=1_000)
-def _told(verdict: Verdict) -> tuple[Authentication, list[Counter]]:
-    """The same for the bus, and what counts it."""
+def _results(verdict: Verdict) -> tuple[Authentication, list[Counter]]:
+    """What the events say, and the metrics that count it."""
     found = Authentication(
         spf=verdict.spf,
         dkim=verdict.dkim,
@@ -138,19 +138,20 @@ def peer_address(given: str, relays: Sequence[Network]) -> str:
     return "" if any(address in network for network in relays) else str(address)
 
 
-class FusedDns:
-    """Dns behind a fuse: after so many troubles in a row it says so at once for a while, then lets one question try.
+class CircuitBreakerDns:
+    """Dns behind a circuit breaker: after so many troubles in a row it says so at once for a while, then lets one
+    question try.
 
     Names in a mail may all be of a server that its sender keeps silent. So the name `known` is asked for, too, before
-    the fuse blows: while that is answered, DNS is well."""
+    the circuit opens: while that is answered, DNS is well."""
 
     def __init__(self, dns: Dns, known: str | None = None, *, now: Callable[[], float] = monotonic) -> None:
         self._dns = dns
         self._known = known
         self._now = now
         self._troubles = 0
-        self._blown_until: float | None = None
-        self._doubting = False
+        self._open_until: float | None = None
+        self._checking = False
 
     async def mx(self, domain: str) -> Found[Exchanger]:
         return await self._asked(lambda: self._dns.mx(domain))
@@ -165,29 +166,29 @@ class FusedDns:
         return await self._asked(lambda: self._dns.hosts(reverse_name))
 
     async def _asked(self, ask: Callable[[], Awaitable[Found[T]]]) -> Found[T]:
-        if self._blown_until is not None:
-            if self._now() < self._blown_until:
+        if self._open_until is not None:
+            if self._now() < self._open_until:
                 raise DnsTrouble("dns gives no answer")
-            self._blown_until = self._now() + _BLOWN_SECONDS
+            self._open_until = self._now() + _OPEN_SECONDS
         try:
             found = await ask()
         except DnsTrouble:
             self._troubles += 1
-            if self._troubles >= _TROUBLES and not self._doubting:
-                await self._doubt()
+            if self._troubles >= _TROUBLES and not self._checking:
+                await self._check()
             raise
-        self._troubles, self._blown_until = 0, None
+        self._troubles, self._open_until = 0, None
         return found
 
-    async def _doubt(self) -> None:
-        self._doubting = True
+    async def _check(self) -> None:
+        self._checking = True
         try:
             if await self._is_well():
-                self._troubles, self._blown_until = 0, None
+                self._troubles, self._open_until = 0, None
             elif self._troubles >= _TROUBLES:
-                self._blown_until = self._now() + _BLOWN_SECONDS
+                self._open_until = self._now() + _OPEN_SECONDS
         finally:
-            self._doubting = False
+            self._checking = False
 
     async def _is_well(self) -> bool:
         if self._known is None:

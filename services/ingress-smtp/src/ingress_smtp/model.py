@@ -1,4 +1,4 @@
-"""The rules of the front door, without I/O: what a path on the wire is, whom it is for, which reply it earns.
+"""The rules, without I/O: what a path on the wire is, whom it is for, which reply it earns.
 
 RCPT TO argument -> split_path -> resolve(directory) -> Recipient, or the Reply that refuses it
 """
@@ -29,7 +29,7 @@ class Reply:
     code: int
     status: str
     text: str
-    guess: bool = field(default=False, compare=False)
+    secret_probe: bool = field(default=False, compare=False)
     """Said to somebody who tried what could have been a post secret; it sounds like any unknown address."""
 
     def __str__(self) -> str:
@@ -37,6 +37,7 @@ class Reply:
 
     @property
     def accepted(self) -> bool:
+        """Does it say yes, or go on?"""
         return self.code < 400
 
 
@@ -44,7 +45,7 @@ RECIPIENT_OK = Reply(250, "2.1.5", "Recipient OK")
 SENDER_OK = Reply(250, "2.1.0", "Sender OK")
 STORED = Reply(250, "2.0.0", "Accepted and stored")
 UNKNOWN = Reply(550, "5.1.1", "No such address here")
-WRONG_SECRET = Reply(550, "5.1.1", "No such address here", guess=True)
+WRONG_SECRET = Reply(550, "5.1.1", "No such address here", secret_probe=True)
 MALFORMED = Reply(553, "5.1.3", "The address is not in a form that we understand")
 UNUSABLE_SENDER = Reply(550, "5.1.7", "We cannot write back to the sender address, so this mail would have no effect")
 NOT_READY = Reply(451, "4.3.2", "Starting up, please try again shortly")
@@ -55,28 +56,28 @@ TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients in one mail")
 TOO_FAST = Reply(451, "4.7.1", "Too many mails from your server in a short time, please try again later")
 TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections, please try again later")
 TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients")
-SESSION_TOO_LONG = Reply(421, "4.4.2", "This session has lasted long enough, please connect anew")
+CONNECTION_TOO_LONG = Reply(421, "4.4.2", "This session has lasted long enough, please connect anew")
 TOO_SLOW = Reply(421, "4.4.2", "Nothing came for too long, please connect anew")
-LEAVING = Reply(421, "4.3.2", "Going down for a moment, please try again shortly")
+SHUTTING_DOWN = Reply(421, "4.3.2", "Going down for a moment, please try again shortly")
 NO_ROOM = Reply(452, "4.3.1", "There is no room for more mails just now, please try again later")
 BUSY = Reply(451, "4.3.2", "There is more to do here than we can take in just now, please try again later")
 SENDER_TOO_FAST = Reply(451, "4.7.1", "Too many mails from this sender in a short time, please try again later")
 UNIT_TOO_FAST = Reply(451, "4.7.1", "Too many mails for this address in a short time, please try again later")
 TLS_REQUIRED = Reply(530, "5.7.0", "Mail from this domain is taken over TLS only: STARTTLS first")
-TALKED_FIRST = Reply(554, "5.5.0", "You spoke before the greeting")
-OUT_OF_STEP = Reply(554, "5.5.0", "You sent more before you had the reply that you must wait for")
+EARLY_TALKER = Reply(554, "5.5.0", "You spoke before the greeting")
+EARLY_PIPELINING = Reply(554, "5.5.0", "You sent more before you had the reply that you must wait for")
 NO_WEB_SERVER = Reply(554, "5.5.0", "This is a mail server")
 UNKNOWN_COMMAND = Reply(500, "5.5.2", "We do not know this command")
 LINE_TOO_LONG = Reply(500, "5.5.2", "The command line is too long")
 BAD_LINE = Reply(500, "5.5.2", "A command is a line of printable characters that ends in CR LF")
 MAIL_LINE_TOO_LONG = Reply(554, "5.6.0", "A line of the mail is too long")
-BARE_ENDS = Reply(550, "5.6.0", "The mail holds a CR or an LF that is no part of a CR LF (RFC 5321 2.3.8)")
+BARE_NEWLINES = Reply(550, "5.6.0", "The mail holds a CR or an LF that is no part of a CR LF (RFC 5321 2.3.8)")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many mistakes, please try again when they are repaired")
-BROKEN = Reply(451, "4.3.0", "Something went wrong here, please try again later")
+INTERNAL_ERROR = Reply(451, "4.3.0", "Something went wrong here, please try again later")
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class EnvelopeSender:
     """The envelope sender. `address` is normalised, "" when it is empty or unusable; `given` is what stood on the wire,
     "" for the null sender."""
 
@@ -145,19 +146,19 @@ def split_path(argument: str) -> tuple[str, str] | None:
     return None
 
 
-def read_sender(given: str) -> Sender:
+def read_sender(given: str) -> EnvelopeSender:
     """What the envelope sender is good for."""
     if not given:
-        return Sender("", "")
+        return EnvelopeSender("", "")
     try:
-        return Sender(normalise(given), given)
+        return EnvelopeSender(normalise(given), given)
     except AddressError:
-        return Sender("", given)
+        return EnvelopeSender("", given)
 
 
 def resolve(
     address: str,
-    sender: Sender,
+    sender: EnvelopeSender,
     base_domain: str,
     unit_of: Callable[[str], UnitEntry | None],
     secret_fits: Callable[[str, str, str, tuple[str, ...]], bool],
@@ -195,7 +196,7 @@ def resolve(
     return Recipient(part.kind, unit.unit, part.group, part.token or "", mailbox)
 
 
-def digest(raw: bytes, sender: Sender, recipient: Recipient) -> bytes:
+def digest(raw: bytes, sender: EnvelopeSender, recipient: Recipient) -> bytes:
     """32 octets that are the same whenever the same mail is handed in again for the same recipient, so that a sender's
     second try after a 451 does not double what was stored."""
     content = hashlib.sha256(raw).digest()
@@ -204,9 +205,10 @@ def digest(raw: bytes, sender: Sender, recipient: Recipient) -> bytes:
 
 
 def event_id(fingerprint: bytes) -> str:
+    """The id of an event, made from the digest of its mail."""
     return f"in-{fingerprint.hex()}"
 
 
 def reference(fingerprint: bytes) -> int:
-    """A positive 63-bit number made from the same fingerprint."""
+    """A positive 63-bit number, made from the digest of a mail."""
     return (int.from_bytes(fingerprint[:8], "big") >> 1) or 1

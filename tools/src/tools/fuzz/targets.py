@@ -154,7 +154,7 @@ def path(data: bytes) -> None:
     given, _ = found
     sender = model.read_sender(given)
     assert not sender.address or addresses.normalise(sender.address) == sender.address
-    for who in (sender, model.Sender("", "")):
+    for who in (sender, model.EnvelopeSender("", "")):
         told = model.resolve(
             given, who, "school.example", {"sakura": _UNIT}.get, lambda unit, group, secret, hashes: len(secret) == 9
         )

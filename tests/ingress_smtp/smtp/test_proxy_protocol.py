@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.ingress_smtp.front_door import ListPublisher, mail, open_door, settings
+from tests.ingress_smtp.smtp_server import ListPublisher, mail, open_server, settings
 from tests.ingress_smtp.wire import Wire, connected
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -43,7 +43,7 @@ async def mailed(wire: Wire) -> int:
 )
 async def test_a_mail_arrives_through_a_balancer(header: bytes) -> None:
     bus = ListPublisher()
-    async with open_door(bus, **ON) as door, connected(door.port, hello=False) as wire:
+    async with open_server(bus, **ON) as server, connected(server.port, hello=False) as wire:
         wire.say(header)
         assert await wire.code() == 220
         assert await mailed(wire) == 250
@@ -67,17 +67,17 @@ async def test_a_mail_arrives_through_a_balancer(header: bytes) -> None:
     ],
 )
 async def test_without_a_proper_header_the_connection_ends_in_silence(header: bytes) -> None:
-    async with open_door(ListPublisher(), **ON) as door, connected(door.port, hello=False) as wire:
+    async with open_server(ListPublisher(), **ON) as server, connected(server.port, hello=False) as wire:
         wire.say(header)
         assert await wire.rest() == []
-        assert door.connections.count == 0
+        assert server.gate.count == 0
 
 
 async def test_a_header_cut_anywhere_ends_the_connection() -> None:
     header = version_2("192.0.2.1")
-    async with open_door(ListPublisher(), **ON) as door:
+    async with open_server(ListPublisher(), **ON) as server:
         for length in range(len(header)):
-            async with connected(door.port, hello=False) as wire:
+            async with connected(server.port, hello=False) as wire:
                 wire.say(header[:length])
                 wire.writer.write_eof()
                 assert await wire.rest() == []
@@ -85,28 +85,28 @@ async def test_a_header_cut_anywhere_ends_the_connection() -> None:
 
 async def test_nobody_outside_the_balancers_networks_gets_in() -> None:
     changes: dict[str, Any] = {"proxy_protocol": True, "proxy_from": "192.0.2.0/24, 2001:db8::/32"}
-    async with open_door(ListPublisher(), **changes) as door, connected(door.port, hello=False) as wire:
+    async with open_server(ListPublisher(), **changes) as server, connected(server.port, hello=False) as wire:
         wire.say(version_2("192.0.2.1"))
         assert await wire.rest() == []
 
 
 async def test_limits_are_those_of_the_true_peer() -> None:
     async with (
-        open_door(ListPublisher(), smtp_max_connections_per_peer=1, **ON) as door,
-        connected(door.port, hello=False) as one,
-        connected(door.port, hello=False) as two,
+        open_server(ListPublisher(), smtp_max_connections_per_peer=1, **ON) as server,
+        connected(server.port, hello=False) as one,
+        connected(server.port, hello=False) as two,
     ):
         for wire, source in ((one, "192.0.2.1"), (two, "192.0.2.2")):
             wire.say(version_2(source))
             assert await wire.code() == 220
-        async with connected(door.port, hello=False) as three:
+        async with connected(server.port, hello=False) as three:
             three.say(version_2("192.0.2.1"))
             assert await three.rest() == [421]
         assert await mailed(one) == 250
 
 
 async def test_without_the_setting_a_header_is_no_command() -> None:
-    async with open_door(ListPublisher()) as door, connected(door.port) as wire:
+    async with open_server(ListPublisher()) as server, connected(server.port) as wire:
         assert await wire.ask("PROXY TCP4 192.0.2.1 192.0.2.2 40000 25") == 500
 
 

@@ -9,15 +9,15 @@ import pytest
 import uvloop
 
 from ingress_smtp import model
-from ingress_smtp.smtp import Door
-from tests.ingress_smtp.front_door import ListPublisher, open_door
-from tests.ingress_smtp.test_sessions import self_signed
+from ingress_smtp.smtp.server import SmtpServer
+from tests.ingress_smtp.certificates import self_signed
+from tests.ingress_smtp.smtp_server import ListPublisher, open_server
 from tests.ingress_smtp.wire import HOST, INFO, PARENT, connected
 
 
-async def emptied(door: Door) -> None:
+async def emptied(server: SmtpServer) -> None:
     async with asyncio.timeout(10):
-        while door.connections.count:  # noqa: ASYNC110 (a number, without an event)
+        while server.gate.count:  # noqa: ASYNC110 (a number, without an event)
             await asyncio.sleep(0.01)
 
 
@@ -26,14 +26,14 @@ def test_a_failed_start_of_tls_gives_the_place_back(tmp_path: Path, uv: bool) ->
     certificate, key = self_signed(tmp_path)
 
     async def scenario() -> None:
-        async with open_door(ListPublisher(), tls_certificate=certificate, tls_key=key) as door:
+        async with open_server(ListPublisher(), tls_certificate=certificate, tls_key=key) as server:
             for hello in (b"no TLS at all\r\n", b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", b""):
-                async with connected(door.port) as wire:
+                async with connected(server.port) as wire:
                     assert await wire.ask("STARTTLS") == 220
                     wire.say(hello)
                     wire.writer.write_eof()
                     await wire.reader.read()
-            await emptied(door)
+            await emptied(server)
 
     if uv:
         uvloop.run(scenario())
@@ -44,21 +44,21 @@ def test_a_failed_start_of_tls_gives_the_place_back(tmp_path: Path, uv: bool) ->
 @pytest.mark.parametrize("uv", [False, True], ids=["asyncio", "uvloop"])
 def test_who_never_reads_what_we_say_is_cut(uv: bool) -> None:
     async def scenario() -> None:
-        async with open_door(ListPublisher(), smtp_timeout=1.0) as door:
+        async with open_server(ListPublisher(), smtp_timeout=1.0) as server:
             loop = asyncio.get_running_loop()
-            assert door._server is not None
-            door._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            assert server._listener is not None
+            server._listener.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             with socket.socket() as deaf:
                 deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
                 deaf.setblocking(False)
-                await loop.sock_connect(deaf, (HOST, door.port))
+                await loop.sock_connect(deaf, (HOST, server.port))
                 await loop.sock_sendall(deaf, b"EHLO x\r\n")
                 await asyncio.sleep(0.2)
                 envelope = f"MAIL FROM:<{PARENT}>\r\n" + f"RCPT TO:<{INFO}>\r\n" * 50 + "RSET\r\n"
                 with contextlib.suppress(TimeoutError, ConnectionError):
                     async with asyncio.timeout(1):
                         await loop.sock_sendall(deaf, envelope.encode() * 90)
-                await emptied(door)
+                await emptied(server)
 
     if uv:
         uvloop.run(scenario())
@@ -68,11 +68,11 @@ def test_who_never_reads_what_we_say_is_cut(uv: bool) -> None:
 
 async def test_one_who_goes_makes_room_for_one() -> None:
     async with (
-        open_door(ListPublisher(), smtp_max_connections=2, smtp_timeout=6.0) as door,
-        connected(door.port),
-        connected(door.port) as busy,
+        open_server(ListPublisher(), smtp_max_connections=2, smtp_timeout=6.0) as server,
+        connected(server.port),
+        connected(server.port) as busy,
     ):
         await asyncio.sleep(0.2)
         assert await busy.ask("NOOP") == 250
-        admitted = [door.admit("192.0.2.1") for _ in range(3)]
-        assert [isinstance(each, model.Reply) for each in admitted] == [False, True, True]
+        refusals = [server.gate.refusal("192.0.2.1") for _ in range(3)]
+        assert refusals == [None, model.TOO_MANY_CONNECTIONS, model.TOO_MANY_CONNECTIONS]

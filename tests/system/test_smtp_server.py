@@ -1,4 +1,4 @@
-"""A mail that got its 250 lies in JetStream, exactly once, even if the front door dies in that very moment."""
+"""A mail that got its 250 lies in JetStream, exactly once, even if the SMTP server dies in that very moment."""
 
 import asyncio
 import random
@@ -35,10 +35,10 @@ ROUTES = {"RENRAKUMO_ROUTES": "*=127.0.0.1:1"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
-    """The bus and the front door alone: nobody takes away what was stored."""
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
+    """The bus and the SMTP server alone: nobody takes away what was stored."""
     ingress = tuple(spec for spec in SERVICES if spec.name == INGRESS)
-    configuration = Configuration.for_trial(tmp_path_factory.mktemp("door"), {**SETTINGS, **ROUTES})
+    configuration = Configuration.for_trial(tmp_path_factory.mktemp("smtp_server"), {**SETTINGS, **ROUTES})
     stack = LocalStack(configuration, services=ingress, owners=(), say=print)
     await stack.start()
     try:
@@ -53,13 +53,13 @@ async def door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalS
 
 
 async def known_to(stack: LocalStack, address: str) -> None:
-    """Wait until the door knows this recipient."""
+    """Wait until the server knows this recipient."""
     async with asyncio.timeout(30):
-        while not (await talk(stack, f"MAIL FROM:<{sender_of(0)}>", f"RCPT TO:<{address}>"))[-1].accepted:  # noqa: ASYNC110
+        while not (await dialogue(stack, f"MAIL FROM:<{sender_of(0)}>", f"RCPT TO:<{address}>"))[-1].accepted:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
 
-async def talk(stack: LocalStack, *lines: str) -> list[mailer.Reply]:
+async def dialogue(stack: LocalStack, *lines: str) -> list[mailer.Reply]:
     async with mailer.Connection(HOST, stack.port("RENRAKUMO_SMTP_PORT")) as connection:
         return [await connection.command(line) for line in lines]
 
@@ -82,21 +82,21 @@ def event_id(number: int) -> str:
 
 
 async def stored(stack: LocalStack) -> Counter[str]:
-    """Event id -> how often it lies in the stream. Each letter, opened, must be of the sender that its id says."""
+    """Event id -> how often it lies in the stream. Each sealed mail, opened, must be of the sender that its id says."""
     opener = bus_view.opener(stack, "registry")
     found: Counter[str] = Counter()
     for message in await bus_view.messages(stack, [INBOUND.name]):
         event = InboundEntry.model_validate_json(message.data)
-        letter = opener.open(event.letter, EntryMail)
-        number = int(letter.sender.partition("@")[0].removeprefix("parent"))
+        content = opener.open(event.letter, EntryMail)
+        number = int(content.sender.partition("@")[0].removeprefix("parent"))
         assert event.id == event_id(number)
-        assert f"{number} 山田 太郎 母" in letter.text
+        assert f"{number} 山田 太郎 母" in content.text
         found[event.id] += 1
     return found
 
 
 class Flood:
-    """Senders who hand in mail after mail over a few connections and try again as a mail server does, while the door is
+    """Senders who hand in mail after mail over a few connections and try again as a mail server does, while the server is
     killed the moment that it has said 250 to a mail chosen by the seed."""
 
     def __init__(self, stack: LocalStack) -> None:
@@ -143,52 +143,52 @@ class Flood:
         self._waiting.append(number)
 
 
-async def test_what_got_its_250_is_in_the_stream_exactly_once_however_often_the_door_is_killed(
-    door: LocalStack,
+async def test_what_got_its_250_is_in_the_stream_exactly_once_however_often_the_server_is_killed(
+    stack: LocalStack,
 ) -> None:
     print(f"\nseed {SEED}: {MAILS} mails over {CONNECTIONS} connections, {KILLS} kills")
-    before = door.starts(INGRESS)
-    flood = Flood(door)
+    before = stack.starts(INGRESS)
+    flood = Flood(stack)
     await flood.run()
-    print(f"kills {flood.kills}, starts {door.starts(INGRESS)}, tried again: {dict(flood.again)}")
+    print(f"kills {flood.kills}, starts {stack.starts(INGRESS)}, tried again: {dict(flood.again)}")
     assert flood.kills == KILLS
-    assert door.starts(INGRESS) > before
-    found = await stored(door)
+    assert stack.starts(INGRESS) > before
+    found = await stored(stack)
     assert set(flood.accepted) == set(range(MAILS))
     assert {event_id(number) for number in range(MAILS)} <= set(found), "accepted and lost"
     assert set(found.values()) == {1}, "stored twice"
 
 
-async def test_while_the_bus_is_away_the_answer_is_451_and_the_second_try_is_stored_once(door: LocalStack) -> None:
-    await door.ready(INGRESS)
-    port, number, late = door.port("RENRAKUMO_SMTP_PORT"), MAILS + 1, MAILS + 2
+async def test_while_the_bus_is_away_the_answer_is_451_and_the_second_try_is_stored_once(stack: LocalStack) -> None:
+    await stack.ready(INGRESS)
+    port, number, late = stack.port("RENRAKUMO_SMTP_PORT"), MAILS + 1, MAILS + 2
     async with mailer.Connection(HOST, port) as connection:
         for line in (f"MAIL FROM:<{sender_of(number)}>", f"RCPT TO:<{ENTRY}>", "DATA"):
             assert (await connection.command(line)).accepted
-        await door.halt("nats", first=signal.SIGKILL)
+        await stack.halt("nats", first=signal.SIGKILL)
         reply = await connection.command(mail(number).decode().replace("\r\n.", "\r\n..") + ".")
         assert reply.code == 451, reply
         refused = await connection.send(sender_of(late), [ENTRY], mail(late))
         assert refused[ENTRY].code == 451
-        await door.resume("nats")
-        await door.ready(INGRESS)
+        await stack.resume("nats")
+        await stack.ready(INGRESS)
         for each in (number, late):
             assert (await connection.send(sender_of(each), [ENTRY], mail(each)))[ENTRY].code == 250
         # Its first 250 was lost on the way, say: the sender comes again.
         assert (await connection.send(sender_of(late), [ENTRY], mail(late)))[ENTRY].code == 250
-    found = await stored(door)
+    found = await stored(stack)
     assert found[event_id(number)] == found[event_id(late)] == 1
 
 
-async def test_a_door_that_starts_without_the_bus_refuses_nobody_for_good(door: LocalStack) -> None:
-    await door.halt("nats")
-    await door.halt(INGRESS, first=signal.SIGKILL)
-    coming = asyncio.create_task(door.resume(INGRESS))
+async def test_a_server_that_starts_without_the_bus_refuses_nobody_for_good(stack: LocalStack) -> None:
+    await stack.halt("nats")
+    await stack.halt(INGRESS, first=signal.SIGKILL)
+    coming = asyncio.create_task(stack.resume(INGRESS))
     seen: Counter[str] = Counter()
     async with asyncio.timeout(60):
         while seen.total() < 20:
             try:
-                reply = (await mailer.send(HOST, door.port("RENRAKUMO_SMTP_PORT"), sender_of(0), [ENTRY], mail(0)))[
+                reply = (await mailer.send(HOST, stack.port("RENRAKUMO_SMTP_PORT"), sender_of(0), [ENTRY], mail(0)))[
                     ENTRY
                 ]
                 seen[str(reply.code)] += 1
@@ -197,6 +197,6 @@ async def test_a_door_that_starts_without_the_bus_refuses_nobody_for_good(door: 
             await asyncio.sleep(0.1)
     print(f"answers without the bus: {dict(seen)}")
     assert not [code for code in seen if code.startswith(("2", "5"))], seen
-    await door.resume("nats")
+    await stack.resume("nats")
     await coming
-    await known_to(door, ENTRY)
+    await known_to(stack, ENTRY)

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 
 from aiosmtpd.proxy_protocol import AF, PROTO, V2_CMD, get_proxy
 
-from ingress_smtp.bounds import Network
+from ingress_smtp.admission.parsing import Network
 
-SECONDS = 10.0
-"""For the header."""
+HEADER_SECONDS = 10.0
+"""Within which the header must have come."""
 
 
-async def introduced(reader: asyncio.StreamReader, connected_from: str, trusted: Sequence[Network]) -> str | None:
-    """The address of the peer; the balancer's own when it speaks for itself (LOCAL, UNKNOWN: its health checks). None
-    when the connection isn't from a trusted network or the header isn't one."""
+async def true_peer(reader: asyncio.StreamReader, connected_from: str, trusted: Sequence[Network]) -> str | None:
+    """The address that the PROXY header names; the balancer's own when it speaks for itself (LOCAL, UNKNOWN: its health
+    checks). None when the connection isn't from a trusted network or the header isn't one."""
     try:
         address = ipaddress.ip_address(connected_from.partition("%")[0])
     except ValueError:
@@ -29,13 +29,13 @@ async def introduced(reader: asyncio.StreamReader, connected_from: str, trusted:
     if not any(address in network for network in trusted):
         return None
     try:
-        told = await get_proxy(reader)
+        header = await get_proxy(reader)
     except asyncio.IncompleteReadError:
         return None
-    if not told.valid:
+    if not header.valid:
         return None
-    if told.command == V2_CMD.LOCAL or told.family == AF.UNSPEC:
+    if header.command == V2_CMD.LOCAL or header.family == AF.UNSPEC:
         return connected_from
-    if told.family not in (AF.INET, AF.INET6) or told.protocol != PROTO.STREAM:
+    if header.family not in (AF.INET, AF.INET6) or header.protocol != PROTO.STREAM:
         return None
-    return str(told.src_addr)
+    return str(header.src_addr)

@@ -1,4 +1,4 @@
-"""A front door for tests: keys of its own, a directory of two units, a bus made of a list."""
+"""An SMTP server for tests: keys of its own, a directory of two units, a bus made of a list."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from contracts.base import Event
 from contracts.directory import GroupEntry, UnitEntry
 from contracts.events import ALL
 from contracts.sealed import Sealed
-from ingress_smtp.app import build_door, build_pressure
-from ingress_smtp.guesses import Guesses
-from ingress_smtp.handlers import Publisher
+from ingress_smtp.admission.secret_probes import SecretProbes
+from ingress_smtp.app import build_context, build_server
+from ingress_smtp.publisher import Publisher
 from ingress_smtp.settings import Settings
-from ingress_smtp.smtp import Door
+from ingress_smtp.smtp.server import SmtpServer
 from runtime.bus.client import KV_READY, KvChange, Outgoing
 from runtime.bus.directory import Directory
 from runtime.crypto.ciphers import KeyedHash
@@ -123,18 +123,21 @@ def opened(sealed: Sealed | None, model: type[M]) -> M:
 
 
 @asynccontextmanager
-async def open_door(
-    publisher: Publisher, directory: Directory | None = None, guesses: Guesses | None = None, **changes: object
-) -> AsyncIterator[Door]:
-    """A door on 127.0.0.1, on a free port unless one is named."""
+async def open_server(
+    publisher: Publisher,
+    directory: Directory | None = None,
+    secret_probes: SecretProbes | None = None,
+    **changes: object,
+) -> AsyncIterator[SmtpServer]:
+    """A server on 127.0.0.1, on a free port unless one is named."""
     chosen = settings(**changes)
-    counted = guesses or Guesses(publisher, lambda: NOW)
-    door = build_door(chosen, directory or full_directory(), publisher, counted, build_pressure(chosen))
-    await door.open("127.0.0.1", chosen.smtp_port, share=chosen.smtp_share_port)
+    counted = secret_probes or SecretProbes(publisher, lambda: NOW)
+    server = build_server(chosen, build_context(chosen, directory or full_directory(), publisher, counted))
+    await server.open("127.0.0.1", chosen.smtp_port, share=chosen.smtp_share_port)
     try:
-        yield door
+        yield server
     finally:
-        await door.close(within=0.2)
+        await server.close(within=0.2)
 
 
 def mail(text: str = "", *, subject: str = "", sender: str = "parent@docomo.ne.jp", more: str = "") -> bytes:

@@ -1,6 +1,6 @@
-"""Whatever octets come, in whatever pieces: the front door answers or closes, and stores whole mails only.
+"""Whatever octets come, in whatever pieces: the server answers or closes, and stores whole mails only.
 
-What must be accepted is told by a second, plain reading of the same talk (`expected`), written for nothing but this.
+What must be accepted is told by a second, plain reading of the same dialogue (`expected`), written for nothing but this.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from contracts.events import InboundReply
 from contracts.sealed import RawMail
 from simulator import mailer
-from tests.ingress_smtp.front_door import BASE, TOKEN, ListPublisher, mail, open_door, opened
+from tests.ingress_smtp.smtp_server import BASE, TOKEN, ListPublisher, mail, open_server, opened
 from tests.ingress_smtp.wire import Wire, connected
 
 REPLY = f"{TOKEN}@minami.{BASE}"
@@ -51,7 +51,7 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def still_open(port: int) -> None:
-    """The door takes a proper mail."""
+    """The server takes a proper mail."""
     assert (await mailer.send("127.0.0.1", port, "b@b.example", [REPLY], mail("after")))[REPLY].code == 250
 
 
@@ -62,12 +62,12 @@ def stored(bus: ListPublisher) -> list[bytes]:
 @QUICK
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=40)), max_size=25), st.integers(1, 200))
 @example([b"EHLO x\r\n", b"MAIL FROM:<a@b.example>\r\n", b"DATA\r\n", b".\r\n"], 3)
-def test_no_octets_break_the_door_or_leave_half_a_mail(pieces: list[bytes], cut: int) -> None:
+def test_no_octets_break_the_server_or_leave_half_a_mail(pieces: list[bytes], cut: int) -> None:
     async def scenario() -> None:
         bus = ListPublisher()
         whole = b"".join(pieces)
-        async with open_door(bus, **LIMITS) as door:
-            async with connected(door.port, hello=False) as wire:
+        async with open_server(bus, **LIMITS) as server:
+            async with connected(server.port, hello=False) as wire:
                 try:
                     for start in range(0, len(whole), cut):
                         wire.say(whole[start : start + cut])
@@ -80,8 +80,8 @@ def test_no_octets_break_the_door_or_leave_half_a_mail(pieces: list[bytes], cut:
             assert all(200 <= code < 600 for code in answers)
             for raw in stored(bus):
                 assert raw == b"" or raw.endswith(b"\r\n")
-            assert door.pressure.held == 0
-            await still_open(door.port)
+            assert server.pressure.reserved == 0
+            await still_open(server.port)
 
     run(scenario())
 
@@ -150,7 +150,7 @@ TEXT = st.lists(st.sampled_from([b"a: b", b"", b"..", b"..x", b"text", b"\xe3\x8
 @QUICK
 @given(st.lists(st.tuples(st.sampled_from(COMMANDS), TEXT), max_size=20), st.integers(0, 2**30))
 @example([("EHLO x", []), ("MAIL", []), ("RCPT", []), ("DATA", [b"..", b"..x"]), ("DATA", [])], 1)
-def test_every_dialogue_is_answered_as_the_protocol_says(talk: list[tuple[str, list[bytes]]], number: int) -> None:
+def test_every_dialogue_is_answered_as_the_protocol_says(dialogue: list[tuple[str, list[bytes]]], number: int) -> None:
     async def step(wire: Wire, model: Expected, command: str, text: list[bytes], turn: int) -> None:
         wire.say(line(command))
         wanted = model.answer(command)
@@ -163,9 +163,9 @@ def test_every_dialogue_is_answered_as_the_protocol_says(talk: list[tuple[str, l
 
     async def scenario() -> None:
         bus, model = ListPublisher(), Expected()
-        async with open_door(bus, **LIMITS) as door, connected(door.port, hello=False) as wire:
+        async with open_server(bus, **LIMITS) as server, connected(server.port, hello=False) as wire:
             assert await wire.code() == 220
-            for turn, (command, text) in enumerate(talk):
+            for turn, (command, text) in enumerate(dialogue):
                 await step(wire, model, command, text, turn)
         assert sorted(stored(bus)) == sorted(model.mails)
 

@@ -4,16 +4,11 @@ import asyncio
 import base64
 import logging
 import ssl
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from contracts.events import (
     InboundBounce,
@@ -30,7 +25,8 @@ from runtime.bus.directory import Directory
 from runtime.errors import BusRefused
 from simulator import mailer
 from simulator.mailer import Connection
-from tests.ingress_smtp.front_door import (
+from tests.ingress_smtp.certificates import self_signed
+from tests.ingress_smtp.smtp_server import (
     BASE,
     BOUNCE_TOKEN,
     SECRET,
@@ -39,7 +35,7 @@ from tests.ingress_smtp.front_door import (
     ListPublisher,
     away,
     mail,
-    open_door,
+    open_server,
     opened,
 )
 
@@ -55,8 +51,8 @@ async def test_one_mail_to_several_kinds_of_addresses_becomes_one_event_each() -
     bus = ListPublisher()
     recipients = [at("1nen-entry"), at("leave"), at(f"2nen-{SECRET}"), at(f"1nen-{SECRET}"), at(TOKEN.upper())]
     recipients += [at(BOUNCE_TOKEN), at("info"), "abuse@" + BASE, at("nobody"), at("1nen-ent")]
-    async with open_door(bus) as door:
-        replies = await mailer.send(HOST, door.port, PARENT, recipients, mail("15 山田 太郎 母"))
+    async with open_server(bus) as server:
+        replies = await mailer.send(HOST, server.port, PARENT, recipients, mail("15 山田 太郎 母"))
     assert [replies[each].code for each in recipients] == [250, 250, 550, 250, 250, 250, 250, 250, 550, 250]
     assert replies[at("nobody")].text == "5.1.1 No such address here"
     assert bus.subjects == [
@@ -75,8 +71,8 @@ async def test_a_person_is_only_inside_the_sealed_part_of_an_event() -> None:
     bus = ListPublisher()
     recipients = [at(local) for local in ("1nen-entry", "leave", f"1nen-{SECRET}", TOKEN, BOUNCE_TOKEN, "info")]
     raw = mail("15 山田 太郎 母", subject="登録", sender=PARENT)
-    async with open_door(bus) as door:
-        await mailer.send(HOST, door.port, PARENT, [*recipients, f"abuse@{BASE}"], raw)
+    async with open_server(bus) as server:
+        await mailer.send(HOST, server.port, PARENT, [*recipients, f"abuse@{BASE}"], raw)
     assert len(bus.stored) == 7
     for message in bus.stored.values():
         assert b"docomo.ne.jp" not in message.payload
@@ -102,8 +98,8 @@ async def test_all_names_of_one_mailbox_are_one_sender_to_the_limits() -> None:
 
 async def test_the_operator_gets_sender_subject_and_text_in_a_sealed_card() -> None:
     bus = ListPublisher()
-    async with open_door(bus) as door:
-        await mailer.send(HOST, door.port, "a@b.example", ["Postmaster"], mail("help", subject="loop?"))
+    async with open_server(bus) as server:
+        await mailer.send(HOST, server.port, "a@b.example", ["Postmaster"], mail("help", subject="loop?"))
     event = bus.events(InboundOperator)[0]
     (card,) = opened(event.recipient, RecipientCards).cards
     assert (event.unit, event.mailbox, card.address) == ("operator", "postmaster", "ops@operator.example")
@@ -113,27 +109,27 @@ async def test_the_operator_gets_sender_subject_and_text_in_a_sealed_card() -> N
 async def test_what_another_instance_forwards_to_our_postmaster_is_stored_and_not_forwarded_again() -> None:
     bus = ListPublisher()
     ours = "X-Renrakumo: 1\r\n"
-    async with open_door(bus) as door:
-        await mailer.send(HOST, door.port, "", ["Postmaster"], mail(more=ours + "Auto-Submitted: auto-replied\r\n"))
-        await mailer.send(HOST, door.port, PARENT, ["Postmaster"], mail("a school's mail, redirected", more=ours))
+    async with open_server(bus) as server:
+        await mailer.send(HOST, server.port, "", ["Postmaster"], mail(more=ours + "Auto-Submitted: auto-replied\r\n"))
+        await mailer.send(HOST, server.port, PARENT, ["Postmaster"], mail("a school's mail, redirected", more=ours))
     assert [event.recipient is None for event in bus.events(InboundOperator)] == [True, False]
 
 
 async def test_a_reply_that_went_to_the_from_address_is_still_recognised() -> None:
     bus = ListPublisher()
     more = f"In-Reply-To: <other@x.example>\r\nReferences: <{TOKEN}.1@minami.{BASE}>\r\n"
-    async with open_door(bus) as door:
-        await mailer.send(HOST, door.port, PARENT, [at("info")], mail("3", more=more))
+    async with open_server(bus) as server:
+        await mailer.send(HOST, server.port, PARENT, [at("info")], mail("3", more=more))
     assert bus.subjects == ["inbound.reply"]
     assert bus.events(InboundReply)[0].token == TOKEN
 
 
 async def test_robots_and_empty_senders_are_stored_but_never_to_be_answered() -> None:
     bus = ListPublisher()
-    async with open_door(bus) as door:
-        await mailer.send(HOST, door.port, "", [at("1nen-entry"), at("info")], mail())
-        await mailer.send(HOST, door.port, PARENT, [at("leave")], mail(more="Auto-Submitted: auto-replied\r\n"))
-        await mailer.send(HOST, door.port, "", [at(BOUNCE_TOKEN)], mail("undeliverable"))
+    async with open_server(bus) as server:
+        await mailer.send(HOST, server.port, "", [at("1nen-entry"), at("info")], mail())
+        await mailer.send(HOST, server.port, PARENT, [at("leave")], mail(more="Auto-Submitted: auto-replied\r\n"))
+        await mailer.send(HOST, server.port, "", [at(BOUNCE_TOKEN)], mail("undeliverable"))
     assert not bus.events(InboundEntry)[0].automatic.reply_allowed
     assert bus.events(InboundInfo)[0].recipient is None
     leave = bus.events(InboundLeave)[0]
@@ -145,33 +141,33 @@ async def test_while_the_bus_is_away_the_sender_is_asked_to_try_again_and_nothin
     bus = ListPublisher()
     raw = mail("15 山田 太郎 母")
     recipients = [at("1nen-entry"), at("info")]
-    async with open_door(bus) as door:
+    async with open_server(bus) as server:
         bus.failures = [None, away()]
-        replies = await mailer.send(HOST, door.port, PARENT, recipients, raw)
+        replies = await mailer.send(HOST, server.port, PARENT, recipients, raw)
         assert {reply.code for reply in replies.values()} == {451}
         assert len(bus.stored) == 1
-        replies = await mailer.send(HOST, door.port, PARENT, recipients, raw)
+        replies = await mailer.send(HOST, server.port, PARENT, recipients, raw)
         assert {reply.code for reply in replies.values()} == {250}
         assert len(bus.stored) == 2
         bus.ready = False
-        replies = await mailer.send(HOST, door.port, PARENT, recipients, raw)
+        replies = await mailer.send(HOST, server.port, PARENT, recipients, raw)
         assert {reply.code for reply in replies.values()} == {451}
         bus.ready = True
         bus.failures = [BusRefused("message_too_large")]
-        replies = await mailer.send(HOST, door.port, PARENT, recipients, mail("other"))
+        replies = await mailer.send(HOST, server.port, PARENT, recipients, mail("other"))
         assert {reply.code for reply in replies.values()} == {552}
 
 
 async def test_until_the_directory_was_read_nobody_is_called_unknown() -> None:
-    async with open_door(ListPublisher(), Directory()) as door:
-        replies = await mailer.send(HOST, door.port, PARENT, [at("1nen-entry"), f"postmaster@{BASE}"], mail())
+    async with open_server(ListPublisher(), Directory()) as server:
+        replies = await mailer.send(HOST, server.port, PARENT, [at("1nen-entry"), f"postmaster@{BASE}"], mail())
     assert replies[at("1nen-entry")].code == 451
     assert replies[f"postmaster@{BASE}"].code == 250
 
 
-async def test_wild_octets_in_commands_are_refused_and_the_session_goes_on() -> None:
+async def test_wild_octets_in_commands_are_refused_and_the_connection_goes_on() -> None:
     bus = ListPublisher()
-    async with open_door(bus) as door, Connection(HOST, door.port) as connection:
+    async with open_server(bus) as server, Connection(HOST, server.port) as connection:
         assert {"8BITMIME", "SMTPUTF8", "SIZE"} <= connection.extensions
         assert not {"AUTH", "STARTTLS"} & connection.extensions
         assert (await connection.command("MAIL FROM:<a..b.@docomo.ne.jp> BODY=8BITMIME SIZE=10")).code == 250
@@ -193,15 +189,15 @@ async def test_wild_octets_in_commands_are_refused_and_the_session_goes_on() -> 
 async def test_long_lines_and_dots_arrive_as_they_were_sent() -> None:
     bus = ListPublisher()
     raw = mail("x" * 60_000 + "\r\n.\r\n..dots\r\n\ufeff")
-    async with open_door(bus) as door:
-        replies = await mailer.send(HOST, door.port, "", [at(BOUNCE_TOKEN)], raw)
+    async with open_server(bus) as server:
+        replies = await mailer.send(HOST, server.port, "", [at(BOUNCE_TOKEN)], raw)
     assert replies[at(BOUNCE_TOKEN)].code == 250
     assert base64.b64decode(opened(bus.events(InboundBounce)[0].letter, RawMail).raw) == raw
 
 
 async def test_a_mail_above_the_size_is_refused_before_and_after_it_was_sent() -> None:
     bus = ListPublisher()
-    async with open_door(bus, smtp_max_size=10_000) as door, Connection(HOST, door.port) as connection:
+    async with open_server(bus, smtp_max_size=10_000) as server, Connection(HOST, server.port) as connection:
         assert (await connection.command("MAIL FROM:<a@b.example> SIZE=10001")).code == 552
         replies = await connection.send("a@b.example", [at("info")], mail("line\r\n" * 3_000))
         assert replies[at("info")].code == 552
@@ -218,9 +214,9 @@ async def test_limits_of_connections_recipients_unknown_recipients_and_rate() ->
         "smtp_rate_per_peer": 0.001,
         "smtp_burst_per_peer": 2,
     }
-    async with open_door(bus, **bounds) as door:
-        async with Connection(HOST, door.port) as first, Connection(HOST, door.port):
-            async with Connection(HOST, door.port) as third:
+    async with open_server(bus, **bounds) as server:
+        async with Connection(HOST, server.port) as first, Connection(HOST, server.port):
+            async with Connection(HOST, server.port) as third:
                 assert third.refused is not None
                 assert third.refused.code == 421
             replies = await first.send(PARENT, [at("info"), at("leave")], mail())
@@ -231,14 +227,14 @@ async def test_limits_of_connections_recipients_unknown_recipients_and_rate() ->
             with pytest.raises(ConnectionError):
                 await first.command("NOOP")
             first.refused = mailer.Reply(421, "")
-        async with Connection(HOST, door.port) as again:
+        async with Connection(HOST, server.port) as again:
             assert (await again.send(PARENT, [at("info")], mail()))[at("info")].code == 451
 
 
 async def test_one_mail_is_not_stored_whole_for_many_made_up_tokens() -> None:
     bus = ListPublisher()
     tokens = ["r-" + f"{letter}2" * 24 for letter in "abcdefgh"]
-    async with open_door(bus) as door, Connection(HOST, door.port) as connection:
+    async with open_server(bus) as server, Connection(HOST, server.port) as connection:
         replies = await connection.send(PARENT, [at(local) for local in (*tokens, "leave")], mail())
         assert [reply.code for reply in replies.values()] == [250] * 5 + [452] * 3 + [250]
         again = await connection.send(PARENT, [at(local) for local in tokens[5:]], mail())
@@ -247,15 +243,15 @@ async def test_one_mail_is_not_stored_whole_for_many_made_up_tokens() -> None:
 
 
 async def test_whoever_tries_out_addresses_is_slowed_down_over_all_his_connections() -> None:
-    async with open_door(ListPublisher(), smtp_unknown_rate_per_peer=0.001, smtp_unknown_burst_per_peer=2) as door:
+    async with open_server(ListPublisher(), smtp_unknown_rate_per_peer=0.001, smtp_unknown_burst_per_peer=2) as server:
         codes = []
         for secret in ("aaaaaa", "bbbbbb", "cccccc"):
-            async with Connection(HOST, door.port) as connection:
+            async with Connection(HOST, server.port) as connection:
                 await connection.command("MAIL FROM:<a@b.example>")
                 codes.append((await connection.command(f"RCPT TO:<{at(f'1nen-{secret}')}>")).code)
                 connection.refused = mailer.Reply(421, "")
         assert codes == [550, 550, 421]
-        replies = await mailer.send(HOST, door.port, PARENT, [at("info")], mail())
+        replies = await mailer.send(HOST, server.port, PARENT, [at("info")], mail())
         assert replies[at("info")].code == 250
 
 
@@ -264,9 +260,9 @@ def test_a_certificate_switches_starttls_on_also_under_uvloop(tmp_path: Path) ->
 
     async def scenario() -> None:
         bus = ListPublisher()
-        async with open_door(bus, tls_certificate=certificate, tls_key=key) as door:
+        async with open_server(bus, tls_certificate=certificate, tls_key=key) as server:
             context = ssl.create_default_context(cafile=str(certificate))
-            reader, writer = await asyncio.open_connection(HOST, door.port)
+            reader, writer = await asyncio.open_connection(HOST, server.port)
             await reader.readline()
             writer.write(b"EHLO x.example\r\n")
             lines = [await reader.readline()]
@@ -292,16 +288,16 @@ def test_a_certificate_switches_starttls_on_also_under_uvloop(tmp_path: Path) ->
     uvloop.run(scenario())
 
 
-async def test_at_shutdown_a_mail_in_hand_is_finished_and_idle_sessions_are_told() -> None:
+async def test_at_shutdown_a_mail_in_hand_is_finished_and_idle_connections_are_told() -> None:
     bus = ListPublisher()
     bus.gate = asyncio.Event()
-    async with open_door(bus) as door, Connection(HOST, door.port) as busy, Connection(HOST, door.port) as idle:
+    async with open_server(bus) as server, Connection(HOST, server.port) as busy, Connection(HOST, server.port) as idle:
         sending = asyncio.create_task(busy.send(PARENT, [at("info")], mail()))
         await bus.waiting.wait()
-        closing = asyncio.create_task(door.close())
+        closing = asyncio.create_task(server.close())
         assert (await idle.command("")).code == 421
         with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection(HOST, door.port)
+            await asyncio.open_connection(HOST, server.port)
         bus.gate.set()
         assert (await sending)[at("info")].code == 250
         assert (await busy.command("NOOP")).code == 421
@@ -309,81 +305,58 @@ async def test_at_shutdown_a_mail_in_hand_is_finished_and_idle_sessions_are_told
     assert bus.subjects == ["inbound.info"]
 
 
-async def test_several_front_doors_share_a_port_and_each_takes_its_part() -> None:
+async def test_several_servers_share_a_port_and_each_takes_its_part() -> None:
     buses = ListPublisher(), ListPublisher()
     async with (
-        open_door(buses[0], smtp_share_port=True) as door,
-        open_door(buses[1], smtp_share_port=True, smtp_port=door.port),
+        open_server(buses[0], smtp_share_port=True) as server,
+        open_server(buses[1], smtp_share_port=True, smtp_port=server.port),
     ):
         for turn in range(64):
-            assert (await mailer.send(HOST, door.port, PARENT, [at("info")], mail(str(turn))))[at("info")].code == 250
+            assert (await mailer.send(HOST, server.port, PARENT, [at("info")], mail(str(turn))))[at("info")].code == 250
     assert len(buses[0].stored) + len(buses[1].stored) == 64
     assert min(len(bus.stored) for bus in buses) > 0
 
 
 async def test_a_sender_that_dies_in_the_middle_costs_nothing() -> None:
     bus = ListPublisher()
-    async with open_door(bus) as door:
-        reader, writer = await asyncio.open_connection(HOST, door.port)
+    async with open_server(bus) as server:
+        reader, writer = await asyncio.open_connection(HOST, server.port)
         writer.write(b"EHLO x\r\n")
         await reader.readuntil(b"250 ")
         writer.write(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<" + at("info").encode() + b">\r\nDATA\r\n")
         await reader.readuntil(b"354")
         writer.write(b"half")
         writer.transport.abort()
-        assert (await mailer.send(HOST, door.port, PARENT, [at("info")], mail()))[at("info")].code == 250
-        assert door.connections.count <= 1
+        assert (await mailer.send(HOST, server.port, PARENT, [at("info")], mail()))[at("info")].code == 250
+        assert server.gate.count <= 1
     assert len(bus.stored) == 1
 
 
-async def test_an_idle_session_and_an_endless_session_come_to_an_end() -> None:
-    async with open_door(ListPublisher(), smtp_timeout=0.2) as door, Connection(HOST, door.port) as connection:
+async def test_an_idle_connection_and_an_endless_connection_come_to_an_end() -> None:
+    async with open_server(ListPublisher(), smtp_timeout=0.2) as server, Connection(HOST, server.port) as connection:
         assert (await connection.command("")).code == 500
         assert (await connection._reply()).code == 421
     async with (
-        open_door(ListPublisher(), smtp_session_seconds=0.2) as door,
-        Connection(HOST, door.port) as connection,
+        open_server(ListPublisher(), smtp_session_seconds=0.2) as server,
+        Connection(HOST, server.port) as connection,
     ):
         assert (await connection._reply()).code == 421
 
 
 async def test_no_address_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    async with open_door(ListPublisher()) as door:
-        await mailer.send(HOST, door.port, PARENT, [at("info"), at("nobody")], mail())
+    async with open_server(ListPublisher()) as server:
+        await mailer.send(HOST, server.port, PARENT, [at("info"), at("nobody")], mail())
     assert "docomo" not in caplog.text
     assert "nobody" not in caplog.text
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """A certificate for localhost and its key, as PEM files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return folder / "cert.pem", folder / "key.pem"
-
-
-async def test_a_post_too_long_to_be_sent_on_is_refused_at_the_door_and_its_sender_told_why() -> None:
+async def test_a_post_too_long_to_be_sent_on_is_refused_at_once_and_its_sender_told_why() -> None:
     bus = ListPublisher()
     post = at(f"1nen-{SECRET}")
-    async with open_door(bus) as door:
-        long = await mailer.send(HOST, door.port, PARENT, [post], mail("あ" * 20_001))
-        short = await mailer.send(HOST, door.port, PARENT, [post], mail("あ" * 19_000))
+    async with open_server(bus) as server:
+        long = await mailer.send(HOST, server.port, PARENT, [post], mail("あ" * 20_001))
+        short = await mailer.send(HOST, server.port, PARENT, [post], mail("あ" * 19_000))
     assert long[post].code == 552
     assert "20000" in long[post].text
     assert short[post].code == 250

@@ -1,12 +1,12 @@
-"""How hard the front door is pressed, and what follows: senders wait, then are told to come later, before memory grows.
+"""How much there is to do, and what follows: senders wait, then are told to come later, before memory grows.
 
-    memory    every mail that is being received or stored holds a share; without room for another the answer is 452. A
-              quarter is kept for small mails, and half for others than one peer: a few large mails that take their time
-              shall not keep the parents of a town out
-    backlog   what waits on the bus for each service: above `slow` replies are held back, ever longer; at `full` mail of
+    memory    every mail that is being received or stored reserves its part; without room for another the answer is 452.
+              A quarter is kept for small mails, and half for others than one peer: a few large mails that take their
+              time shall not keep the parents of a town out
+    backlog   what waits on the bus for each service: above `slow` replies are delayed, ever longer; at `full` mail of
               the kinds that this service handles is answered with 451
 
-Nothing is lost by it: a sender's server keeps the mail and comes again. No I/O here; see backlog for who asks the bus.
+Nothing is lost by it: a sender's server keeps the mail and comes again. No I/O here; `backlog` asks the bus.
 """
 
 from collections import Counter
@@ -19,19 +19,20 @@ STORED_AS = 8
 """Octets of memory for one octet of mail, until it is stored: it is there as it came, in base64, in JSON, sealed, and
 all of that once more as text (measured: 7.5)."""
 _EACH_MORE = 4
-"""The same for each further recipient that gets the whole mail: the sealed text in an event of its own."""
+"""Octets of memory for one octet of mail, for each further recipient that gets the whole mail: the sealed text in an
+event of its own."""
 _A_MAIL = 20_000
 """The least of one mail for one recipient."""
 _SMALL = 65_536
-"""Octets; a mail grows beyond only while less than `_FOR_LARGE` of the memory is held."""
+"""Octets; a mail grows beyond only while less than `_FOR_LARGE` of the memory is reserved."""
 _FOR_LARGE = 0.75
 _FOR_ONE_PEER = 0.5
 READERS: tuple[ConsumerSpec, ...] = (REGISTRY_INBOUND, RESPONDER_INBOUND, RECEIPTS_INBOUND)
 """Who reads what we store."""
 
 
-class Share:
-    """The part of the memory that one mail holds."""
+class Reservation:
+    """The part of the memory that one mail has reserved."""
 
     def __init__(self, pressure: "Pressure", peer: str, whole: int, recipients: int) -> None:
         self._pressure = pressure
@@ -41,7 +42,7 @@ class Share:
         self._received = 0
         self._octets = 0
 
-    def more(self, octets: int) -> bool:
+    def extend(self, octets: int) -> bool:
         """So many octets of the mail have come: is there room for them? If not, they aren't counted."""
         wanted = octets * self._each + (0 if self._octets else self._least)
         large = self._received + octets > _SMALL
@@ -49,21 +50,21 @@ class Share:
             return False
         self._received += octets
         self._octets += wanted
-        self._pressure.hold(self._peer, wanted)
+        self._pressure.count(self._peer, wanted)
         return True
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """The mail is stored, or dropped."""
-        self._pressure.hold(self._peer, -self._octets)
+        self._pressure.count(self._peer, -self._octets)
         self._octets = 0
 
 
 class Pressure:
-    """`in_hand`: octets of memory for mails. `slow` and `full`: events that wait for one service."""
+    """`memory`: octets for mails. `slow` and `full`: events that wait for one service."""
 
-    def __init__(self, *, in_hand: int, slow: int, full: int, readers: Iterable[ConsumerSpec] = READERS) -> None:
-        self._room = in_hand
-        self._held = 0
+    def __init__(self, *, memory: int, slow: int, full: int, readers: Iterable[ConsumerSpec] = READERS) -> None:
+        self._memory = memory
+        self._reserved = 0
         self._of_peer: Counter[str] = Counter()
         self._slow = slow
         self._full = max(full, slow + 1)
@@ -71,35 +72,36 @@ class Pressure:
         self._waiting: dict[str, int] = {}
 
     @property
-    def held(self) -> int:
-        """Octets of memory that mails hold now."""
-        return self._held
+    def reserved(self) -> int:
+        """Octets of memory that mails have reserved now."""
+        return self._reserved
 
     @property
     def no_room(self) -> bool:
         """Not even a small mail could be taken now."""
-        return self._held + _A_MAIL > self._room
+        return self._reserved + _A_MAIL > self._memory
 
-    def share(self, peer: str, whole: int = 1, recipients: int = 1) -> Share:
+    def reserve(self, peer: str, whole: int = 1, recipients: int = 1) -> Reservation:
         """For one mail that begins to come in; `whole`: recipients that get all of it."""
-        return Share(self, peer, whole, recipients)
+        return Reservation(self, peer, whole, recipients)
 
     def room_for(self, octets: int, peer: str, *, mine: int, large: bool) -> bool:
-        """May a mail that holds `mine` have so many octets more? One mail of each peer is bounded by the room alone."""
-        if self._held + octets > self._room * (_FOR_LARGE if large else 1):
+        """May a mail that has reserved `mine` have so many octets more? One mail of each peer is bounded by the memory
+        alone."""
+        if self._reserved + octets > self._memory * (_FOR_LARGE if large else 1):
             return False
         of_peer = self._of_peer[peer]
-        return of_peer == mine or of_peer + octets <= self._room * _FOR_ONE_PEER
+        return of_peer == mine or of_peer + octets <= self._memory * _FOR_ONE_PEER
 
-    def hold(self, peer: str, octets: int) -> None:
-        """So many more (less: negative)."""
-        self._held += octets
+    def count(self, peer: str, octets: int) -> None:
+        """So many octets more are reserved for mails of `peer` (less: negative)."""
+        self._reserved += octets
         self._of_peer[peer] += octets
         if not self._of_peer[peer]:
             del self._of_peer[peer]
-        metrics.IN_HAND.set(self._held)
+        metrics.RESERVED.set(self._reserved)
 
-    def told(self, waiting: Mapping[str, int]) -> None:
+    def set_backlog(self, waiting: Mapping[str, int]) -> None:
         """What waits for each consumer; what isn't named has not changed."""
         self._waiting.update(waiting)
         for name, count in waiting.items():
@@ -112,7 +114,7 @@ class Pressure:
     @property
     def level(self) -> float:
         """0 (at ease) to 1: the worse of memory above its half, and the deepest backlog above `slow`."""
-        memory = (self._held - self._room / 2) / (self._room / 2)
+        memory = (self._reserved - self._memory / 2) / (self._memory / 2)
         deepest = max(self._waiting.values(), default=0)
         backlog = (deepest - self._slow) / (self._full - self._slow)
         return min(1.0, max(0.0, memory, backlog))

@@ -1,5 +1,5 @@
-"""How much one peer, one sender, one unit, and all of them together, may ask of the front door. Pure: time comes in as
-an argument.
+"""Counters of how much one peer, one sender, one unit, and all of them together, have asked of the server. Pure: time
+comes in as an argument.
 
 A peer is an IPv4 address or an IPv6 /64, because that is what one host gets.
 """
@@ -34,6 +34,7 @@ class ConnectionLimit:
 
     @property
     def full(self) -> bool:
+        """Is there no room for anybody's connection?"""
         return self.count >= self._total
 
     def room_for(self, peer: str) -> bool:
@@ -46,10 +47,19 @@ class ConnectionLimit:
         self._open[peer] += 1
 
     def leave(self, peer: str) -> None:
+        """A connection of `peer` that was entered has ended."""
         self.count -= 1
         self._open[peer] -= 1
         if self._open[peer] <= 0:
             del self._open[peer]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much somebody may bring: `burst` at once, then `rate` a second."""
+
+    rate: float
+    burst: int
 
 
 class RateLimit:
@@ -72,37 +82,12 @@ class RateLimit:
         return allowed
 
     def may(self, key: Hashable, now: float) -> bool:
-        """Would `allow` say yes? Takes nothing."""
+        """Is at least one token there? Takes nothing."""
         return self._left(key, now) >= 1
 
     def _left(self, key: Hashable, now: float) -> float:
         tokens, before = self._buckets.get(key, (self._burst, now))
         return min(self._burst, tokens + max(0.0, now - before) * self._rate)
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """`burst` at once, then `rate` a second."""
-
-    rate: float
-    burst: int
-
-
-def parse_allowances(text: str) -> dict[str, Allowance]:
-    """`kind=rate/burst,...`, for example `entry=20/3000,post=1/60`. Raises ValueError."""
-    found: dict[str, Allowance] = {}
-    for part in text.split(","):
-        if not part.strip():
-            continue
-        kind, equals, numbers = part.partition("=")
-        rate, slash, burst = numbers.partition("/")
-        if not equals or not slash:
-            raise ValueError("not of the form kind=rate/burst")
-        allowance = Allowance(float(rate), int(burst))
-        if not (0 < allowance.rate < float("inf")) or allowance.burst < 1:
-            raise ValueError("rate and burst must be above zero")
-        found[kind.strip()] = allowance
-    return found
 
 
 class UnitLimits:

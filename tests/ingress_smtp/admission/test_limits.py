@@ -1,6 +1,6 @@
-"""How much a peer may ask of the front door."""
+"""How much a peer may ask of the server."""
 
-from ingress_smtp.limits import Allowance, ConnectionLimit, RateLimit, UnitLimits, peer_of
+from ingress_smtp.admission.limits import Allowance, ConnectionLimit, RateLimit, UnitLimits, peer_of
 
 
 def test_one_host_is_one_peer_however_many_addresses_it_has() -> None:

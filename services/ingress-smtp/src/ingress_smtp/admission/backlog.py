@@ -4,7 +4,7 @@ import asyncio
 from typing import Protocol
 
 from contracts.streams import ConsumerSpec
-from ingress_smtp.pressure import READERS, Pressure
+from ingress_smtp.admission.pressure import READERS, Pressure
 from runtime.errors import RenrakumoError
 from runtime.logs import get_logger
 
@@ -21,11 +21,12 @@ class Waiting(Protocol):
 
 
 async def watch(bus: Waiting, pressure: Pressure, stop: asyncio.Event, every: float = SECONDS) -> None:
-    """Tell `pressure` until `stop`. While the bus is away the last word counts: nothing is taken then anyway."""
+    """Keep `pressure` informed until `stop`. While the bus is away the last numbers count: nothing is taken then
+    anyway."""
     silent = False
     while not stop.is_set():
         try:
-            pressure.told({spec.name: await bus.waiting(spec) for spec in READERS})
+            pressure.set_backlog({spec.name: await bus.waiting(spec) for spec in READERS})
             silent = False
         except RenrakumoError:
             if not silent:

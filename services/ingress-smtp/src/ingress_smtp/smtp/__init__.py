@@ -1,0 +1,1 @@
+"""The SMTP server: sockets, connections, commands; what they mean is asked of the handlers."""
