@@ -87,8 +87,8 @@ async def _streams(js: JetStreamContext) -> list[Finding]:
     wanted = {spec.name for spec in STREAMS} | {f"KV_{bucket.name}" for bucket in BUCKETS}
     if missing := sorted(wanted - names):
         return [Finding("bus", False, f"missing: {', '.join(missing)}; run `renrakumo bus apply`")]
-    held = {(stream, info.name) for stream in names if stream for info in await js.consumers_info(stream)}
-    if lost := sorted(spec.name for spec in consumers() if (spec.stream, spec.name) not in held):
+    existing = {(stream, info.name) for stream in names if stream for info in await js.consumers_info(stream)}
+    if lost := sorted(spec.name for spec in consumers() if (spec.stream, spec.name) not in existing):
         return [Finding("bus", False, f"missing consumers: {', '.join(lost)}; run `renrakumo bus apply`")]
     dead = (await js.stream_info("DEADLETTERS")).state.messages
     return [

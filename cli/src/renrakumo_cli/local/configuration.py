@@ -70,7 +70,8 @@ class Configuration:
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> "Configuration":
-        """As `make up` runs it. Raises LocalError for a port that is no number or half an external database."""
+        """What `renrakumo up` takes from the environment. Raises LocalError for a port that is no number or half an
+        external database."""
         dispatchers, ingresses = _instances(variables, DISPATCHERS), _instances(variables, INGRESSES)
         nats_servers = _nats_servers(variables)
         external = {kind: variables[name] for kind, name in DATABASE_URLS.items() if variables.get(name)}

@@ -48,7 +48,7 @@ KeyRingSetting = Annotated[KeyRing, NoDecode, PlainValidator(_ring), Field(repr=
 """A variable of the form `id:base64,id:base64` (tokens)."""
 
 CipherKeysSetting = Annotated[KeyRing, NoDecode, PlainValidator(_ring_32), Field(repr=False)]
-"""The same, with keys of 32 bytes each (field ciphers, private keys for sealing)."""
+"""A variable of the form `id:base64,id:base64`, each key of 32 bytes (field ciphers, private keys for sealing)."""
 
 PublicKeysSetting = Annotated[Mapping[str, tuple[str, bytes]], NoDecode, PlainValidator(_public)]
 """A variable of the form `service:id:base64,...`."""
@@ -89,7 +89,7 @@ class ReadingSettings(ServiceSettings):
     reading_max_line: int = Field(default=20_000, ge=1000)
 
     def reading_limits(self) -> dict[str, int]:
-        """The same, by the names that the library of mail has for them."""
+        """The bounds of reading, by the names that the library of mail has for them."""
         return {
             "size": self.reading_max_size,
             "parts": self.reading_max_parts,
