@@ -10,6 +10,7 @@ from admin_api import tables
 from runtime.database.engine import create_engine
 from runtime.database.migrations import upgrade
 from simulator.servers import Databases
+from tests.support import schemas
 
 
 @pytest.fixture
@@ -73,7 +74,9 @@ async def test_the_audit_log_refuses_to_be_changed(migrated: Databases, statemen
 
 
 async def test_migrating_twice_changes_nothing(migrated: Databases) -> None:
+    before = schemas.dump(migrated.server.url("postgres", migrated.general))
     upgrade(migrated.general_url("admin_api"), "admin_api", "office")
+    assert schemas.dump(migrated.server.url("postgres", migrated.general)) == before
 
 
 async def test_the_migrations_make_the_tables_that_the_code_uses(migrated: Databases) -> None:
