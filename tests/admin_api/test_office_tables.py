@@ -7,6 +7,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from admin_api import tables
+from contracts.views import VIEWS
 from runtime.database.engine import create_engine
 from runtime.database.migrations import upgrade
 from simulator.servers import Databases
@@ -29,14 +30,9 @@ INDEXES = {
     "held_mail_state",
     "held_mail_at",
 }
-VIEWS = {
-    "responder": {"public_units", "public_notices", "public_events"},
-    "info_site": {"public_units", "public_notices", "public_events"},
-    "receipts": {"sent_messages"},
-}
 
 
-@pytest.mark.parametrize("role", sorted(VIEWS))
+@pytest.mark.parametrize("role", ["info_site", "receipts", "responder"])
 async def test_each_role_reads_its_own_views_and_nothing_else(migrated: Databases, role: str) -> None:
     owner = await asyncpg.connect(migrated.general_url("admin_api"))
     names = [
@@ -55,7 +51,8 @@ async def test_each_role_reads_its_own_views_and_nothing_else(migrated: Database
         except asyncpg.InsufficientPrivilegeError:
             pass
     await other.close()
-    assert readable == VIEWS[role]
+    service = role.replace("_", "-")
+    assert readable == {view.name for view in VIEWS if view.schema == "office" and service in view.readers}
 
 
 @pytest.mark.parametrize(
