@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -19,9 +20,11 @@ from simulator import servers
 from simulator.servers import Databases, run_apart
 from tests.support.views import role, stand_in
 
+ROOT = Path(__file__).parents[2]
 READERS = sorted({reader for view in VIEWS for reader in view.readers})
 SCHEMAS = {view.owner: view.schema for view in VIEWS}
 _MENTION = re.compile(r"\b(office|ledger)\.([a-z_]+)")
+_IMPORT = re.compile(r"^(?:from|import) (\w+)", re.MULTILINE)
 _STATEMENT = re.compile(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b")
 
 _PROVIDED = """
@@ -112,13 +115,26 @@ async def test_the_sql_of_a_reader_needs_only_what_is_declared(declared_only: tu
 
 
 def statements(package: str, dialect: Dialect) -> Iterator[tuple[str, str]]:
-    """Every SQL statement that a module of the package keeps as a constant, as asyncpg takes it."""
-    root = importlib.import_module(package)
-    for info in pkgutil.walk_packages(root.__path__, f"{package}."):
-        if ".migrations" in info.name or info.name.endswith(".main"):
-            continue
-        for name, value in vars(importlib.import_module(info.name)).items():
+    """Every SQL statement that a module of the package, or of a library that it reads with, keeps as a constant, as
+    asyncpg takes it."""
+    for module in [name for root in (package, *libraries(package)) for name in modules(root)]:
+        for name, value in vars(importlib.import_module(module)).items():
             if isinstance(value, TextClause | TextualSelect):
-                yield f"{info.name}.{name}", str(value.compile(dialect=dialect))
+                yield f"{module}.{name}", str(value.compile(dialect=dialect))
             elif isinstance(value, str) and _STATEMENT.match(value):
-                yield f"{info.name}.{name}", value
+                yield f"{module}.{name}", value
+
+
+def modules(package: str) -> list[str]:
+    """Modules of a package, but for its migrations and what would start the process."""
+    root = importlib.import_module(package)
+    names = [info.name for info in pkgutil.walk_packages(root.__path__, f"{package}.")]
+    return [name for name in names if ".migrations" not in name and not name.endswith(".main")]
+
+
+def libraries(package: str) -> set[str]:
+    """Our libraries that a service's sources import, but for those that know no view."""
+    known = {path.name for path in (ROOT / "libs").glob("*/src/*")} - {"contracts", "mail", "runtime"}
+    sources = (ROOT / "services" / package.replace("_", "-") / "src").rglob("*.py")
+    imported = {name for path in sources for name in _IMPORT.findall(path.read_text())}
+    return known & imported

@@ -73,10 +73,10 @@ class Dns(Protocol):
 
 
 class SystemDns:
-    """Asks `servers` (address, port), or those that the system names; these are read when first needed, so that a
-    house without DNS can run on fixed routes. Many dead domains that all time out cannot hold up the names for which
-    `is_carrier` is true: those have room of their own. `seconds`: for one question, all tries together, and
-    as long at most for its turn."""
+    """Asks `servers` (address, port), or those that the system names; these are read when first needed, so that an
+    installation without DNS can run on fixed routes. Many dead domains that all time out cannot hold up the names for
+    which `is_carrier` is true: those have room of their own. `seconds`: for one question, all tries together, and as
+    long at most for its turn."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A small HTTP server for GET answers, for ports that only machines of the house reach (health and metrics).
+"""A small HTTP server for GET answers, for ports that only the operator's machines reach (health and metrics).
 
 One request a connection, read by h11, answered by a function of the path. Every service has a health port, and two of
 them (the SMTP server, the dispatcher) serve nothing else over HTTP: for them a web server and a framework would be in
