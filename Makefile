@@ -72,9 +72,10 @@ bench: $(STAMP) ## measure beside Postfix, Mailman and others, into var/bench (Q
 soak: $(STAMP) ## kill processes all through a large broadcast (QUICK=1: a small one)
 	@$(BIN)/python -m tools.soak $(ARGS)
 
-docs: $(STAMP) ## write what follows from the code: event schemas, OpenAPI (docs/), NATS accounts (deploy/nats)
+docs: $(STAMP) ## write what follows from the code: event schemas, OpenAPI, settings (docs/), NATS accounts (deploy/nats)
 	@$(BIN)/python -m contracts.export docs/events
 	@$(BIN)/python -m admin_api.routes.export docs/openapi.json
+	@$(BIN)/python -m tools.settings_reference docs/settings.md
 	@$(BIN)/renrakumo bus accounts > deploy/nats/accounts.conf
 
 lock: ## pin all dependencies anew (needs an installed .venv; UPGRADE= keeps the versions that are locked)

@@ -7,9 +7,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from admin_api import tables
+from contracts.views import VIEWS
 from runtime.database.engine import create_engine
 from runtime.database.migrations import upgrade
 from simulator.servers import Databases
+from tests.support import schemas
 
 
 @pytest.fixture
@@ -28,14 +30,9 @@ INDEXES = {
     "held_mail_state",
     "held_mail_at",
 }
-VIEWS = {
-    "responder": {"public_units", "public_notices", "public_events", "public_board_changes"},
-    "info_site": {"public_units", "public_notices", "public_events", "public_board_changes"},
-    "receipts": {"sent_messages"},
-}
 
 
-@pytest.mark.parametrize("role", sorted(VIEWS))
+@pytest.mark.parametrize("role", ["info_site", "receipts", "responder"])
 async def test_each_role_reads_its_own_views_and_nothing_else(migrated: Databases, role: str) -> None:
     owner = await asyncpg.connect(migrated.general_url("admin_api"))
     names = [
@@ -54,7 +51,8 @@ async def test_each_role_reads_its_own_views_and_nothing_else(migrated: Database
         except asyncpg.InsufficientPrivilegeError:
             pass
     await other.close()
-    assert readable == VIEWS[role]
+    service = role.replace("_", "-")
+    assert readable == {view.name for view in VIEWS if view.schema == "office" and service in view.readers}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +71,9 @@ async def test_the_audit_log_refuses_to_be_changed(migrated: Databases, statemen
 
 
 async def test_migrating_twice_changes_nothing(migrated: Databases) -> None:
+    before = schemas.dump(migrated.server.url("postgres", migrated.general))
     upgrade(migrated.general_url("admin_api"), "admin_api", "office")
+    assert schemas.dump(migrated.server.url("postgres", migrated.general)) == before
 
 
 async def test_the_migrations_make_the_tables_that_the_code_uses(migrated: Databases) -> None:

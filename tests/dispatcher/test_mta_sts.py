@@ -27,7 +27,7 @@ from dispatcher.mta_sts import (
 from dispatcher.mx import MxLookup
 from dispatcher.sts_fetch import MOST_OCTETS, PolicyFetcher
 from runtime import logs
-from runtime.dns.cache import RememberedDns
+from runtime.dns.cache import DnsCache
 from runtime.dns.client import SystemDns
 from simulator.dns_server import DnsServer
 from simulator.policy_server import PolicyServer
@@ -270,7 +270,7 @@ async def test_fetching_leaves_no_domain_in_the_logs(
     dns: DnsServer, web: PolicyServer, trust: ssl.SSLContext, everything_logged: pytest.CaptureFixture[str]
 ) -> None:
     web.status = 404
-    policies = StsPolicies(RememberedDns(SystemDns([dns.address])), fetcher(dns, web, trust))
+    policies = StsPolicies(DnsCache(SystemDns([dns.address])), fetcher(dns, web, trust))
     assert await policies.of(DOMAIN) is None
     written = everything_logged.readouterr().err
     assert "mta_sts_policy_not_fetched" in written
@@ -299,7 +299,7 @@ def clock() -> Clock:
 @pytest.fixture
 def policies(dns: DnsServer, web: PolicyServer, trust: ssl.SSLContext, clock: Clock) -> StsPolicies:
     dns.ttl = 60
-    return StsPolicies(RememberedDns(SystemDns([dns.address]), now=clock), fetcher(dns, web, trust), now=clock)
+    return StsPolicies(DnsCache(SystemDns([dns.address]), now=clock), fetcher(dns, web, trust), now=clock)
 
 
 async def beside() -> None:
@@ -408,7 +408,7 @@ async def test_a_domain_whose_web_server_hangs_holds_up_its_first_mail_only_for_
     dns: DnsServer, web: PolicyServer, trust: ssl.SSLContext
 ) -> None:
     web.hold = asyncio.Event()
-    policies = StsPolicies(RememberedDns(SystemDns([dns.address])), fetcher(dns, web, trust), wait=0.1)
+    policies = StsPolicies(DnsCache(SystemDns([dns.address])), fetcher(dns, web, trust), wait=0.1)
     assert await mode(policies) is None
     web.hold.set()
     await beside()

@@ -17,7 +17,7 @@ from dispatcher.replies import HopUnavailable
 from dispatcher.router import Router
 from dispatcher.routes import parse_routes
 from dispatcher.sts_fetch import PolicyFetcher
-from runtime.dns.cache import RememberedDns
+from runtime.dns.cache import DnsCache
 from runtime.dns.client import SystemDns
 from simulator.dns_server import DnsServer
 from simulator.policy_server import PolicyServer
@@ -68,7 +68,7 @@ async def web(authority: trustme.CA) -> AsyncIterator[PolicyServer]:
 async def send(web: PolicyServer, trust: ssl.SSLContext, port: int) -> str:
     """Find the way and send one copy; the name of the server that took it. Raises HopUnavailable."""
     async with DnsServer(ZONE) as dns:
-        remembered = RememberedDns(SystemDns([dns.address]))
+        remembered = DnsCache(SystemDns([dns.address]))
         lookup = MxLookup(remembered, private=True)
         policies = StsPolicies(remembered, PolicyFetcher(lookup.addresses, trust=trust, port=web.port))
         router = Router(parse_routes("*=mx"), lookup, load_carriers(), policies=policies, port=port)

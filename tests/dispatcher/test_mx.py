@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.mx import Addresses, DnsTrouble, Exchanger, MxLookup, NoMail, NoServer, OurNames, in_order, is_public
-from runtime.dns.cache import RememberedDns
+from runtime.dns.cache import DnsCache
 from runtime.dns.client import SystemDns
 from simulator.dns_server import DnsServer
 
@@ -30,7 +30,7 @@ def lookup(dns: DnsServer) -> MxLookup:
     """Addresses of the documentation ranges are taken for public ones here."""
     asked = SystemDns([dns.address])
     ours = OurNames("mail.renraku.example", "renraku.example")
-    return MxLookup(RememberedDns(asked), fresh=asked, ours=ours, private=True)
+    return MxLookup(DnsCache(asked), fresh=asked, ours=ours, private=True)
 
 
 async def names(lookup: MxLookup, domain: str) -> list[str]:
@@ -247,7 +247,7 @@ def test_addresses_in_the_world_are_fine(address: str) -> None:
 
 async def test_a_domain_that_points_into_the_house_has_no_server(dns: DnsServer) -> None:
     dns.zone["mx.evil.example"] = {"A": ["127.0.0.1", "10.0.0.1", "8.8.8.8"], "AAAA": ["::1"]}
-    strict = MxLookup(RememberedDns(SystemDns([dns.address])))
+    strict = MxLookup(DnsCache(SystemDns([dns.address])))
     assert await strict.addresses("mx.evil.example") == Addresses((), ("8.8.8.8",))
 
 

@@ -10,7 +10,7 @@ from dispatcher.mta_sts import StsPolicy
 from dispatcher.mx import DnsTrouble, MxLookup, NoMail, NoServer
 from dispatcher.router import MOST_ADDRESSES, MOST_HOSTS, Router, without_way
 from dispatcher.routes import Host, parse_routes
-from runtime.dns.cache import RememberedDns
+from runtime.dns.cache import DnsCache
 from runtime.dns.client import SystemDns
 from simulator.dns_server import DnsServer
 
@@ -47,7 +47,7 @@ async def dns() -> AsyncIterator[DnsServer]:
 
 def router(dns: DnsServer, routes: str = "*=mx", policies: WrittenPolicies | None = None, **fields: object) -> Router:
     asked = SystemDns([dns.address])
-    lookup = MxLookup(RememberedDns(asked), fresh=asked, private=True)
+    lookup = MxLookup(DnsCache(asked), fresh=asked, private=True)
     return Router(parse_routes(routes), lookup, load_carriers(), policies=policies, **fields)  # type: ignore[arg-type]
 
 
@@ -113,7 +113,7 @@ async def test_whoever_points_into_the_house_gets_nothing(dns: DnsServer) -> Non
     dns.zone["evil.example"] = {"MX": ["10 inside.example.", "20 here.example."]}
     dns.zone["inside.example"] = {"A": ["10.0.0.5"], "AAAA": ["fd00::5"]}
     dns.zone["here.example"] = {"A": ["127.0.0.1"], "AAAA": ["::1"]}
-    lookup = MxLookup(RememberedDns(SystemDns([dns.address])))
+    lookup = MxLookup(DnsCache(SystemDns([dns.address])))
     with pytest.raises(NoServer, match="no mail server has an address that we may use"):
         await Router(parse_routes("*=mx"), lookup, load_carriers()).way_for("evil.example")
 
@@ -187,7 +187,7 @@ async def test_without_encryption_no_policy_is_asked_for(dns: DnsServer) -> None
 async def test_a_way_is_kept_for_moments_and_then_follows_dns(dns: DnsServer) -> None:
     clock = [0.0]
     asked = SystemDns([dns.address])
-    remembered = RememberedDns(asked, now=lambda: clock[0])
+    remembered = DnsCache(asked, now=lambda: clock[0])
     ways = Router(parse_routes("*=mx"), MxLookup(remembered, private=True), load_carriers(), now=lambda: clock[0])
     await ways.way_for("family.example")
     dns.zone["family.example"] = {"MX": ["10 mx2.host.example."]}

@@ -22,7 +22,7 @@ from ingress_smtp.authentication import Authenticator, CircuitBreakerDns, peer_a
 from ingress_smtp.settings import PRIVATE
 from mail.sender.authentication import Examination, Examiner, Origin
 from mail.sender.dmarc import Organisations
-from runtime.dns.cache import RememberedDns
+from runtime.dns.cache import DnsCache
 from runtime.dns.client import AddressKind, DnsTrouble, Exchanger, Found, SystemDns
 from simulator import mailer
 from simulator.dns_server import DnsServer
@@ -193,7 +193,7 @@ class Broken(Examiner):
 
 
 async def test_a_mistake_of_ours_turns_no_mail_away(capsys: pytest.CaptureFixture[str]) -> None:
-    dns = RememberedDns(CircuitBreakerDns(Moody()))
+    dns = DnsCache(CircuitBreakerDns(Moody()))
     authenticator = Authenticator(Broken(Organisations()), dns, relays=(), seconds=1.0)
     found = await authenticator.authenticate(Origin("192.0.2.1", "h.example", PARENT), mail("x"))
     assert (found.dmarc, found.refused, found.sender_proven) == ("temperror", False, False)

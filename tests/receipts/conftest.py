@@ -22,6 +22,7 @@ from sqlalchemy import text
 from contracts.base import Event
 from contracts.events import Authentication, Automatic, InboundBounce, InboundFeedback, InboundReply
 from contracts.sealed import RawMail, ReplyText, ReportedRecipients, Sealed
+from contracts.views import SENT_MESSAGES
 from mail import tokens
 from mail.automatic import decision as automatic
 from mail.mime import reading
@@ -40,6 +41,7 @@ from runtime.database.outbox import Inbox, Outbox
 from runtime.ids import new_id
 from simulator import servers
 from simulator.servers import Databases, run_apart
+from tests.support.views import stand_in
 
 NOW = datetime(2026, 4, 8, 9, 0, tzinfo=UTC)
 SENT = """\
@@ -57,13 +59,6 @@ SENT = """\
 CHOICES = ("良好", "せきあり", "発熱あり")
 PARENT = "parent-of-hanako@docomo.example"
 
-OFFICE = """
-CREATE TABLE office.sent_messages (
-    id bigint PRIMARY KEY, unit text, asks text, choices text[], about_child bool, sent_key_id text, sent_text bytea,
-    state text, subject_key_id text, subject_blob bytea, synonyms jsonb);
-GRANT SELECT ON office.sent_messages TO renrakumo_receipts;
-"""
-
 _numbers = itertools.count(1)
 
 
@@ -72,7 +67,7 @@ def prepare(pair: Databases) -> None:
 
     async def office() -> None:
         connection = await asyncpg.connect(pair.general_url("admin_api"))
-        await connection.execute(OFFICE)
+        await connection.execute(stand_in(SENT_MESSAGES))
         await connection.close()
 
     run_apart(office)

@@ -117,7 +117,7 @@ async def test_a_reply_on_the_bus_becomes_a_recorded_answer(house: House, fresh_
         assert "token_not_ours" in dead.reason
 
         report = await service.health.report()
-        assert report == {"startup": "ok", "database": "ok", "bus": "ok"}
+        assert report == {"startup": "ok", "database": "ok", "schema": "ok", "bus": "ok"}
     assert len(await house.answers(message)) == 1
     for bus in (operator, ingress, info_site):
         await bus.close()

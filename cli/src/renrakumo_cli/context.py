@@ -12,9 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from renrakumo_cli.bus.accounts import OPERATOR, password_variable
-from renrakumo_cli.local.configuration import DATABASE_URLS, NATS_URL, Configuration, state_folder
-from renrakumo_cli.local.services import SERVICES, Database
-from renrakumo_cli.secret_store import SecretsMissing, SecretStore
+from renrakumo_cli.local.configuration import (
+    DATABASE_URLS,
+    NATS_URL,
+    Configuration,
+    check_names_no_user,
+    role_url,
+    state_folder,
+)
+from renrakumo_cli.local.services import SERVICES, Database, Owner
+from renrakumo_cli.secret_store import DATABASE_ROLES, SecretsMissing, SecretStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,18 @@ def operator_bus() -> BusLogin:
     if password and url:
         return BusLogin(url, OPERATOR, password)
     return BusLogin(running(os.environ).nats_url, OPERATOR, secret_store().nats_passwords()[OPERATOR])
+
+
+def owner_url(owner: Owner) -> str:
+    """URL with which an owner of tables enters its database: RENRAKUMO_*_DATABASE_URL where it is set, else the local
+    stack; its password from the environment, else from the state folder. Raises LocalError for a URL with a user,
+    SecretsMissing when nobody tells the password."""
+    password = os.environ.get(DATABASE_ROLES[owner.package]) or secret_store().database_passwords()[owner.package]
+    url = os.environ.get(DATABASE_URLS[owner.database])
+    if not url:
+        return running(os.environ).database_url(owner.database, owner.package, password)
+    check_names_no_user(owner.database, url)
+    return role_url(url, owner.package, password)
 
 
 def environment_of(service: str) -> dict[str, str]:

@@ -9,14 +9,18 @@ from dataclasses import dataclass
 import asyncpg
 import nats.errors
 from nats.js import JetStreamContext
+from sqlalchemy.exc import DBAPIError
 
 from contracts.streams import BUCKETS, STREAMS, consumers
 from renrakumo_cli import bus, context, signing
 from renrakumo_cli.bus.cluster import lagging
 from renrakumo_cli.local import paths, probe
 from renrakumo_cli.local.configuration import Configuration
-from renrakumo_cli.local.services import SERVICES, Database
+from renrakumo_cli.local.paths import LocalError
+from renrakumo_cli.local.services import OWNERS, SERVICES, Database, Owner
 from renrakumo_cli.secret_store import DATABASE_ROLES, SecretsMissing
+from runtime.database import migrations
+from runtime.database.schema import described
 
 _SECONDS = 5.0
 _HELD = """
@@ -42,6 +46,7 @@ async def examine() -> list[Finding]:
         _secrets,
         _bus,
         _databases,
+        _schemas,
         _held_mail,
         _services,
         _signatures,
@@ -87,8 +92,8 @@ async def _streams(js: JetStreamContext) -> list[Finding]:
     wanted = {spec.name for spec in STREAMS} | {f"KV_{bucket.name}" for bucket in BUCKETS}
     if missing := sorted(wanted - names):
         return [Finding("bus", False, f"missing: {', '.join(missing)}; run `renrakumo bus apply`")]
-    held = {(stream, info.name) for stream in names if stream for info in await js.consumers_info(stream)}
-    if lost := sorted(spec.name for spec in consumers() if (spec.stream, spec.name) not in held):
+    existing = {(stream, info.name) for stream in names if stream for info in await js.consumers_info(stream)}
+    if lost := sorted(spec.name for spec in consumers() if (spec.stream, spec.name) not in existing):
         return [Finding("bus", False, f"missing consumers: {', '.join(lost)}; run `renrakumo bus apply`")]
     dead = (await js.stream_info("DEADLETTERS")).state.messages
     return [
@@ -128,6 +133,20 @@ async def _databases(configuration: Configuration) -> list[Finding]:
         if wall == "":
             findings.append(Finding(f"wall before {role}", False, f"it enters the {other} database: run roles.sql"))
     return findings
+
+
+async def _schemas(configuration: Configuration) -> list[Finding]:
+    return [await asyncio.to_thread(_schema, owner) for owner in OWNERS]
+
+
+def _schema(owner: Owner) -> Finding:
+    """Are the tables of this owner those of this release?"""
+    subject = f"tables {owner.name}"
+    try:
+        state = migrations.look(context.owner_url(owner), owner.package, owner.schema)
+    except (LocalError, SecretsMissing, OSError, TimeoutError, DBAPIError, asyncpg.PostgresError) as error:
+        return Finding(subject, False, f"cannot be looked at: {type(error).__name__}")
+    return Finding(subject, state.current, described(state))
 
 
 async def _held_mail(configuration: Configuration) -> list[Finding]:

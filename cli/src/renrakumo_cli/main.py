@@ -17,6 +17,7 @@ _COMMANDS = {
     "keys": ("keys", "app", True),
     "dkim": ("dkim", "app", True),
     "bus": ("bus", "app", True),
+    "database": ("database", "app", True),
     "operator": ("accounts", "operator", True),
     "unit": ("accounts", "unit", True),
     "administrator": ("accounts", "administrator", True),

@@ -1,6 +1,6 @@
 """Where mails lying in files come from, as the DNS has it now: for who wonders why one was taken for a forgery.
 
-SPF needs the peer that handed the mail in: without one nothing is held against a mail. Signatures fade: keys are taken
+SPF needs the peer that handed the mail in: without one nothing speaks against a mail. Signatures fade: keys are taken
 back, and an old mail no longer shows what it showed.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from mail.sender.authentication import Examiner, Origin, conclude
 from mail.sender.dmarc import Organisations
 from mail.sender.dns_notes import Answer, Question
-from runtime.dns.cache import RememberedDns
+from runtime.dns.cache import DnsCache
 from runtime.dns.client import DnsTrouble, SystemDns
 
 
@@ -19,7 +19,7 @@ class Lookup:
     """Asks these DNS servers (address, port), or the system's; remembers what they said."""
 
     def __init__(self, servers: Sequence[tuple[str, int]], *, peer: str, helo: str) -> None:
-        self._dns = RememberedDns(SystemDns(servers, seconds=5.0))
+        self._dns = DnsCache(SystemDns(servers, seconds=5.0))
         self._examiner = Examiner(Organisations())
         self._peer = peer
         self._helo = helo

@@ -99,12 +99,12 @@ class SecretStore:
 
     def init(self) -> list[str]:
         """Make whatever is missing and write all files. Returns the names of what is new."""
-        held = self._read() if self.exists else {}
+        kept = self._read() if self.exists else {}
         new: list[str] = []
 
         def fill(section: str, name: str, value: Any) -> None:
-            if name not in held.setdefault(section, {}):
-                held[section][name] = value
+            if name not in kept.setdefault(section, {}):
+                kept[section][name] = value
                 new.append(f"{section}/{name}")
 
         for user in USERS:
@@ -116,7 +116,7 @@ class SecretStore:
             fill("rings", ring, [f"k1:{_key()}"])
         for key in _SINGLE_KEYS:
             fill("keys", key, _key())
-        self._write(held)
+        self._write(kept)
         return new
 
     def rotate(self, purpose: str) -> list[str]:
@@ -124,12 +124,12 @@ class SecretStore:
 
         Raises KeyError for a purpose that is not in ROTATABLE, SecretsMissing before `init`.
         """
-        held = self._read()
+        kept = self._read()
         rings = [f"seal-{service}" for service in SEALING_SERVICES] if purpose == "seal" else [purpose]
         for ring in rings:
-            keys: list[str] = held["rings"][ring]
+            keys: list[str] = kept["rings"][ring]
             keys.insert(0, f"k{_next_number(keys)}:{_key()}")
-        self._write(held)
+        self._write(kept)
         if purpose == "seal":
             return [*SEALING_SERVICES, *(service for service in SERVICES if service not in SEALING_SERVICES)]
         return list(reversed(_RINGS[purpose].holders))
@@ -162,35 +162,35 @@ class SecretStore:
     def _read(self) -> dict[str, Any]:
         if not self.exists:
             raise SecretsMissing(f"{self._original} does not exist: run `renrakumo keys init`")
-        held: dict[str, Any] = json.loads(self._original.read_text())
-        return held
+        kept: dict[str, Any] = json.loads(self._original.read_text())
+        return kept
 
-    def _write(self, held: Mapping[str, Any]) -> None:
+    def _write(self, kept: Mapping[str, Any]) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_private(self._original, json.dumps(held, indent=2) + "\n")
+        _write_private(self._original, json.dumps(kept, indent=2) + "\n")
         for service in SERVICES:
-            self._write_variables(service, _environment(held, service))
-        self._write_variables("nats", _nats_variables(held))
-        self._write_variables("postgres", {name: held["postgres"][role] for role, name in DATABASE_ROLES.items()})
+            self._write_variables(service, _environment(kept, service))
+        self._write_variables("nats", _nats_variables(kept))
+        self._write_variables("postgres", {name: kept["postgres"][role] for role, name in DATABASE_ROLES.items()})
 
     def _write_variables(self, name: str, variables: Mapping[str, str]) -> None:
         head = "# Written by `renrakumo keys` from stack.json: changes made here are lost.\n"
         _write_private(self.folder / f"{name}.env", head + "".join(f"{k}={v}\n" for k, v in variables.items()))
 
 
-def _nats_variables(held: Mapping[str, Any]) -> dict[str, str]:
-    variables = {password_variable(user): held["nats"][user] for user in USERS}
-    if "cluster" in held:  # secrets from before there were clusters get it from the next `init`
-        variables[NATS_CLUSTER_VARIABLE] = held["cluster"]["nats"]
+def _nats_variables(kept: Mapping[str, Any]) -> dict[str, str]:
+    variables = {password_variable(user): kept["nats"][user] for user in USERS}
+    if "cluster" in kept:  # secrets from before there were clusters get it from the next `init`
+        variables[NATS_CLUSTER_VARIABLE] = kept["cluster"]["nats"]
     return variables
 
 
-def _environment(held: Mapping[str, Any], service: str) -> dict[str, str]:
-    rings: Mapping[str, list[str]] = held["rings"]
+def _environment(kept: Mapping[str, Any], service: str) -> dict[str, str]:
+    rings: Mapping[str, list[str]] = kept["rings"]
     public = ",".join(f"{owner}:{_public(rings[f'seal-{owner}'][0])}" for owner in SEALING_SERVICES)
     variables = {
         "RENRAKUMO_NATS_USER": service,
-        "RENRAKUMO_NATS_PASSWORD": held["nats"][service],
+        "RENRAKUMO_NATS_PASSWORD": kept["nats"][service],
         "RENRAKUMO_SEAL_PUBLIC_KEYS": public,
     }
     if service in SEALING_SERVICES:
@@ -200,9 +200,9 @@ def _environment(held: Mapping[str, Any], service: str) -> dict[str, str]:
             variables[purpose.variable] = ",".join(rings[name])
     for name, purpose in _SINGLE_KEYS.items():
         if service in purpose.holders:
-            variables[purpose.variable] = held["keys"][name]
-    if service == DKIM_HOLDER and held.get("dkim"):
-        variables[DKIM_VARIABLE] = ",".join(held["dkim"])
+            variables[purpose.variable] = kept["keys"][name]
+    if service == DKIM_HOLDER and kept.get("dkim"):
+        variables[DKIM_VARIABLE] = ",".join(kept["dkim"])
     return variables
 
 

@@ -37,7 +37,7 @@ def key_records(*keys: DkimKey) -> dict[str, str]:
 
 
 def key_zone(*keys: DkimKey) -> dict[str, dict[str, Sequence[str]]]:
-    """The same as a zone of simulator.dns_server; long texts are cut into strings."""
+    """What has to stand in DNS for these keys, as a zone of simulator.dns_server; long texts are cut into strings."""
     return {name: {"TXT": [txt(record)]} for name, record in key_records(*keys).items()}
 
 

@@ -14,7 +14,9 @@ from contracts.events.dead import DeadLetter
 from renrakumo_cli.local.nats import NatsServer
 from runtime import tracing
 from runtime.bus.client import KV_READY, Bus, KvChange, Outgoing
-from runtime.bus.keyvalue import KeyValueVerbs, contents
+from runtime.bus.connection import Connection
+from runtime.bus.keyvalue import KeyValueStore, contents
+from runtime.bus.streams import Streams
 from runtime.errors import (
     BusRefused,
     BusUnavailable,
@@ -24,7 +26,7 @@ from runtime.errors import (
     TransientError,
     WrongRevision,
 )
-from tests.runtime.conftest import connected, declare, subject_of
+from tests.runtime.conftest import connected, declare, settings_for, subject_of
 
 
 class Question(BaseModel):
@@ -237,11 +239,11 @@ async def test_a_watch_gives_all_then_the_marker_then_changes(bus: Bus) -> None:
 
 
 class OnceAway:
-    """A bus whose server doesn't answer the first question for a stream's state."""
+    """A connection whose server doesn't answer the first question for a stream's state."""
 
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
-        self._js = bus.jetstream
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._js = connection.jetstream
         self._asked = False
 
     @property
@@ -255,17 +257,22 @@ class OnceAway:
         return await self._js.stream_info(name)
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self._bus if hasattr(self._bus, name) else self._js, name)
+        return getattr(self._connection if hasattr(self._connection, name) else self._js, name)
 
 
-async def test_an_empty_bucket_is_told_even_when_its_state_was_not_told_at_first(bus: Bus) -> None:
+async def test_an_empty_bucket_is_told_even_when_its_state_was_not_told_at_first(
+    bus: Bus, nats_server: NatsServer
+) -> None:
     bucket = await new_bucket(bus)
+    connection = await Connection.connect(settings_for(nats_server), name="operator", on_closed=lambda: None)
+    store = KeyValueStore(OnceAway(connection), Streams(connection))  # type: ignore[arg-type]  # once away
     stop = asyncio.Event()
     async with asyncio.timeout(10):
-        async for change in KeyValueVerbs(OnceAway(bus)).watch(bucket, stop):  # type: ignore[arg-type]  # once away
+        async for change in store.watch(bucket, stop):
             assert change == KV_READY
             break
     stop.set()
+    await connection.close()
 
 
 async def test_a_bucket_is_told_as_it_is_right_now(bus: Bus) -> None:

@@ -15,7 +15,7 @@ from contracts.events.dead import DeadLetter
 from contracts.streams import ConsumerSpec
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus.client import Bus
-from runtime.bus.consumer import ConsumerLoop, Delivery, letter_id
+from runtime.bus.consumer import ConsumerLoop, Delivery, dead_letter_id
 from runtime.errors import BusUnavailable, PermanentError, Postponed, TransientError
 from runtime.faults import is_outage
 from tests.runtime.conftest import connected, declare, subject_of
@@ -139,11 +139,11 @@ async def test_a_message_has_one_dead_letter_and_shares_it_with_none_of_a_bus_th
     async with running(bus, spec, handler, backoff=(0.05,)):
         await until(lambda: len(seen) == 2)
         await settled(bus, spec)
-    first, second = (letter_id(spec, each) for each in seen)
+    first, second = (dead_letter_id(spec, each) for each in seen)
     assert first == second
     assert seen[0].stored_at is not None
     anew = dataclasses.replace(seen[0], stored_at=seen[0].stored_at + timedelta(days=1))
-    assert letter_id(spec, anew) != first
+    assert dead_letter_id(spec, anew) != first
 
 
 async def test_a_dead_letter_may_hold_less_than_the_message(bus: Bus, new_consumer: NewConsumer) -> None:
@@ -264,7 +264,7 @@ async def test_a_slow_handler_runs_once_however_long_it_takes(bus: Bus, new_cons
     assert redelivered == [0]
 
 
-async def test_no_more_are_in_hand_than_allowed(bus: Bus, new_consumer: NewConsumer) -> None:
+async def test_no_more_are_in_flight_than_allowed(bus: Bus, new_consumer: NewConsumer) -> None:
     spec = await new_consumer()
     now, most, total = 0, 0, 0
 
@@ -283,7 +283,7 @@ async def test_no_more_are_in_hand_than_allowed(bus: Bus, new_consumer: NewConsu
     assert most <= 4
 
 
-async def test_stopping_finishes_what_is_in_hand(bus: Bus, new_consumer: NewConsumer) -> None:
+async def test_stopping_finishes_what_is_in_flight(bus: Bus, new_consumer: NewConsumer) -> None:
     spec = await new_consumer()
     started, finished = asyncio.Event(), asyncio.Event()
 

@@ -51,7 +51,8 @@ async def tables(url: str) -> set[str]:
 def test_many_at_once_run_each_step_once(fresh_databases: Databases, package: str) -> None:
     url = fresh_databases.general_url("admin_api")
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: upgrade(url, package, schema="office"), range(3)))
+        done = list(pool.map(lambda _: upgrade(url, package, schema="office"), range(3)))
+    assert sorted(each.changed for each in done) == [False, False, True]
     assert asyncio.run(tables(url)) == {"units", "alembic_version"}
 
 

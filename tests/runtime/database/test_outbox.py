@@ -17,6 +17,7 @@ from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.postgres import PostgresServer
 from runtime import tracing
 from runtime.bus.client import Bus, Outgoing
+from runtime.bus.connection import Connection
 from runtime.database.engine import check, create_engine
 from runtime.database.outbox import Inbox, Outbox, inbox_table, outbox_table
 from runtime.database.relay import OutboxRelay
@@ -83,10 +84,10 @@ async def on_the_bus(bus: Bus, spec: ConsumerSpec) -> list[int]:
 
 
 class Watched(Bus):
-    """The same connection, which remembers what went through it."""
+    """A bus over another's connection, which remembers what went through it."""
 
     def __init__(self, bus: Bus) -> None:
-        super().__init__(bus.client, bus.name)
+        super().__init__(Connection(bus.client), bus.name)
         self.published: list[str | None] = []
 
     async def publish_many(self, messages: Sequence[Outgoing], *, timeout: float = 10) -> list[Exception | None]:

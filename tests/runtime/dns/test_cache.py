@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from runtime.dns.cache import REMEMBERED_OCTETS, RememberedDns, Shelf
+from runtime.dns.cache import MAX_OCTETS, AnswerCache, DnsCache
 from runtime.dns.client import DnsTrouble, Found, SystemDns
 from simulator.dns_server import DnsServer
 
@@ -34,11 +34,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def memory(dns: DnsServer, clock: Clock) -> RememberedDns:
-    return RememberedDns(SystemDns([dns.address]), now=clock)
+def memory(dns: DnsServer, clock: Clock) -> DnsCache:
+    return DnsCache(SystemDns([dns.address]), now=clock)
 
 
-async def test_all_kinds_of_answers_are_remembered_apart(dns: DnsServer, memory: RememberedDns) -> None:
+async def test_all_kinds_of_answers_are_remembered_apart(dns: DnsServer, memory: DnsCache) -> None:
     for _ in range(2):
         assert [one.host for one in (await memory.mx("a.example")).records] == ["mx.example"]
         assert (await memory.addresses("a.example", "A")).records == ("192.0.2.1",)
@@ -49,7 +49,7 @@ async def test_all_kinds_of_answers_are_remembered_apart(dns: DnsServer, memory:
 
 @pytest.mark.parametrize("ttl, kept", [(300, 300), (0, 60), (5, 60), (86_400, 3600)])
 async def test_an_answer_is_kept_for_its_ttl_within_bounds(
-    dns: DnsServer, memory: RememberedDns, clock: Clock, ttl: int, kept: int
+    dns: DnsServer, memory: DnsCache, clock: Clock, ttl: int, kept: int
 ) -> None:
     dns.ttl = ttl
     await memory.mx("a.example")
@@ -64,7 +64,7 @@ async def test_an_answer_is_kept_for_its_ttl_within_bounds(
 @pytest.mark.parametrize("name", ["gone.example", "empty.example"])
 @pytest.mark.parametrize("minimum, kept", [(120, 120), (1, 30), (86_400, 900)])
 async def test_a_no_is_kept_for_as_long_as_its_zone_says_within_bounds(
-    dns: DnsServer, memory: RememberedDns, clock: Clock, name: str, minimum: int, kept: int
+    dns: DnsServer, memory: DnsCache, clock: Clock, name: str, minimum: int, kept: int
 ) -> None:
     dns.zone["empty.example"] = {"TXT": ['"-"']}
     dns.no_ttl = minimum
@@ -77,7 +77,7 @@ async def test_a_no_is_kept_for_as_long_as_its_zone_says_within_bounds(
     assert dns.asked[name, "MX"] == 2
 
 
-async def test_trouble_is_remembered_for_moments_only(dns: DnsServer, memory: RememberedDns, clock: Clock) -> None:
+async def test_trouble_is_remembered_for_moments_only(dns: DnsServer, memory: DnsCache, clock: Clock) -> None:
     dns.servfail.add("a.example")
     for _ in range(3):
         with pytest.raises(DnsTrouble):
@@ -88,7 +88,7 @@ async def test_trouble_is_remembered_for_moments_only(dns: DnsServer, memory: Re
     assert (await memory.mx("a.example")).records
 
 
-async def test_many_who_ask_at_once_share_one_question(dns: DnsServer, memory: RememberedDns) -> None:
+async def test_many_who_ask_at_once_share_one_question(dns: DnsServer, memory: DnsCache) -> None:
     dns.hold = asyncio.Event()
     waiting = [asyncio.create_task(memory.mx("a.example")) for _ in range(50)]
     await asyncio.sleep(0)
@@ -107,11 +107,11 @@ async def test_long_answers_are_forgotten_before_they_fill_the_memory() -> None:
         asked.append(name)
         return Found(("x" * 1_000_000,), 300)
 
-    shelf = Shelf(long, lambda: 0.0)
+    answers = AnswerCache(long, lambda: 0.0)
     for number in (*range(20), 0, 19):
-        await shelf.get(f"{number}.example")
+        await answers.get(f"{number}.example")
     assert asked == [f"{number}.example" for number in (*range(20), 0)]
-    assert sum(shelf.has(f"{number}.example") for number in range(20)) == REMEMBERED_OCTETS // 1_000_000
+    assert sum(answers.has(f"{number}.example") for number in range(20)) == MAX_OCTETS // 1_000_000
 
 
 async def test_behind_names_that_never_answer_nobody_waits_without_end(dns: DnsServer) -> None:
@@ -126,7 +126,7 @@ async def test_behind_names_that_never_answer_nobody_waits_without_end(dns: DnsS
 
 
 async def test_while_dns_is_away_an_old_answer_stands_in_for_a_day(
-    dns: DnsServer, memory: RememberedDns, clock: Clock
+    dns: DnsServer, memory: DnsCache, clock: Clock
 ) -> None:
     await memory.mx("a.example")
     dns.servfail.add("a.example")
@@ -139,7 +139,7 @@ async def test_while_dns_is_away_an_old_answer_stands_in_for_a_day(
 
 
 async def test_an_old_answer_that_stands_in_is_given_at_once_and_renewed_beside(
-    dns: DnsServer, memory: RememberedDns, clock: Clock
+    dns: DnsServer, memory: DnsCache, clock: Clock
 ) -> None:
     await memory.mx("a.example")
     dns.servfail.add("a.example")
@@ -155,7 +155,7 @@ async def test_an_old_answer_that_stands_in_is_given_at_once_and_renewed_beside(
     assert [one.host for one in (await memory.mx("a.example")).records] == ["new.example"]
 
 
-async def test_a_no_never_stands_in(dns: DnsServer, memory: RememberedDns, clock: Clock) -> None:
+async def test_a_no_never_stands_in(dns: DnsServer, memory: DnsCache, clock: Clock) -> None:
     assert not (await memory.mx("gone.example")).exists
     dns.servfail.add("gone.example")
     clock.now = 1000

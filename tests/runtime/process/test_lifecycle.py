@@ -109,7 +109,7 @@ async def test_a_signal_stops_in_stages_and_ends_with_zero(nats_server: NatsServ
     async def work(stop: asyncio.Event) -> None:
         await stop.wait()
         await asyncio.sleep(0.1)
-        order.append("finished what was in hand")
+        order.append("finished what was in flight")
 
     def closing(what: str) -> Callable[[], Awaitable[None]]:
         async def close() -> None:
@@ -130,7 +130,7 @@ async def test_a_signal_stops_in_stages_and_ends_with_zero(nats_server: NatsServ
             await asyncio.sleep(0.05)
     os.kill(os.getpid(), signal.SIGTERM)
     assert await asyncio.wait_for(life, 20) == 0
-    assert order == ["finished what was in hand", "closed cache", "closed database"]
+    assert order == ["finished what was in flight", "closed cache", "closed database"]
 
 
 async def test_a_task_that_dies_ends_the_process_with_one() -> None:

@@ -29,8 +29,8 @@ def cpu_seconds(pid: int) -> float:
 
 
 def precise_cpu_seconds(pid: int) -> float:
-    """The same from the scheduler's books, to the microsecond, as long as no thread or child of the family ends:
-    those that did count in ticks."""
+    """User and system time of the family so far, from the scheduler's statistics: to the microsecond, as long as no
+    thread or child of the family ends; those that did count in ticks."""
     nanoseconds = ended = 0
     for member in family(pid):
         fields = _stat(member)

@@ -29,6 +29,7 @@ from renrakumo_cli.office import ACTOR, fail, run
 from renrakumo_cli.secret_store import SecretsMissing
 from runtime import logs
 from runtime.bus.client import Bus
+from runtime.bus.connection import Connection
 from runtime.errors import BusRefused, BusUnavailable
 
 app = typer.Typer(help="How fast mail goes out to each carrier; pause, resume and pace by hand.")
@@ -205,7 +206,7 @@ async def _with_dispatchers(login: BusLogin, work: Callable[[Dispatchers], Await
             client = await stack.enter_async_context(bus.connected(login.url, login.user, login.password))
         except (OSError, nats.errors.Error) as error:
             raise BusUnavailable(type(error).__name__) from None
-        return await work(Dispatchers(Bus(client, OPERATOR)))
+        return await work(Dispatchers(Bus(Connection(client), OPERATOR)))
 
 
 def _bus_failed(error: Exception) -> NoReturn:

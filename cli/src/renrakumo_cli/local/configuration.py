@@ -70,18 +70,15 @@ class Configuration:
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> "Configuration":
-        """As `make up` runs it. Raises LocalError for a port that is no number or half an external database."""
+        """What `renrakumo up` takes from the environment. Raises LocalError for a port that is no number or half an
+        external database."""
         dispatchers, ingresses = _instances(variables, DISPATCHERS), _instances(variables, INGRESSES)
         nats_servers = _nats_servers(variables)
         external = {kind: variables[name] for kind, name in DATABASE_URLS.items() if variables.get(name)}
         if len(external) == 1:
             raise LocalError(f"Set both {' and '.join(DATABASE_URLS.values())}, or neither.")
         for kind, url in external.items():
-            if urlsplit(url).username:
-                raise LocalError(
-                    f"{DATABASE_URLS[kind]} must name no user here: each service enters with a role of its own "
-                    "(passwords: secrets/postgres.env, rights: deploy/postgres/roles.sql)."
-                )
+            check_names_no_user(kind, url)
         return cls(
             state=state_folder(variables),
             ports=_resolved(
@@ -146,9 +143,7 @@ class Configuration:
         """postgresql:// URL with which a role reaches a database."""
         external = self.external_databases.get(database)
         base = external or f"postgresql://{LOCAL_HOST}:{self.ports[POSTGRES_PORT[0]]}/renrakumo_{database}"
-        parts = urlsplit(base)
-        place = f"renrakumo_{role}:{quote(password, safe='')}@{parts.netloc}"
-        return urlunsplit(parts._replace(netloc=place))
+        return role_url(base, role, password)
 
     def service_variables(self, spec: ServiceSpec) -> dict[str, str]:
         """What one service is told, secrets and database aside."""
@@ -189,6 +184,21 @@ class Configuration:
 
     def _nats_variables(self) -> list[str]:
         return [variable(name) for name in self.nats_names for variable in (nats_port_variable, cluster_port_variable)]
+
+
+def check_names_no_user(database: Database, url: str) -> None:
+    """Raises LocalError when a database's URL holds a user, where several roles are to enter by it."""
+    if urlsplit(url).username:
+        raise LocalError(
+            f"{DATABASE_URLS[database]} must name no user here: each service enters with a role of its own "
+            "(passwords: secrets/postgres.env, rights: deploy/postgres/roles.sql)."
+        )
+
+
+def role_url(url: str, role: str, password: str) -> str:
+    """The URL of a database, `postgresql://host:port/name`, with the user and password of a service's role."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"renrakumo_{role}:{quote(password, safe='')}@{parts.netloc}"))
 
 
 def _passes(name: str) -> bool:

@@ -76,6 +76,11 @@ class Owner:
     database: Database
     schema: str | None
 
+    @property
+    def name(self) -> str:
+        """The tables as a person names them: `general.office`, or `personal`."""
+        return f"{self.database}.{self.schema}" if self.schema else self.database
+
 
 OWNERS: tuple[Owner, ...] = (
     Owner("admin_api", "general", "office"),

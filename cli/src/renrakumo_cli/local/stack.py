@@ -226,9 +226,13 @@ class LocalStack:
 
     async def _migrate(self) -> None:
         for owner in self._owners:
-            self._say(f"bringing the tables of {owner.package} up to date")
             url = self.database_url(owner.package)
-            await asyncio.to_thread(migrations.upgrade, url, owner.package, owner.schema)
+            try:
+                done = await asyncio.to_thread(migrations.upgrade, url, owner.package, owner.schema)
+            except migrations.SchemaNewer:
+                raise LocalError(f"the tables {owner.name} were made by a later release than this one") from None
+            if done.changed:
+                self._say(f"tables {owner.name}: revision {done.before or 'none'} -> {done.after}")
 
     async def _apply_streams(self) -> None:
         password = self.secrets.nats_passwords()[OPERATOR]

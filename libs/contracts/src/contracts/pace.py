@@ -54,8 +54,8 @@ class PaceState(Contract):
     `connections_limit` and `rate_limit` are its share of what policy or order allow, `connections_allowed` and `rate`
     what it makes of them (rate None: no limit); `connections_open` what it has open. `waiting`: copies in its hands
     that have not been offered yet. Where every mail server has a pace of its own (carrier `other`), rates and
-    `connections_per_server` are those of one that is not held back, `throttles` counts servers spoken to of late,
-    `slowed` and `pausing` those of them that are held back.
+    `connections_per_server` are those of one that is not slowed, `throttles` counts servers spoken to of late,
+    `slowed` and `pausing` those of them that get less than usual, or nothing for now.
     """
 
     carrier: Carrier

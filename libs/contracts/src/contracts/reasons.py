@@ -91,6 +91,6 @@ THE_MESSAGE: Final = (
     "cannot be rendered",
     DROPPED,
 )
-"""The message itself, or our own house."""
+"""The message itself, or our own servers."""
 
 REASONS: Final = frozenset((*THE_ADDRESS, *THE_RECIPIENT, *THE_SENDER, *THE_WAY, *THE_MESSAGE))

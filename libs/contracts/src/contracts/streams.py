@@ -138,7 +138,7 @@ ADMIN_API_DEADLETTERS = ConsumerSpec("DEADLETTERS", "admin-api-deadletters", "ad
 
 
 def dead_letter_retry_consumer(service: str) -> ConsumerSpec:
-    """What this service is to handle once more or to give up for good, see DEADLETTER_RETRIES."""
+    """The consumer that brings a service the dead letters that it is to handle once more or to give up for good."""
     name = f"{service}-dead-letter-retry"
     return ConsumerSpec(DEADLETTER_RETRIES.name, name, service, (f"dead-letter-retry.{service}",))
 
@@ -150,7 +150,7 @@ GIVING_UP: tuple[str, ...] = ("registry", "dispatcher", "responder", "receipts",
 def delivery_consumer(lane: str, carrier: str) -> ConsumerSpec:
     """The queue of one carrier in one lane, so that a slow carrier's backlog waits on the bus and delays no other.
 
-    What a killed dispatcher had in hand waits for `ack_wait`, so it is short; progress is fenced, so it may be."""
+    What a killed dispatcher had in flight waits for `ack_wait`, so it is short; progress is fenced, so it may be."""
     return ConsumerSpec(
         "DELIVERY",
         f"dispatcher-{lane}-{carrier}",

@@ -44,7 +44,8 @@ def _replace(match: "re.Match[str]") -> str:
 
 
 def redact_value(value: object, depth: int = _DEPTH) -> object:
-    """The same for any loggable value, nested containers included; bytes and foreign objects become text first."""
+    """Any loggable value, nested containers included, with everything address-like replaced by `[redacted]`; bytes and
+    foreign objects become text first."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):

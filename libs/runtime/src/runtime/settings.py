@@ -48,7 +48,7 @@ KeyRingSetting = Annotated[KeyRing, NoDecode, PlainValidator(_ring), Field(repr=
 """A variable of the form `id:base64,id:base64` (tokens)."""
 
 CipherKeysSetting = Annotated[KeyRing, NoDecode, PlainValidator(_ring_32), Field(repr=False)]
-"""The same, with keys of 32 bytes each (field ciphers, private keys for sealing)."""
+"""A variable of the form `id:base64,id:base64`, each key of 32 bytes (field ciphers, private keys for sealing)."""
 
 PublicKeysSetting = Annotated[Mapping[str, tuple[str, bytes]], NoDecode, PlainValidator(_public)]
 """A variable of the form `service:id:base64,...`."""
@@ -66,13 +66,22 @@ class ServiceSettings(BaseSettings):
     )
 
     nats_url: str
+    """The bus: `nats://host:port`, of a cluster all servers with commas between."""
     nats_user: str
+    """Name of the service's account on the bus: its own name."""
     nats_password: SecretStr
+    """Password of the service's account on the bus."""
     base_domain: str = Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$")
+    """Domain below which every unit has its own: `<unit>.<base domain>`."""
     health_host: str = "127.0.0.1"
+    """Address on which `/healthz`, `/readyz` and `/metrics` are served."""
     health_port: int = Field(ge=0, le=65535)
+    """Port on which `/healthz`, `/readyz` and `/metrics` are served; 0: any."""
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
+    """Least level that is logged."""
     nice: int = Field(default=0, ge=0, le=19)
+    """How far the process stands back (nice(1)) when all processors are in use: reading replies can wait, what is to go
+    out can't."""
 
 
 class ReadingSettings(ServiceSettings):
@@ -83,13 +92,18 @@ class ReadingSettings(ServiceSettings):
     header field is cut, a longer line of text broken)."""
 
     reading_max_size: int = Field(default=10_000_000, ge=100_000)
+    """Octets of one mail that are looked at; the rest is passed over, and the mail is neither refused nor lost."""
     reading_max_parts: int = Field(default=300, ge=10, le=10_000)
+    """Parts of one mail that are looked at."""
     reading_max_depth: int = Field(default=150, ge=5, le=200)
+    """How deep parts within parts are looked at."""
     reading_max_headers: int = Field(default=1000, ge=50)
+    """Header fields of one part that are looked at."""
     reading_max_line: int = Field(default=20_000, ge=1000)
+    """Characters of a line: a longer header field is cut, a longer line of text broken."""
 
     def reading_limits(self) -> dict[str, int]:
-        """The same, by the names that the library of mail has for them."""
+        """The bounds of reading, by the names that the library of mail has for them."""
         return {
             "size": self.reading_max_size,
             "parts": self.reading_max_parts,

@@ -12,12 +12,13 @@ from admin_api.consumers import DeadLetterConsumer, EventConsumer
 from admin_api.handlers import held
 from admin_api.handlers.context import Books, Office
 from admin_api.routes import web
-from admin_api.settings import SERVICE, Settings
+from admin_api.settings import SCHEMA, SERVICE, Settings
 from contracts.streams import ADMIN_API_DEADLETTERS, ADMIN_API_EVENTS, ADMIN_API_INBOUND
 from runtime.crypto.ciphers import FieldCipher, KeyedHash
 from runtime.crypto.sealing import Sealer
 from runtime.database import engine as database
 from runtime.database.relay import OutboxRelay
+from runtime.database.schema import SchemaCheck
 from runtime.logs import get_logger
 from runtime.process.lifecycle import Service
 from runtime.process.web import serve
@@ -37,8 +38,11 @@ async def set_up(service: Service, settings: Settings) -> None:
     engine = database.create_engine(settings.general_database_url, service=SERVICE, pool_size=POOL)
     service.on_close(engine.dispose)
     service.health.add("database", lambda: database.check(engine))
+    schema = SchemaCheck(engine, "admin_api", SCHEMA)
+    service.health.add("schema", schema.check)
     bus = await service.connect_bus()
     await database.wait_until_up(engine)
+    await schema.wait()
     office = build(settings, engine, bus)
     app = web.build(office, cookie_secure=settings.cookie_secure)
 

@@ -30,16 +30,28 @@ class Settings(ServiceSettings):
 
     health_port: int = 9107
     web_host: str = "127.0.0.1"
+    """Address on which the office's API is served."""
     web_port: int = Field(default=8080, ge=0, le=65535)
+    """Port on which the office's API is served; 0: any."""
     general_database_url: str = Field(repr=False)
+    """The general database, with the user and password of the service's own role:
+    `postgresql://role:password@host:port/database`."""
     content_keys: CipherKeysSetting
+    """Keys that encrypt subjects and texts of messages, answers and dead letters in the general database, current
+    first."""
     post_secret_key: SecretKeySetting
+    """Key of the hash of a group's secret post address; the same for ingress-smtp and admin-api."""
     seal_public_keys: PublicKeysSetting
+    """Public keys of the services for which content is sealed."""
 
     cookie_secure: bool = True
+    """The session cookie travels over https only; off for a trial without TLS."""
     session_idle: timedelta = timedelta(minutes=60)
+    """An account's session ends so long after its last use."""
     session_life: timedelta = timedelta(hours=12)
+    """An account's session ends so long after its sign-in in any case."""
     held_days: int = Field(default=30, ge=1, le=90)
+    """Days after which a dead letter is erased, if the operator has not decided about it."""
 
     @field_validator("seal_public_keys")
     @classmethod

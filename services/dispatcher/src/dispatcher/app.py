@@ -25,7 +25,7 @@ from dispatcher.settings import Settings
 from dispatcher.store import BusStore
 from dispatcher.sts_fetch import PolicyFetcher
 from runtime.crypto.sealing import Opener, Sealer
-from runtime.dns.cache import RememberedDns
+from runtime.dns.cache import DnsCache
 from runtime.dns.client import SystemDns
 from runtime.process.lifecycle import Service
 
@@ -84,7 +84,7 @@ def _router(settings: Settings, carriers: CarrierTable) -> Router:
         return carriers.of_domain(name).name != OTHER or carriers.of_servers((name,)) is not None
 
     asked = SystemDns(settings.dns_servers, is_carrier=is_carrier)
-    remembered = RememberedDns(asked)
+    remembered = DnsCache(asked)
     lookup = MxLookup(
         remembered,
         fresh=asked,

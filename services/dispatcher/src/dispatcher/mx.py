@@ -84,7 +84,7 @@ class OurNames:
 
 
 class MxLookup:
-    """`dns` should remember (RememberedDns); `fresh`, which should not, is asked for the witnesses (default: nobody is
+    """`dns` should remember (DnsCache); `fresh`, which should not, is asked for the witnesses (default: nobody is
     asked, and every no is believed). `private`: servers inside the house are fine, as in a trial."""
 
     def __init__(

@@ -60,19 +60,34 @@ class Settings(ServiceSettings):
 
     health_port: int = Field(default=9103, ge=0, le=65535)
     routes: Annotated[RouteTable, NoDecode, PlainValidator(_routes), Field(repr=False)]
+    """Where mail goes: `domain=host:port` or `domain=mx`, comma between, `*` for the rest. Without a default, so that
+    no mail leaves the house before somebody said where to."""
     retry_plan: Annotated[tuple[float, ...] | None, NoDecode, PlainValidator(_plan)] = None
+    """Seconds to wait before each further attempt, in place of the carriers' plans; for trials."""
     carriers: Annotated[Path | None, NoDecode, PlainValidator(_carriers)] = None
+    """A file with what differs from the carriers as shipped."""
     dns_servers: Annotated[tuple[tuple[str, int], ...], NoDecode, PlainValidator(parse_servers)] = ()
+    """Resolvers that are asked: `address:port`, IPv6 in `[ ]`; none: those of the system."""
     mta_sts: bool = True
+    """Follow the policies that recipients' domains publish about encryption (RFC 8461)."""
     mx_private: Literal["refuse", "allow"] = "refuse"
+    """Whether MX records may name servers inside the house; `allow` is for trials."""
     mx_port: int = Field(default=SMTP_PORT, ge=1, le=65535)
+    """Port of the mail servers that MX records name; another than 25 is for trials."""
     public_url: str | None = None
+    """Base of the unsubscribe URLs: the info site's as the world reaches it."""
     helo_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$")
+    """The machine's name in the SMTP greeting and in EHLO; none: the base domain."""
     sending_address: str | None = Field(default=None, max_length=253)
+    """Dispatchers of the same one share what carriers allow to one address; none: the machine's name."""
     token_keys: KeyRingSetting
+    """Keys that make and check the tokens in reply and bounce addresses, current first."""
     dkim_keys: Annotated[DkimKeys, NoDecode, PlainValidator(_dkim), Field(repr=False)] = DkimKeys()
+    """Keys that sign outgoing mail, as `renrakumo dkim generate` makes them; without any, mail goes out unsigned."""
     seal_private_keys: CipherKeysSetting
+    """The service's own private keys, with which it opens what was sealed for it, current first."""
     seal_public_keys: PublicKeysSetting
+    """Public keys of the services for which content is sealed."""
 
     @field_validator("public_url")
     @classmethod

@@ -20,7 +20,7 @@ from mail.sender.dmarc import Organisations
 from runtime.bus.directory import Directory
 from runtime.crypto.ciphers import KeyedHash
 from runtime.crypto.sealing import Sealer
-from runtime.dns.cache import RememberedDns
+from runtime.dns.cache import DnsCache
 from runtime.dns.client import SystemDns
 from runtime.process.lifecycle import Service
 
@@ -91,7 +91,7 @@ def build_server(settings: Settings, context: Context) -> SmtpServer:
 def build_authenticator(settings: Settings) -> Authenticator:
     """What asks DNS for a mail's origin."""
     asked = SystemDns(settings.dns_servers, seconds=settings.authentication_seconds)
-    dns = RememberedDns(CircuitBreakerDns(asked, settings.base_domain))
+    dns = DnsCache(CircuitBreakerDns(asked, settings.base_domain))
     examiner = Examiner(Organisations(), settings.trusted_arc)
     return Authenticator(examiner, dns, relays=settings.trusted_relays, seconds=settings.authentication_seconds)
 

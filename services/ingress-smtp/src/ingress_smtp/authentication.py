@@ -22,7 +22,7 @@ from ingress_smtp import metrics
 from ingress_smtp.admission.parsing import Network
 from mail.sender.authentication import Answers, Examination, Examiner, Origin, Verdict
 from mail.sender.dns_notes import Answer, Question
-from runtime.dns.cache import RememberedDns
+from runtime.dns.cache import DnsCache
 from runtime.dns.client import AddressKind, Dns, DnsTrouble, Exchanger, Found
 from runtime.logs import get_logger
 
@@ -38,7 +38,7 @@ _OPEN_SECONDS = 10.0
 class Authenticator:
     """`relays`: peers in these networks only hand on what others sent, so nothing is said about them."""
 
-    def __init__(self, examiner: Examiner, dns: RememberedDns, *, relays: Sequence[Network], seconds: float) -> None:
+    def __init__(self, examiner: Examiner, dns: DnsCache, *, relays: Sequence[Network], seconds: float) -> None:
         self._examiner = examiner
         self._dns = dns
         self._peer = lru_cache(maxsize=10_000)(lambda given: peer_address(given, relays))

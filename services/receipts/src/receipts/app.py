@@ -19,6 +19,7 @@ from runtime.crypto.sealing import Opener, Sealer
 from runtime.database import engine as database
 from runtime.database.outbox import Inbox, Outbox
 from runtime.database.relay import OutboxRelay
+from runtime.database.schema import SchemaCheck
 from runtime.logs import get_logger
 from runtime.process.lifecycle import Service
 from runtime.redaction import reason_of
@@ -36,8 +37,11 @@ async def set_up(service: Service, settings: Settings) -> None:
     engine = database.create_engine(settings.general_database_url, service=SERVICE, pool_size=POOL)
     service.on_close(engine.dispose)
     service.health.add("database", lambda: database.check(engine))
+    schema = SchemaCheck(engine, "receipts", tables.SCHEMA)
+    service.health.add("schema", schema.check)
     bus = await service.connect_bus()
     await database.wait_until_up(engine)
+    await schema.wait()
     receipts = build(settings, engine)
 
     async def forget(stop: asyncio.Event) -> None:

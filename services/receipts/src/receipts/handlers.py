@@ -8,6 +8,7 @@ changes nothing. Reports of non-delivery and of complaints are in `reports`.
 
 import asyncio
 
+from contracts.cipher_contexts import ANSWER_TEXT
 from contracts.events import (
     AnswerRecorded,
     DeliveryPlanned,
@@ -99,7 +100,7 @@ class Receipts(Context):
         if sent is None:
             raise PermanentError("answer_to_an_unknown_message")
         written, reading = await asyncio.to_thread(lambda: _read_answer(self._letter(event), sent, doubt))
-        encrypted = self.cipher.encrypt(written, context=store.ANSWER_CONTEXT)
+        encrypted = self.cipher.encrypt(written, context=ANSWER_TEXT)
         async with transaction(self.engine) as connection:
             if not await self.inbox.is_first(connection, InboundReply.name, event.id):
                 return

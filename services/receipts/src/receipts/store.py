@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.cipher_contexts import MESSAGE_SENT_TEXT, MESSAGE_SUBJECT
 from contracts.events import CopyBounced, CopyOutcome, DeliveryPlanned, DeliverySettled, PlannedCopy
 from contracts.events.inbound import Authentication
 from mail.reply.answers import redact
@@ -20,11 +21,6 @@ from receipts.model import Asks, Reading, SentMessage
 from receipts.tables import bounces
 from runtime.crypto.ciphers import FieldCipher
 from runtime.database.engine import Driver
-
-ANSWER_CONTEXT = "ledger.answers.text"
-SUBJECT_CONTEXT = "office.messages.subject"
-SENT_TEXT_CONTEXT = "office.messages.sent_text"
-"""What the field ciphers of ledger and office are bound to; admin-api uses the same."""
 
 _PLAN = """
     INSERT INTO ledger.sent_copies AS known
@@ -203,7 +199,7 @@ async def sent_message(
     return SentMessage(
         asks=asks,
         choices=tuple(row.choices or ()),
-        subject=cipher.decrypt(row.subject_key_id, row.subject_blob, context=SUBJECT_CONTEXT),
-        text=cipher.decrypt(row.sent_key_id, row.sent_text, context=SENT_TEXT_CONTEXT),
+        subject=cipher.decrypt(row.subject_key_id, row.subject_blob, context=MESSAGE_SUBJECT),
+        text=cipher.decrypt(row.sent_key_id, row.sent_text, context=MESSAGE_SENT_TEXT),
         synonyms=tuple(tuple(words) for words in row.synonyms),
     )

@@ -16,6 +16,7 @@ from runtime.crypto.sealing import Opener, Sealer
 from runtime.database import engine as database
 from runtime.database.outbox import Inbox, Outbox
 from runtime.database.relay import OutboxRelay
+from runtime.database.schema import SchemaCheck
 from runtime.process.lifecycle import Service
 
 AT_ONCE = 8
@@ -56,7 +57,10 @@ async def set_up(service: Service, settings: Settings) -> None:
     engine = database.create_engine(settings.personal_database_url, service=SERVICE, pool_size=POOL)
     service.on_close(engine.dispose)
     service.health.add("database", partial(database.check, engine))
+    schema = SchemaCheck(engine, "registry")
+    service.health.add("schema", schema.check)
     await database.wait_until_up(engine)
+    await schema.wait()
 
     bus = await service.connect_bus()
     known = directory.Directory(partial(bus.kv_get, bucket.BUCKET))

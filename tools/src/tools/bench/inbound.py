@@ -11,7 +11,7 @@ from tools.bench.results import Aim
 from tools.rush.run import Outcome, Size, summary
 
 QUICK = Size(replies=2500, questions=2500, entries=500, members=5000, seconds=15.0)
-"""The same pace as the whole, for a quarter of the time."""
+"""The pace of a full run, for a quarter of its time."""
 _NEWS_WITHIN = 5.0
 _DOOR = 1.5
 

@@ -56,7 +56,7 @@ def times(console: Console, rows: Sequence[Row]) -> None:
 
 
 def bars(console: Console, rows: Sequence[Row]) -> None:
-    """The same as a chart."""
+    """Print the copies a second of each row as a chart."""
     most = max((row.copies_per_s for row in rows), default=1.0)
     table = Table(title="Copies a second", box=None, show_header=False)
     for row in rows:

@@ -1,4 +1,4 @@
-"""What the town writes: replies to a question, empty mails for the news, registrations. The same for the same seed."""
+"""What the town writes: replies to a question, empty mails for the news, registrations. One seed always gives one set."""
 
 import base64
 import random

@@ -186,7 +186,7 @@ def _plan(rng: random.Random, recipients: int, kills: int, dispatchers: list[str
 
 
 def _apart(rng: random.Random, recipients: int, servers: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """The same for a cluster: each server once, with time in between for the one before to come back."""
+    """(copies arrived, whom) for a cluster: each server once, with time in between for the one before to come back."""
     order = rng.sample(servers, len(servers))
     return ((int((0.05 + 0.25 * place + rng.uniform(0, 0.05)) * recipients), name) for place, name in enumerate(order))
 

@@ -14,7 +14,7 @@ ConfirmationKind = Literal["registration", "leave", "post", "unsubscribe", "comp
 class ConfirmationGiven(Event):
     """A person confirmed by reply (or by one click, for `unsubscribe`).
 
-    `message_ref` and `recipient_ref` are what the token held: registration: (registration, member or registration);
+    `message_ref` and `recipient_ref` are what the token named: registration: (registration, member or registration);
     leave: (request, member); post: (message, poster); unsubscribe: (message, copy); complaint: (message, copy), the
     recipient told his carrier that the mail was unwanted (RFC 5965). `expired`: the token was genuine
     but older than its life. `reply` is `ReplyText` for registry (registration only). `authentication` is

@@ -15,7 +15,7 @@ TokenText = Annotated[str, StringConstraints(pattern=r"^[rb]-[a-z2-7]{48}$")]
 
 
 AuthenticationResult = Literal["pass", "fail", "softfail", "neutral", "none", "policy", "temperror", "permerror"]
-"""As in Authentication-Results (RFC 8601 2.7)."""
+"""Results of SPF, DKIM and DMARC by their names in Authentication-Results (RFC 8601 2.7)."""
 
 
 class Automatic(Contract):

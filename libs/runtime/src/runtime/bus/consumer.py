@@ -1,13 +1,13 @@
 """The bus loop: takes messages of one declared consumer, has them handled, and sees each to its end.
 
-    puller -> in hand (bounded) -> handler -> ack
-                                          -> outage:  nak with a delay, without limit
-                                          -> mistake: nak with a delay, after max_attempts dead letter, then term
-                                          -> PermanentError: dead letter, then term
-While a message is in hand the bus is told so every third of ack_wait, so a slow handler is never run twice at once.
-A message is terminated only after its dead letter is stored. On stop: no more messages, what is in hand gets ten
+    puller -> in flight (bounded) -> handler -> ack
+                                            -> outage:  nak with a delay, without limit
+                                            -> mistake: nak with a delay, after max_attempts dead letter, then term
+                                            -> PermanentError: dead letter, then term
+While a message is in flight the bus is told so every third of ack_wait, so a slow handler is never run twice at once.
+A message is terminated only after its dead letter is stored. On stop: no more messages, what is in flight gets ten
 seconds to finish, the rest goes back to the bus at once. A server that restarts in the middle costs nothing but
-deliveries again, which is why every handler's effect must be repeatable (see Inbox).
+deliveries again, which is why every handler's effect must be repeatable: runtime.database.outbox.Inbox makes it so.
 """
 
 import asyncio
@@ -68,9 +68,9 @@ class Delivery:
             raise PermanentError("message_not_understood") from None
 
 
-def letter_id(spec: ConsumerSpec, delivery: Delivery) -> str:
-    """Of a message's dead letter: the same however often it comes, and no other message's, also on a bus that was made
-    anew and counts from one again."""
+def dead_letter_id(spec: ConsumerSpec, delivery: Delivery) -> str:
+    """Id of a message's dead letter: the same however often the message comes, and no other message's, also on a bus
+    that was made anew and counts from one again."""
     moment = "" if delivery.stored_at is None else f"-{int(delivery.stored_at.timestamp() * 1000)}"
     return f"{delivery.stream}-{delivery.sequence}-{spec.name}{moment}"
 
@@ -79,7 +79,7 @@ def dead_letter(spec: ConsumerSpec, delivery: Delivery, error: Exception) -> Dea
     """What is kept of a message that this consumer gave up on."""
     kept = error.kept if isinstance(error, PermanentError) else None
     return DeadLetter(
-        id=letter_id(spec, delivery),
+        id=dead_letter_id(spec, delivery),
         occurred_at=datetime.now(UTC),
         service=spec.service,
         consumer=spec.name,
@@ -92,7 +92,7 @@ def dead_letter(spec: ConsumerSpec, delivery: Delivery, error: Exception) -> Dea
 
 
 def packed(letter: DeadLetter) -> DeadLetter:
-    """The same letter with its payload compressed: what is sealed travels as text, and so loses a quarter."""
+    """A dead letter with its payload compressed: what is sealed travels as text, and so loses a quarter."""
     if letter.packed:
         return letter
     payload = base64.b64encode(zlib.compress(letter.message(), level=1)).decode()
@@ -100,17 +100,17 @@ def packed(letter: DeadLetter) -> DeadLetter:
 
 
 @dataclass(slots=True)
-class _InHand:
-    """A message being worked on; `message` is its newest delivery, the one to acknowledge."""
+class _InFlight:
+    """A message being handled; `message` is its newest delivery, the one to acknowledge."""
 
     message: Msg
     task: "asyncio.Task[None] | None" = field(default=None)
 
 
 class ConsumerLoop:
-    """Reads one consumer. `concurrency` bounds what is in hand, `batch` what is asked for at once; `backoff` holds the
-    delays in seconds before each further attempt (the last one repeats), `finish_seconds` how long a stop waits,
-    `letter_of` writes the dead letter of a message that is given up (see `dead_letter`)."""
+    """Reads one consumer. `concurrency` bounds what is in flight, `batch` what is asked for at once; `backoff`: the
+    delays in seconds before each further attempt (the last one repeats), `finish_seconds`: how long a stop waits,
+    `make_dead_letter` writes what is kept of a message that is given up (default: `dead_letter`)."""
 
     def __init__(
         self,
@@ -123,17 +123,17 @@ class ConsumerLoop:
         max_attempts: int = 8,
         backoff: Sequence[float] = (0.2, 1, 5, 15, 60),
         finish_seconds: float = FINISH_SECONDS,
-        letter_of: "Callable[[ConsumerSpec, Delivery, Exception], DeadLetter] | None" = None,
+        make_dead_letter: Callable[[ConsumerSpec, Delivery, Exception], DeadLetter] = dead_letter,
     ) -> None:
         self._bus = bus
         self._spec = spec
         self._handler = handler
-        self._letter_of = letter_of or dead_letter
+        self._make_dead_letter = make_dead_letter
         self._max_attempts = max_attempts
         self._backoff = tuple(backoff)
         self._finish_seconds = finish_seconds
-        self._puller = Puller(bus, spec.stream, spec.name, room=concurrency, batch=batch)
-        self._in_hand: dict[int, _InHand] = {}
+        self._puller = Puller(bus, spec.stream, spec.name, max_in_flight=concurrency, batch=batch)
+        self._in_flight: dict[int, _InFlight] = {}
         self._mistakes: OrderedDict[int, int] = OrderedDict()
         self._stopping = False
         labels = spec.name
@@ -144,7 +144,7 @@ class ConsumerLoop:
         self._handling = metrics.HANDLING.labels(labels)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then finish what is in hand (bounded) and give back the rest."""
+        """Work until `stop` is set, then finish what is in flight (bounded) and give back the rest."""
         alive = asyncio.create_task(self._keep_alive())
         try:
             await self._puller.run(stop, self._received)
@@ -158,9 +158,9 @@ class ConsumerLoop:
 
     async def _received(self, message: Msg) -> None:
         sequence = message.metadata.sequence.stream
-        known = self._in_hand.get(sequence)
+        known = self._in_flight.get(sequence)
         if known is not None:
-            # Delivered again while still in hand (the server had restarted): never run it twice at once.
+            # Delivered again while still in flight (the server had restarted): never run it twice at once.
             known.message = message
             self._puller.done()
             return
@@ -168,12 +168,12 @@ class ConsumerLoop:
             self._puller.done()
             await self._tell(message.nak)
             return
-        entry = _InHand(message)
-        self._in_hand[sequence] = entry
+        entry = _InFlight(message)
+        self._in_flight[sequence] = entry
         self._consumed.inc()
         entry.task = asyncio.create_task(self._work(entry, sequence))
 
-    async def _work(self, entry: _InHand, sequence: int) -> None:
+    async def _work(self, entry: _InFlight, sequence: int) -> None:
         message = entry.message
         headers = message.headers or {}
         try:
@@ -194,7 +194,7 @@ class ConsumerLoop:
                 except PermanentError as error:
                     await self._give_up(entry, delivery, error)
                 except Exception as error:
-                    await self._again(entry, delivery, error)
+                    await self._try_later(entry, delivery, error)
                 else:
                     await self._tell(entry.message.ack)
                     self._acked.inc()
@@ -202,10 +202,10 @@ class ConsumerLoop:
                 finally:
                     self._handling.observe(monotonic() - started)
         finally:
-            self._in_hand.pop(sequence, None)
+            self._in_flight.pop(sequence, None)
             self._puller.done()
 
-    async def _again(self, entry: _InHand, delivery: Delivery, error: Exception) -> None:
+    async def _try_later(self, entry: _InFlight, delivery: Delivery, error: Exception) -> None:
         if is_outage(error):
             usual = min(self._delay(delivery.attempt), OUTAGE_DELAY)
             delay = error.delay if isinstance(error, Postponed) else usual
@@ -223,9 +223,9 @@ class ConsumerLoop:
         self._delayed.inc()
         await self._tell(entry.message.nak, delay)
 
-    async def _give_up(self, entry: _InHand, delivery: Delivery, error: Exception) -> None:
+    async def _give_up(self, entry: _InFlight, delivery: Delivery, error: Exception) -> None:
         try:
-            await self._bury(delivery, error)
+            await self._store_dead_letter(delivery, error)
         except Exception as problem:
             # Not stored, so not given up: the message comes again.
             log.warning("dead_letter_not_stored", **self._fields(delivery), reason=reason_of(problem))
@@ -236,8 +236,8 @@ class ConsumerLoop:
         log.error("message_dead", **self._fields(delivery), reason=reason_of(error))
         await self._tell(entry.message.term)
 
-    async def _bury(self, delivery: Delivery, error: Exception) -> None:
-        letter = self._letter_of(self._spec, delivery, error)
+    async def _store_dead_letter(self, delivery: Delivery, error: Exception) -> None:
+        letter = self._make_dead_letter(self._spec, delivery, error)
         # Smaller and smaller, until it is not too large for the bus.
         with contextlib.suppress(BusRefused):
             await self._bus.publish(letter)
@@ -250,15 +250,15 @@ class ConsumerLoop:
     async def _keep_alive(self) -> None:
         while True:
             await asyncio.sleep(self._spec.ack_wait / 3)
-            for entry in tuple(self._in_hand.values()):
+            for entry in tuple(self._in_flight.values()):
                 await self._tell(entry.message.in_progress)
 
     async def _finish(self) -> None:
-        tasks = [entry.task for entry in self._in_hand.values() if entry.task is not None]
+        tasks = [entry.task for entry in self._in_flight.values() if entry.task is not None]
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=self._finish_seconds)
-        back = [entry for entry in self._in_hand.values() if entry.task in late]
+        back = [entry for entry in self._in_flight.values() if entry.task in late]
         for task in late:
             task.cancel()
         if late:

@@ -1,12 +1,11 @@
 """Dead letters once more: what the operator decided about a message that this service had given up.
 
-    again.<service> -> the dead letter in it -> the message as it was -> the handler of the consumer that gave it up
-                                                                         -> done
-                                                                         -> given up again: a dead letter that names
-                                                                            the first one, so that the two are one case
-                    -> given up for good -> whoever waits for its outcome is told, where the service can do that
+    dead-letter-retry.<service> -> the dead letter in it -> the message as it was -> the handler of its consumer
+                                     -> done
+                                     -> given up again: a dead letter that names the first one, so that both are one
+                                -> given up for good -> whoever waits for its outcome is told, where the service can
 The bus loop is the usual one: outages are waited for, mistakes tried a few times. A handler that was rolled back when
-it gave up has left nothing behind (see Inbox), so this time is the first time for it.
+it gave up has left nothing behind (its row in the inbox went with it), so this time is the first time for it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +14,7 @@ from datetime import UTC, datetime
 from contracts.events.dead import DeadLetter, DeadLetterRetry
 from contracts.streams import ConsumerSpec
 from runtime import tracing
-from runtime.bus.consumer import SEQUENCE_HEADER, STREAM_HEADER, Delivery, dead_letter, letter_id
+from runtime.bus.consumer import SEQUENCE_HEADER, STREAM_HEADER, Delivery, dead_letter, dead_letter_id
 from runtime.errors import PermanentError
 from runtime.logs import get_logger
 from runtime.redaction import reason_of
@@ -25,24 +24,24 @@ log = get_logger(__name__)
 
 
 class RetryHandler:
-    """Handler of the consumer `<service>-again`. `handlers`: those of the service's consumers, by consumer name.
-    `given_up`: what to do about a message that will never be handled; None where nobody waits for it."""
+    """Handler of the consumer `<service>-dead-letter-retry`. `handlers`: those of the service's consumers, by
+    consumer name. `given_up`: what to do about a message that will never be handled; None where nobody waits for it."""
 
     def __init__(self, handlers: Mapping[str, Handler], given_up: Handler | None = None) -> None:
         self._handlers = handlers
         self._given_up = given_up
 
     async def __call__(self, delivery: Delivery) -> None:
-        again = delivery.event(DeadLetterRetry)
-        with tracing.accept(again.letter.headers) as correlation:
-            if again.given_up:
-                await self._give_up(again.letter, delivery.attempt, correlation)
+        retry = delivery.event(DeadLetterRetry)
+        with tracing.accept(retry.letter.headers) as correlation:
+            if retry.given_up:
+                await self._give_up(retry.letter, delivery.attempt, correlation)
                 return
-            handler = self._handlers.get(again.letter.consumer)
+            handler = self._handlers.get(retry.letter.consumer)
             if handler is None:
                 raise PermanentError("consumer_is_no_more")
-            await handler(as_it_was(again.letter, delivery.attempt, correlation))
-        log.info("handled_again", letter=again.letter.first)
+            await handler(as_it_was(retry.letter, delivery.attempt, correlation))
+        log.info("dead_letter_handled", letter=retry.letter.first)
 
     async def _give_up(self, letter: DeadLetter, attempt: int, correlation: str) -> None:
         if self._given_up is None:
@@ -74,7 +73,7 @@ def as_it_was(letter: DeadLetter, attempt: int, correlation: str) -> Delivery:
     )
 
 
-def letter_of(spec: ConsumerSpec, delivery: Delivery, error: Exception) -> DeadLetter:
+def repeated_dead_letter(spec: ConsumerSpec, delivery: Delivery, error: Exception) -> DeadLetter:
     """The dead letter of a message that was given up again: the first one's, with the reason of this time."""
     try:
         letter = delivery.event(DeadLetterRetry).letter
@@ -82,7 +81,7 @@ def letter_of(spec: ConsumerSpec, delivery: Delivery, error: Exception) -> DeadL
         return dead_letter(spec, delivery, error)
     return letter.model_copy(
         update={
-            "id": letter_id(spec, delivery),
+            "id": dead_letter_id(spec, delivery),
             "occurred_at": datetime.now(UTC),
             "reason": reason_of(error),
             "attempts": letter.attempts + delivery.attempt,

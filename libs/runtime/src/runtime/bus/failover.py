@@ -1,9 +1,9 @@
-"""Patience while a cluster of servers changes over.
+"""Retries during the failover of a cluster of servers.
 
-When a server of a cluster goes, nobody leads the streams that it led until the others have chosen, and who was
-connected to it is on his way to another one: seconds. What is asked meanwhile reaches nobody, so nothing was done, and
-asking again is safe even for a write that names the one it follows. Silence is something else: a write may have been
-done all the same, and its caller decides. A single server that is away is told at once.
+When a server of a cluster goes, nobody leads the streams that it led until the others have elected a leader, and who
+was connected to it is on his way to another one: seconds. What is asked meanwhile reaches nobody, so nothing was done,
+and asking again is safe even for a write that names the one it follows. Silence is something else: a write may have
+been done all the same, and its caller decides. A single server that is away is told at once.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from nats.aio.client import Client
 
 from runtime.errors import BusUnavailable
 
-CHANGEOVER_SECONDS = 12.0
-"""Longer than a healthy cluster needs: nats-server waits 4 to 9 seconds before it chooses a new leader."""
+FAILOVER_SECONDS = 12.0
+"""Longer than a healthy cluster needs: nats-server waits 4 to 9 seconds before it elects a new leader."""
 
 _PAUSES = (0.05, 0.1, 0.2, 0.4)
 _NO_LEADER = (10008, 10009)
@@ -31,12 +31,12 @@ async def retry(
     ask: Callable[[float], Awaitable[R]],
     timeout: float,
     *,
-    patience: float = CHANGEOVER_SECONDS,
+    give_up_after: float = FAILOVER_SECONDS,
     reading: bool = False,
 ) -> R:
-    """What `ask(timeout)` gives, asked again for `patience` seconds as long as it reached nobody; when `reading`, which
-    changes nothing, also after silence. Raises what it raised last, BusUnavailable when there is no connection."""
-    deadline = monotonic() + patience
+    """What `ask(timeout)` gives, asked again for `give_up_after` seconds as long as it reached nobody; when `reading`,
+    which changes nothing, also after silence. Raises what it raised last, or BusUnavailable without a connection."""
+    deadline = monotonic() + give_up_after
     pauses = iter(_PAUSES)
     pause = 0.0
     while True:
@@ -47,12 +47,12 @@ async def retry(
         except Exception as error:
             pause = next(pauses, pause)
             silent = reading and isinstance(error, TimeoutError) and len(client.servers) > 1
-            if not ((silent or changing_over(client, error)) and monotonic() + pause < deadline):
+            if not ((silent or in_failover(client, error)) and monotonic() + pause < deadline):
                 raise
         await asyncio.sleep(pause)
 
 
-def changing_over(client: Client, error: BaseException) -> bool:
+def in_failover(client: Client, error: BaseException) -> bool:
     """Whether the error says that nothing was done, by a cluster of which another server will soon do it."""
     return len(client.servers) > 1 and not client.is_closed and _reached_nobody(error)
 

@@ -17,7 +17,7 @@ from nats.js import JetStreamContext
 
 
 class JetStream(JetStreamContext):
-    """As `client.jetstream()` gives it, repaired."""
+    """nats-py's JetStreamContext, repaired."""
 
     async def publish_soon(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> "asyncio.Future[Any]":
         """Send it; the future is the acknowledgement. Its place is free again when that has come, or is cancelled."""

@@ -7,18 +7,17 @@ connection it begins anew (everything again, the marker again), so a reader that
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import nats.errors
 import nats.js.errors
 from nats.js.kv import KeyValue
 
+from runtime.bus.connection import Connection
+from runtime.bus.streams import Streams
 from runtime.errors import BusUnavailable
 from runtime.logs import get_logger
 from runtime.redaction import reason_of
-
-if TYPE_CHECKING:
-    from runtime.bus.client import Bus
 
 _LAST = "Nats-Expected-Last-Subject-Sequence"
 _OPERATION = "KV-Operation"
@@ -47,52 +46,55 @@ class KvEntry:
     revision: int
 
 
-class KeyValueVerbs:
-    """The verbs behind `Bus.kv_*`. All raise BusUnavailable when the bus does not answer in time."""
+class KeyValueStore:
+    """The buckets behind one connection. All methods raise BusUnavailable when the bus does not answer in time."""
 
-    def __init__(self, bus: "Bus") -> None:
-        self._bus = bus
+    def __init__(self, connection: Connection, streams: Streams) -> None:
+        self._connection = connection
+        self._streams = streams
 
     async def entry(self, bucket: str, key: str) -> KvEntry | None:
         """Value and revision of a key, or None when it is not there."""
-        message = await self._bus.last(f"KV_{bucket}", _subject(bucket, key))
+        message = await self._streams.last(f"KV_{bucket}", _subject(bucket, key))
         if message is None or message.headers.get(_OPERATION) in _GONE or message.headers.get(_MARKER_REASON):
             return None
         return KvEntry(message.data, message.sequence)
 
     async def put(self, bucket: str, key: str, value: bytes) -> int:
         """Set a value; returns the revision."""
-        return await self._bus.publish_raw(_subject(bucket, key), value)
+        return await self._streams.publish(_subject(bucket, key), value)
 
     async def create(self, bucket: str, key: str, value: bytes) -> int:
         """Set a value that must not be there yet (or was deleted); WrongRevision otherwise."""
-        message = await self._bus.last(f"KV_{bucket}", _subject(bucket, key))
+        message = await self._streams.last(f"KV_{bucket}", _subject(bucket, key))
         gone = message is not None and (message.headers.get(_OPERATION) in _GONE or _MARKER_REASON in message.headers)
         return await self.update(bucket, key, value, message.sequence if message is not None and gone else 0)
 
     async def update(self, bucket: str, key: str, value: bytes, revision: int) -> int:
         """Set a value if the key's revision is still this; WrongRevision otherwise."""
-        return await self._bus.publish_raw(_subject(bucket, key), value, headers={_LAST: str(revision)})
+        return await self._streams.publish(_subject(bucket, key), value, headers={_LAST: str(revision)})
 
     async def delete(self, bucket: str, key: str) -> None:
         """Delete a key (no error when it is not there)."""
-        await self._bus.publish_raw(_subject(bucket, key), b"", headers={_OPERATION: "DEL"})
+        await self._streams.publish(_subject(bucket, key), b"", headers={_OPERATION: "DEL"})
 
     async def _is_empty(self, bucket: str) -> bool | None:
-        """None when that isn't told."""
+        """Whether nothing is in the bucket; None when the bus doesn't tell."""
         try:
-            return not (await self._bus.jetstream.stream_info(f"KV_{bucket}")).state.messages
+            return not (await self._connection.jetstream.stream_info(f"KV_{bucket}")).state.messages
         except (nats.errors.Error, TimeoutError, OSError):
             return None
 
     async def watch(self, bucket: str, stop: asyncio.Event | None) -> AsyncIterator[KvChange]:
         """All entries, KV_READY, then changes, until `stop` is set or the bus is closed."""
-        view = KeyValue(name=bucket, stream=f"KV_{bucket}", pre=f"$KV.{bucket}.", js=self._bus.jetstream, direct=False)
+        view = KeyValue(
+            name=bucket, stream=f"KV_{bucket}", pre=f"$KV.{bucket}.", js=self._connection.jetstream, direct=False
+        )
         ended = stop or asyncio.Event()
         told = False
-        while not ended.is_set() and not self._bus.closed:
+        while not ended.is_set() and not self._connection.closed:
             renew = asyncio.Event()
-            forget = self._bus.on_reconnect(renew.set)
+            forget = self._connection.on_reconnect(renew.set)
             try:
                 try:
                     watcher = await view.watchall()
@@ -105,7 +107,7 @@ class KeyValueVerbs:
                 told = False
                 closer = asyncio.create_task(_stop_when(watcher, renew, ended))
                 try:
-                    seen = owed = False
+                    seen = pending = False
                     async for entry in watcher:
                         if entry is None:
                             # The client says so, too, when what there is was sent but has not arrived yet.
@@ -113,14 +115,14 @@ class KeyValueVerbs:
                             if empty is None:
                                 await asyncio.sleep(_AGAIN_SECONDS)
                                 break  # and begin anew: of an empty bucket nothing else would tell
-                            owed = not empty
-                            if not owed:
+                            pending = not empty
+                            if not pending:
                                 yield KV_READY
                             continue
                         seen = True
                         yield KvChange(entry.key, None if entry.operation in _GONE else entry.value or b"")
-                        if owed and not entry.delta:
-                            owed = False
+                        if pending and not entry.delta:
+                            pending = False
                             yield KV_READY
                 finally:
                     renew.set()

@@ -29,7 +29,7 @@ R = TypeVar("R", bound=BaseModel)
 log = get_logger(__name__)
 
 
-class Questions:
+class RequestReply:
     """Both sides of request/reply on one connection."""
 
     def __init__(self, client: Client) -> None:

@@ -64,7 +64,7 @@ def create_engine(url: str, *, service: str, pool_size: int = 5) -> AsyncEngine:
                 "application_name": f"renrakumo-{service}",
                 "statement_timeout": str(STATEMENT_SECONDS * 1000),
                 "idle_in_transaction_session_timeout": "60000",
-                # A machine that vanished without a word still holds its relay's lock: the server must notice soon.
+                # The relay of a machine that vanished without a word stays locked: the server must notice soon.
                 "tcp_keepalives_idle": "30",
                 "tcp_keepalives_interval": "10",
                 "tcp_keepalives_count": "3",
@@ -118,7 +118,8 @@ async def driver(engine: AsyncEngine) -> AsyncIterator[Driver]:
 
 @asynccontextmanager
 async def transaction(engine: AsyncEngine) -> AsyncIterator[Driver]:
-    """The same as one transaction: commits at the end of the block, rolls back when it raises."""
+    """A connection of the engine's pool in asyncpg's own language, in one transaction that commits at the end of the
+    block and rolls back when it raises."""
     async with driver(engine) as connection, connection.transaction():
         yield connection
 

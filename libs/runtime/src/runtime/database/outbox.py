@@ -1,6 +1,6 @@
 """Transactional outbox and inbox: effects in the database and messages on the bus happen together, and once.
 
-Outbox.add writes a message in the same transaction as the change that it tells of; OutboxRelay (see relay) moves it to
+Outbox.add writes a message in the same transaction as the change that it tells of; runtime.database.relay moves it to
 the bus later. Inbox.first_time, in the same transaction too, says whether a message was handled before: the database's
 unique constraint decides, not a look beforehand. Both come in asyncpg's language too (`tell`, `is_first`), for work so
 frequent that SQLAlchemy would cost more than the database.
@@ -83,16 +83,16 @@ class Outbox:
         )
 
     async def tell(self, driver: Driver, event: Event) -> None:
-        """The same as `add`, within a transaction of asyncpg's."""
+        """Have `event` published once this transaction of asyncpg's commits, with the tracing headers of now."""
         payload, headers = event.model_dump_json().encode(), json.dumps(tracing.headers())
         await driver.execute(self._tell, event.bus_subject(), payload, headers, event.id, self._channel)
 
     async def add_many(self, conn: AsyncConnection, events: Iterable[Event]) -> None:
-        """The same for many, in their order, in one statement."""
+        """Have events published, in their order, once this transaction commits; one statement for all of them."""
         await self._store(conn, [(each.bus_subject(), each.model_dump_json().encode(), each.id) for each in events])
 
     async def add_raw(self, conn: AsyncConnection, subject: str, payload: bytes, msg_id: str) -> None:
-        """The same for bytes."""
+        """Have bytes published under a subject once this transaction commits."""
         await self._store(conn, [(subject, payload, msg_id)])
 
     async def _store(self, conn: AsyncConnection, rows: list[tuple[str, bytes, str]]) -> None:
@@ -127,7 +127,8 @@ class Inbox:
         return bool(result.rowcount == 1)
 
     async def is_first(self, driver: Driver, source: str, event_id: str) -> bool:
-        """The same as `first_time`, within a transaction of asyncpg's."""
+        """True for the first transaction of asyncpg's that commits with this (source, event id); a second one at the
+        same time waits for the first to end."""
         return await driver.execute(self._first, source, event_id) == "INSERT 0 1"
 
     async def forget(self, conn: AsyncConnection, age: timedelta) -> int:

@@ -1,6 +1,6 @@
 """Moves the messages of an outbox table to the bus, in the order of their ids, one relay at a time per table.
 
-A dedicated database connection holds an advisory lock (it falls with the connection, so a second process takes over),
+A dedicated database connection takes an advisory lock (it falls with the connection, so a second process takes over),
 listens for notifications, and looks by itself each second. A window of messages is published without waiting in
 between; what JetStream acknowledged is deleted. Dying between the two means publishing again with the same message id,
 which the bus drops. Whatever is away, the relay comes back and goes on.
@@ -55,7 +55,7 @@ class OutboxRelay:
         try:
             while not stop.is_set():
                 try:
-                    await self._session(stop)
+                    await self._relay_while_connected(stop)
                     told = ""
                 except Exception as error:
                     if not is_outage(error):
@@ -67,7 +67,7 @@ class OutboxRelay:
         finally:
             waker.cancel()
 
-    async def _session(self, stop: asyncio.Event) -> None:
+    async def _relay_while_connected(self, stop: asyncio.Event) -> None:
         async with self._engine.connect() as connection:
             raw = await connection.get_raw_connection()
             driver = raw.driver_connection
@@ -80,7 +80,7 @@ class OutboxRelay:
                 await driver.add_listener(self._channel, self._notified)
                 await self._relay(driver, stop)
             finally:
-                # Never back into the pool: it holds the lock and a listener, or is broken.
+                # Never back into the pool: it has the lock and a listener, or is broken.
                 await connection.invalidate()
 
     async def _relay(self, driver: "asyncpg.Connection[Any]", stop: asyncio.Event) -> None:

@@ -1,8 +1,8 @@
-"""What DNS said, remembered: good answers for their TTL, noes for their zone's (within bounds), trouble for moments.
+"""A cache of what DNS said: good answers for their TTL, noes for their zone's (within bounds), trouble for moments.
 
 Questions for one name that come at the same time share one query. When DNS is in trouble, a good answer that has
-expired stands in for up to a day (RFC 8767): mail servers move seldom, and on the worst day mail must go out. Who asks
-while an old answer stands in gets it at once, and DNS is asked again beside.
+expired is still served for up to a day (RFC 8767, serve-stale): mail servers move seldom, and on the worst day mail
+must go out. Who asks while an answer is served stale gets it at once, and DNS is asked again beside.
 """
 
 import asyncio
@@ -16,24 +16,24 @@ from runtime.dns.client import AddressKind, Dns, DnsTrouble, Exchanger, Found, K
 
 T = TypeVar("T")
 
-REMEMBERED = 20_000
-"""Names of each kind of question."""
-REMEMBERED_OCTETS = 16_000_000
-"""Of all answers of a kind: whoever has a name server of his own can make each as long as DNS allows."""
+MAX_NAMES = 20_000
+"""Most names of each kind of question."""
+MAX_OCTETS = 16_000_000
+"""Most octets of all answers of a kind: whoever has a name server of his own can make each as long as DNS allows."""
 _LEAST_TTL, _MOST_TTL = 60.0, 3600.0
 _LEAST_NO_TTL, _MOST_NO_TTL = 30.0, 900.0
 _TROUBLE_SECONDS = 5.0
-_STANDS_IN = 86_400.0
+_STALE_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept(Generic[T]):
-    """`found` None: there was trouble. `until`: DNS is asked again. `useless`: no longer good enough to stand in."""
+class _Entry(Generic[T]):
+    """`found` None: there was trouble. `until`: DNS is asked again. `useless`: too old to be served stale."""
 
     found: Found[T] | None
     until: float
     useless: float
-    stands_in: bool = False
+    stale: bool = False
 
     @property
     def octets(self) -> int:
@@ -45,77 +45,77 @@ class _Kept(Generic[T]):
         return self.found
 
 
-class Shelf(Generic[T]):
-    """Answers to one kind of question, those longest unused forgotten first."""
+class AnswerCache(Generic[T]):
+    """Answers to one kind of question, those longest unused evicted first."""
 
     def __init__(self, ask: Callable[[str], Awaitable[Found[T]]], now: Callable[[], float]) -> None:
         self._ask = ask
         self._now = now
-        self._kept: OrderedDict[str, _Kept[T]] = OrderedDict()
+        self._entries: OrderedDict[str, _Entry[T]] = OrderedDict()
         self._octets = 0
-        self._asking: dict[str, asyncio.Task[_Kept[T]]] = {}
+        self._asking: dict[str, asyncio.Task[_Entry[T]]] = {}
 
     def has(self, name: str) -> bool:
         """Is there an answer that is good for now?"""
-        kept = self._kept.get(name)
-        return kept is not None and self._now() < kept.until
+        entry = self._entries.get(name)
+        return entry is not None and self._now() < entry.until
 
     async def get(self, name: str) -> Found[T]:
         """The answer for a name. Raises DnsTrouble."""
         now = self._now()
-        kept = self._kept.get(name)
-        if kept is not None:
-            self._kept.move_to_end(name)
-            if now < kept.until:
-                return kept.answer()
+        entry = self._entries.get(name)
+        if entry is not None:
+            self._entries.move_to_end(name)
+            if now < entry.until:
+                return entry.answer()
         asking = self._asking.get(name)
         if asking is None:
-            asking = self._asking[name] = asyncio.create_task(self._look_up(name, kept))
-        if kept is not None and kept.stands_in and now < kept.useless:
-            return kept.answer()
+            asking = self._asking[name] = asyncio.create_task(self._look_up(name, entry))
+        if entry is not None and entry.stale and now < entry.useless:
+            return entry.answer()
         # Shielded: others wait for the same answer.
         return (await asyncio.shield(asking)).answer()
 
-    async def _look_up(self, name: str, before: _Kept[T] | None) -> _Kept[T]:
+    async def _look_up(self, name: str, before: _Entry[T] | None) -> _Entry[T]:
         try:
             try:
-                kept = self._good(await self._ask(name))
+                entry = self._good(await self._ask(name))
             except DnsTrouble:
-                kept = self._in_trouble(before)
-            self._keep(name, kept)
-            return kept
+                entry = self._in_trouble(before)
+            self._store(name, entry)
+            return entry
         finally:
             del self._asking[name]
 
-    def _keep(self, name: str, kept: _Kept[T]) -> None:
-        if name in self._kept:
-            self._octets -= self._kept[name].octets
-        self._kept[name] = kept
-        self._octets += kept.octets
-        while len(self._kept) > REMEMBERED or self._octets > REMEMBERED_OCTETS:
-            self._octets -= self._kept.popitem(last=False)[1].octets
+    def _store(self, name: str, entry: _Entry[T]) -> None:
+        if name in self._entries:
+            self._octets -= self._entries[name].octets
+        self._entries[name] = entry
+        self._octets += entry.octets
+        while len(self._entries) > MAX_NAMES or self._octets > MAX_OCTETS:
+            self._octets -= self._entries.popitem(last=False)[1].octets
 
-    def _good(self, found: Found[T]) -> _Kept[T]:
+    def _good(self, found: Found[T]) -> _Entry[T]:
         least, most = (_LEAST_TTL, _MOST_TTL) if found.records else (_LEAST_NO_TTL, _MOST_NO_TTL)
         until = self._now() + min(max(found.ttl, least), most)
-        return _Kept(found, until, until + _STANDS_IN if found.records else until)
+        return _Entry(found, until, until + _STALE_SECONDS if found.records else until)
 
-    def _in_trouble(self, before: _Kept[T] | None) -> _Kept[T]:
+    def _in_trouble(self, before: _Entry[T] | None) -> _Entry[T]:
         now = self._now()
         if before is not None and before.found is not None and now < before.useless:
-            return _Kept(before.found, now + _TROUBLE_SECONDS, before.useless, stands_in=True)
-        return _Kept(None, now + _TROUBLE_SECONDS, now)
+            return _Entry(before.found, now + _TROUBLE_SECONDS, before.useless, stale=True)
+        return _Entry(None, now + _TROUBLE_SECONDS, now)
 
 
-class RememberedDns:
-    """Dns with a memory."""
+class DnsCache:
+    """Answers the questions of Dns, from memory as long as an answer is good."""
 
     def __init__(self, dns: Dns, *, now: Callable[[], float] = monotonic) -> None:
-        self._mx: Shelf[Exchanger] = Shelf(dns.mx, now)
-        self._texts: Shelf[str] = Shelf(dns.texts, now)
-        self._a: Shelf[str] = Shelf(lambda host: dns.addresses(host, "A"), now)
-        self._hosts: Shelf[str] = Shelf(dns.hosts, now)
-        self._aaaa: Shelf[str] = Shelf(lambda host: dns.addresses(host, "AAAA"), now)
+        self._mx: AnswerCache[Exchanger] = AnswerCache(dns.mx, now)
+        self._texts: AnswerCache[str] = AnswerCache(dns.texts, now)
+        self._a: AnswerCache[str] = AnswerCache(lambda host: dns.addresses(host, "A"), now)
+        self._hosts: AnswerCache[str] = AnswerCache(dns.hosts, now)
+        self._aaaa: AnswerCache[str] = AnswerCache(lambda host: dns.addresses(host, "AAAA"), now)
 
     async def mx(self, domain: str) -> Found[Exchanger]:
         return await self._mx.get(domain)
@@ -140,19 +140,19 @@ class RememberedDns:
 
     def remembers(self, kind: Kind, name: str) -> bool:
         """Can this be answered without waiting?"""
-        shelf: Shelf[Exchanger] | Shelf[str]
+        answers: AnswerCache[Exchanger] | AnswerCache[str]
         match kind:
             case "MX":
-                shelf = self._mx
+                answers = self._mx
             case "TXT":
-                shelf = self._texts
+                answers = self._texts
             case "A":
-                shelf = self._a
+                answers = self._a
             case "AAAA":
-                shelf = self._aaaa
+                answers = self._aaaa
             case "PTR":
-                shelf = self._hosts
-        return shelf.has(name)
+                answers = self._hosts
+        return answers.has(name)
 
     async def hosts(self, reverse_name: str) -> Found[str]:
         return await self._hosts.get(reverse_name)

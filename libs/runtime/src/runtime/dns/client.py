@@ -57,22 +57,26 @@ class Found(Generic[T]):
 
 
 class Dns(Protocol):
-    """Our questions. All of them raise DnsTrouble."""
+    """The questions that we ask of DNS. All of them raise DnsTrouble."""
 
-    async def mx(self, domain: str) -> Found[Exchanger]: ...
+    async def mx(self, domain: str) -> Found[Exchanger]:
+        """The servers that take a domain's mail (MX)."""
 
-    async def addresses(self, host: str, kind: AddressKind) -> Found[str]: ...
+    async def addresses(self, host: str, kind: AddressKind) -> Found[str]:
+        """The addresses of a host (A or AAAA)."""
 
-    async def texts(self, name: str) -> Found[str]: ...
+    async def texts(self, name: str) -> Found[str]:
+        """The texts at a name (TXT)."""
 
-    async def hosts(self, reverse_name: str) -> Found[str]: ...
+    async def hosts(self, reverse_name: str) -> Found[str]:
+        """The hosts of an address, which is given as its name below in-addr.arpa or ip6.arpa (PTR)."""
 
 
 class SystemDns:
-    """Asks `servers` (address, port), or those that the system names; these are read when first needed, so that a
-    house without DNS can run on fixed routes. Many dead domains that all time out cannot hold up the names for which
-    `is_carrier` is true: those have room of their own. `seconds`: for one question, all tries together, and
-    as long at most for its turn."""
+    """Asks `servers` (address, port), or those that the system names; these are read when first needed, so that an
+    installation without DNS can run on fixed routes. Many dead domains that all time out cannot hold up the names for
+    which `is_carrier` is true: those have room of their own. `seconds`: for one question, all tries together, and as
+    long at most for its turn."""
 
     def __init__(
         self,

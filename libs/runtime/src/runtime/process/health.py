@@ -6,18 +6,18 @@ neither a password nor an address.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from runtime.process import web
+from runtime.process import plain_http
+from runtime.process.plain_http import Answer
+from runtime.process.ports import listen
 from runtime.redaction import reason_of
 
 CHECK_SECONDS = 3.0
 _OK = "ok"
-
-Message = MutableMapping[str, Any]
+_JSON = "application/json"
 
 
 class Health:
@@ -39,42 +39,21 @@ class Health:
 
     async def serve(self, host: str, port: int, stop: asyncio.Event | None = None) -> None:
         """Answer until `stop` is set (or the task is cancelled). Raises PortTaken."""
-        await web.serve(
-            self.app,
-            host=host,
-            port=port,
-            variable="RENRAKUMO_HEALTH_PORT",
-            stop=stop or asyncio.Event(),
-            lifespan="off",
-            ws="none",
-        )
+        listener = listen(host, port, "RENRAKUMO_HEALTH_PORT")
+        await plain_http.serve(listener, self._answer, stop or asyncio.Event())
 
-    async def app(
-        self,
-        scope: MutableMapping[str, Any],
-        receive: Callable[[], Awaitable[Message]],
-        send: Callable[[Message], Awaitable[None]],
-    ) -> None:
-        """The ASGI application."""
-        if scope["type"] != "http":
-            return
-        status, kind, body = await self._answer(scope["path"])
-        headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-    async def _answer(self, path: str) -> tuple[int, str, bytes]:
+    async def _answer(self, path: str) -> Answer:
         if path == "/healthz":
-            return 200, "application/json", b'{"status": "alive"}'
+            return Answer(200, _JSON, b'{"status": "alive"}')
         if path == "/readyz":
             report = await self.report()
             ready = not self.draining and all(state == _OK for state in report.values())
             status = "ready" if ready else "draining" if self.draining else "unready"
             body = json.dumps({"status": status, "dependencies": report}).encode()
-            return (200 if ready else 503), "application/json", body
+            return Answer(200 if ready else 503, _JSON, body)
         if path == "/metrics":
-            return 200, CONTENT_TYPE_LATEST, generate_latest()
-        return 404, "application/json", b'{"status": "unknown path"}'
+            return Answer(200, CONTENT_TYPE_LATEST, generate_latest())
+        return Answer(404, _JSON, b'{"status": "unknown path"}')
 
     async def _ask(self, check: Callable[[], Awaitable[None]]) -> str:
         try:

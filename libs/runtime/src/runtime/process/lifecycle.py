@@ -2,7 +2,7 @@
 
     run(name, settings, setup):  signals, health server -> setup(service) wires everything and names the tasks
                                  -> tasks run until SIGTERM/SIGINT or until one of them dies
-    stop:  the event `stop` is set: tasks take nothing new and finish what is in hand (bounded)
+    stop:  the event `stop` is set: tasks take nothing new and finish what is in flight (bounded)
            -> on_close steps, last first (bounded each) -> exit
 
 Exit code 0 after a signal, 1 when a task died or the bus connection was finally closed (the supervisor restarts the
@@ -23,7 +23,7 @@ from contracts.streams import ConsumerSpec, dead_letter_retry_consumer
 from runtime import logs
 from runtime.bus.client import Bus
 from runtime.bus.consumer import ConsumerLoop, Delivery
-from runtime.bus.dead_letter_retry import Handler, RetryHandler, letter_of
+from runtime.bus.dead_letter_retry import Handler, RetryHandler, repeated_dead_letter
 from runtime.process.health import Health
 from runtime.process.ports import PortTaken
 from runtime.redaction import reason_of
@@ -31,8 +31,8 @@ from runtime.settings import ServiceSettings
 
 STOP_SECONDS = 15.0
 CLOSE_SECONDS = 12.0
-AGAIN_AT_ONCE = 2
-"""Messages in hand that had been given up: they come late already, and must not get in the way of others."""
+RETRIES_AT_ONCE = 2
+"""Dead letters handled again at the same time: they come late already, and must not get in the way of others."""
 GARBAGE_THRESHOLDS = (10_000, 20, 10)
 """Rarer rounds than Python's 700: most of what a batch makes is gone before, without any cycle."""
 
@@ -104,20 +104,21 @@ class Service:
 
     def consume_dead_letter_retries(self, bus: Bus, given_up: Handler | None = None) -> None:
         """Register a ConsumerLoop for what this service gave up and the operator decided about: its handlers are those
-        of `consume`, whenever they are registered. `given_up`: see RetryHandler."""
+        of `consume`, whenever they are registered. `given_up`: what to do about a message that
+        will never be handled, where somebody waits for its outcome."""
         spec = dead_letter_retry_consumer(self.name)
         handler = RetryHandler(self._handlers, given_up)
-        loop = ConsumerLoop(bus, spec, handler, concurrency=AGAIN_AT_ONCE, letter_of=letter_of)
+        loop = ConsumerLoop(bus, spec, handler, concurrency=RETRIES_AT_ONCE, make_dead_letter=repeated_dead_letter)
         self.task(f"consumer {spec.name}", loop.run)
 
     def run(self, setup: Callable[["Service"], Awaitable[None]]) -> NoReturn:
-        """Live as described above; ends by SystemExit."""
+        """Set up, run the tasks until a signal or a failure, close; ends by SystemExit with the exit code."""
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             code = runner.run(self.live(setup))
         raise SystemExit(code)
 
     async def live(self, setup: Callable[["Service"], Awaitable[None]]) -> int:
-        """The whole life, within a running event loop; returns the exit code."""
+        """Set up, run the tasks until a signal or a failure, close; returns the exit code. For a running event loop."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
@@ -132,7 +133,7 @@ class Service:
         tasks: list[asyncio.Task[None]] = []
         try:
             if await self._set_up(setup):
-                _spare_what_stays()
+                _freeze_what_stays()
                 tasks = [asyncio.create_task(self._guard(name, work)) for name, work in self._work.items()]
                 log.info("service_started")
             await self.stop.wait()
@@ -211,7 +212,7 @@ class Service:
                 log.warning("close_step_failed", reason=reason_of(error))
 
 
-def _spare_what_stays() -> None:
+def _freeze_what_stays() -> None:
     """Take modules, models and wiring (some 300,000 objects that live as long as the process) out of the garbage
     collector's rounds: each full one stood still for 50 ms on their account, in the middle of a broadcast."""
     gc.collect()

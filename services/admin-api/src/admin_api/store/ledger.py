@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.cipher_contexts import ANSWER_TEXT
 from contracts.events.inbound import Authentication
 from runtime.crypto.ciphers import FieldCipher
-
-ANSWER_TEXT = "ledger.answers.text"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admin_api.model import Asks, MessageKind, MessageState, OfficeLane, useful_until
 from admin_api.tables import messages
+from contracts.cipher_contexts import MESSAGE_SENT_TEXT, MESSAGE_SUBJECT
 from contracts.events import Addressee
 from contracts.events.inbound import Authentication
 from runtime.crypto.ciphers import FieldCipher
 
-SUBJECT = "office.messages.subject"
 BODY = "office.messages.body"
-SENT = "office.messages.sent_text"
+"""Context of the cipher of what only the office reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ class Message:
 
 
 async def add(connection: AsyncConnection, cipher: FieldCipher, message: Message) -> None:
-    subject = cipher.encrypt(message.subject, context=SUBJECT)
+    subject = cipher.encrypt(message.subject, context=MESSAGE_SUBJECT)
     body = cipher.encrypt(message.text, context=BODY)
-    sent = cipher.encrypt(message.sent_text, context=SENT)
+    sent = cipher.encrypt(message.sent_text, context=MESSAGE_SENT_TEXT)
     await connection.execute(
         messages.insert().values(
             id=message.id,
@@ -168,9 +168,9 @@ def _message(row: Any, cipher: FieldCipher) -> Message:
     return Message(
         id=row.id,
         unit=row.unit,
-        subject=cipher.decrypt(row.subject_key_id, row.subject_blob, context=SUBJECT),
+        subject=cipher.decrypt(row.subject_key_id, row.subject_blob, context=MESSAGE_SUBJECT),
         text=cipher.decrypt(row.body_key_id, row.body_blob, context=BODY),
-        sent_text=cipher.decrypt(row.sent_key_id, row.sent_text, context=SENT),
+        sent_text=cipher.decrypt(row.sent_key_id, row.sent_text, context=MESSAGE_SENT_TEXT),
         lane=cast(OfficeLane, row.lane),
         kind=cast(MessageKind, row.kind),
         created_at=row.created_at,
