@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.carriers import load_carriers
+from dispatcher.policy.carriers_file import load_carriers
 from simulator import mailer
 from simulator.crowd import DOMAINS
 from tools.bench import letter, sink

@@ -8,22 +8,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from dispatcher import SERVICE, consumers
-from dispatcher.carriers import OTHER, CarrierTable, load_carriers
-from dispatcher.client import Connector
-from dispatcher.content import Press
-from dispatcher.control import Control
-from dispatcher.copies import Stationery
-from dispatcher.desks import Desks
-from dispatcher.halted import Halted
+from dispatcher import consumers
+from dispatcher.attempt.copies import Stationery
+from dispatcher.attempt.rendering_cache import Press
+from dispatcher.attempt.stopped import Halted
 from dispatcher.handlers import Postman, Timing
-from dispatcher.mta_sts import NoPolicies, Policies, StsPolicies
-from dispatcher.mx import MxLookup, OurNames
-from dispatcher.paces import Paces
-from dispatcher.router import Router
-from dispatcher.settings import Settings
+from dispatcher.pace.sharing import Control
+from dispatcher.pace.table import Paces
+from dispatcher.policy.carriers_file import OTHER, CarrierTable, load_carriers
+from dispatcher.queue.delivery_queues import Desks
+from dispatcher.routing.mta_sts import NoPolicies, Policies, StsPolicies
+from dispatcher.routing.mx import MxLookup, OurNames
+from dispatcher.routing.router import Router
+from dispatcher.routing.sts_fetch import PolicyFetcher
+from dispatcher.settings import SERVICE, Settings
+from dispatcher.smtp.client import Connector
 from dispatcher.store import BusStore
-from dispatcher.sts_fetch import PolicyFetcher
 from runtime.crypto.sealing import Opener, Sealer
 from runtime.dns.cache import RememberedDns
 from runtime.dns.client import SystemDns

@@ -4,8 +4,8 @@ that were given up and the operator decided about."""
 from contracts.base import CARRIERS, LANES
 from contracts.events.delivery import DeliveryBatch
 from contracts.streams import delivery_consumer
-from dispatcher.carriers import CarrierPolicy, CarrierTable
 from dispatcher.handlers import Postman
+from dispatcher.policy.carriers_file import CarrierPolicy, CarrierTable
 from runtime.bus.client import Bus
 from runtime.bus.consumer import Delivery
 from runtime.process.lifecycle import Service

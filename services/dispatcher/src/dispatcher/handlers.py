@@ -18,20 +18,21 @@ from typing import Protocol
 from contracts.events.delivery import CopyOutcome, DeliveryBatch, DeliverySettled
 from contracts.reasons import DROPPED
 from contracts.sealed import RecipientCard, RecipientCards
-from dispatcher import SERVICE, metrics
-from dispatcher.carriers import CarrierTable
-from dispatcher.content import ContentMissing, Press
-from dispatcher.copies import CopyWriter
-from dispatcher.desks import Desks
-from dispatcher.errands import Bundle, Errand
-from dispatcher.halted import Halted
-from dispatcher.job import Job, Letter, Moment
-from dispatcher.mx import DnsTrouble, NoMail
-from dispatcher.pacing import hour_wait, steady_chance
-from dispatcher.progress import Progress
-from dispatcher.router import Way, without_way
+from dispatcher import metrics
+from dispatcher.attempt.attempt import Job, Letter, Moment
+from dispatcher.attempt.copies import CopyWriter
+from dispatcher.attempt.progress import Progress
+from dispatcher.attempt.rendering_cache import ContentMissing, Press
+from dispatcher.attempt.stopped import Halted
+from dispatcher.pace.state import hour_wait, steady_chance
+from dispatcher.policy.carriers_file import CarrierTable
+from dispatcher.policy.dispositions import Verdict
+from dispatcher.queue.delivery_queues import Desks
+from dispatcher.queue.queued_delivery import Bundle, Errand
+from dispatcher.routing.mx import DnsTrouble, NoMail
+from dispatcher.routing.router import Way, without_way
+from dispatcher.settings import SERVICE
 from dispatcher.store import Store
-from dispatcher.verdicts import Verdict
 from mail.addresses import AddressError, normalise
 from mail.outgoing.rendering import RenderingError
 from runtime.crypto.sealing import Opener, Sealer
