@@ -1,4 +1,4 @@
-"""What the postman does with a batch whose letters go different ways, whose clock is wrong, or whose owner died."""
+"""What becomes of a batch whose copies have different routes, whose clock is wrong, or whose owner died."""
 
 import asyncio
 import base64
@@ -14,14 +14,16 @@ from nacl.public import PrivateKey
 from contracts.events.delivery import DeliveryBatch, DeliveryProgress, DeliverySettled
 from contracts.sealed import MessageContent, RecipientCard, RecipientCards, Sealed
 from contracts.stopped import StoppedMessage
-from dispatcher.attempt.copies import Stationery
-from dispatcher.attempt.rendering_cache import Press
-from dispatcher.attempt.stopped import Halted
-from dispatcher.handlers import Postman, Timing
-from dispatcher.queue.delivery_queues import Desks
+from dispatcher import handlers
+from dispatcher.attempt.batches_at_work import BatchesAtWork
+from dispatcher.attempt.copies import CopyHeaders
+from dispatcher.attempt.rendering_cache import RenderingCache
+from dispatcher.attempt.stopped import StoppedMessages
+from dispatcher.context import Context
+from dispatcher.queue.delivery_queues import DeliveryQueues
 from dispatcher.routing.mx import DnsTrouble
-from dispatcher.routing.router import Way
-from dispatcher.smtp.next_hop import Hop, Host
+from dispatcher.routing.router import Route
+from dispatcher.smtp.next_hop import MailHost, NextHop
 from runtime.bus.client import KV_READY, KvChange
 from runtime.crypto.keys import KeyRing
 from runtime.crypto.sealing import Opener, Sealer
@@ -84,14 +86,14 @@ class Routing:
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     broken: frozenset[str] = frozenset()
 
-    async def way_for(self, domain: str) -> Way:
+    async def route_for(self, domain: str) -> Route:
         await asyncio.sleep(0)
         if domain in self.broken:
             raise ZeroDivisionError
         if domain in self.silent:
             await self.heard.wait()
             raise DnsTrouble("dns does not answer")
-        return Way(Hop(domain, (Host(domain),)), policy(3))
+        return Route(NextHop(domain, (MailHost(domain),)), policy(3))
 
 
 class Bucket:
@@ -100,38 +102,44 @@ class Bucket:
 
 
 class House:
-    """A postman with everything around him."""
+    """What the handlers are given, and everything around it."""
 
     def __init__(self, world: World, routing: Routing | None = None) -> None:
         self.world = world
         self.store = Store()
         self.time = NOW
         self.routing = routing or Routing()
-        self.halted = Halted(Bucket())  # type: ignore[arg-type]  # a bucket that says nothing
-        self.halted._apply(KV_READY)
-        self.desks = Desks(lambda limits, hop: HastyPace(limits), world.session)
+        self.stopped = StoppedMessages(Bucket())  # type: ignore[arg-type]  # a bucket that says nothing
+        self.stopped._apply(KV_READY)
+        self.queues = DeliveryQueues(lambda limits, hop: HastyPace(limits), world.connection)
         self.opener = Opener("dispatcher", KeyRing.parse(_encoded(bytes(PRIVATE))))
-        self.postman = self.new_postman()
+        self.context = self.new_context()
 
-    def new_postman(self) -> Postman:
+    def new_context(self) -> Context:
         """As after a restart."""
-        return Postman(
+        return Context(
             store=self.store,
             opener=self.opener,
             sealer=SEALER,
-            press=Press(self.store, self.opener, Stationery("renraku.example", b"k" * 32)),
+            renderings=RenderingCache(self.store, self.opener, CopyHeaders("renraku.example", b"k" * 32)),
             routing=self.routing,
-            desks=self.desks,
+            queues=self.queues,
             carriers=CARRIERS,
-            halted=self.halted,
-            timing=Timing(lambda: self.time, lambda: 0.5, (60.0,)),
+            stopped=self.stopped,
+            at_work=BatchesAtWork(),
             signers=ThreadPoolExecutor(1),
             stopping=asyncio.Event(),
+            now=lambda: self.time,
+            chance=lambda: 0.5,
+            retry_plan=(60.0,),
         )
 
-    def halt(self, message: int) -> None:
+    async def deliver(self, batch: DeliveryBatch) -> None:
+        await handlers.deliver(self.context, batch)
+
+    def stop(self, message: int) -> None:
         told = StoppedMessage(message=message, at=self.time).model_dump_json()
-        self.halted._apply(KvChange(str(message), told.encode()))
+        self.stopped._apply(KvChange(str(message), told.encode()))
 
     def cards(self, batch: DeliveryBatch) -> dict[int, RecipientCard]:
         cards = self.opener.open(batch.recipients, RecipientCards).cards
@@ -162,7 +170,7 @@ def card(ref: int, domain: str = "a.example", **more: object) -> RecipientCard:
     return RecipientCard(copy_ref=ref, address=f"parent{ref}@{domain}", **more)  # type: ignore[arg-type]
 
 
-# Ways
+# Routes
 
 
 def test_a_domain_whose_dns_is_slow_keeps_nobody_else_waiting() -> None:
@@ -170,7 +178,7 @@ def test_a_domain_whose_dns_is_slow_keeps_nobody_else_waiting() -> None:
         world = World()
         house = House(world, Routing(silent=frozenset({"slow.example"})))
         work = asyncio.create_task(
-            house.postman.work(a_batch(card(1), card(2, "slow.example"), card(3, "b.example"), card(4)))
+            house.deliver(a_batch(card(1), card(2, "slow.example"), card(3, "b.example"), card(4)))
         )
         await asyncio.sleep(1)
         assert sorted(world.begun) == ["parent1@a.example", "parent3@b.example", "parent4@a.example"]
@@ -190,7 +198,7 @@ def test_a_mistake_in_the_middle_gives_the_batch_back_only_when_nothing_of_it_ca
         batch = a_batch(*[card(ref) for ref in range(1, 30)], card(99, "b.example"))
         for _ in range(2):
             with pytest.raises(ZeroDivisionError):
-                await house.postman.work(batch)
+                await house.deliver(batch)
             before = len(world.begun)
             await asyncio.sleep(60)
             assert len(world.begun) == before
@@ -203,7 +211,7 @@ def test_a_batch_that_is_interrupted_sends_nothing_afterwards() -> None:
     async def scene() -> None:
         world = World(answer=1.0)
         house = House(world)
-        work = asyncio.create_task(house.postman.work(a_batch(*[card(ref) for ref in range(1, 30)])))
+        work = asyncio.create_task(house.deliver(a_batch(*[card(ref) for ref in range(1, 30)])))
         await asyncio.sleep(0.5)
         work.cancel()
         with suppress(asyncio.CancelledError):
@@ -218,11 +226,11 @@ def test_a_batch_that_is_interrupted_sends_nothing_afterwards() -> None:
 def test_a_stop_does_not_wait_for_dns() -> None:
     async def scene() -> None:
         house = House(World(), Routing(silent=frozenset({"slow.example"})))
-        work = asyncio.create_task(house.postman.work(a_batch(card(1), card(2, "slow.example"))))
+        work = asyncio.create_task(house.deliver(a_batch(card(1), card(2, "slow.example"))))
         await asyncio.sleep(0)
         stopping = asyncio.Event()
         stopping.set()
-        await house.desks.tend(stopping)
+        await house.queues.run(stopping)
         with pytest.raises(Postponed):
             await asyncio.wait_for(work, 5)
 
@@ -238,13 +246,13 @@ def test_who_is_due_later_waits_and_is_tried_then() -> None:
         house = House(world)
         soon, late = NOW + timedelta(minutes=1), NOW + timedelta(minutes=10)
         house.time = soon
-        await house.postman.work(a_batch(card(1, due=soon, tries=1), card(2, due=late, tries=1), attempt=2))
+        await house.deliver(a_batch(card(1, due=soon, tries=1), card(2, due=late, tries=1), attempt=2))
         assert world.begun == ["parent1@a.example"]
         ((again, at),) = house.store.scheduled
         assert (at, again.attempt) == (late, 3)
         assert house.cards(again)[2].tries == 1
         house.time = late
-        await house.postman.work(again)
+        await house.deliver(again)
         assert [len(each.outcomes) for each in house.store.settled] == [1, 1]
 
     run(scene())
@@ -255,7 +263,7 @@ def test_a_batch_that_comes_early_by_our_clock_does_not_come_back_at_once_for_ev
         house = House(World())
         due = NOW + timedelta(minutes=1)
         house.time = due - timedelta(seconds=30)
-        await house.postman.work(a_batch(card(1, due=due, tries=1), attempt=2))
+        await house.deliver(a_batch(card(1, due=due, tries=1), attempt=2))
         assert not house.store.scheduled
         assert [len(each.outcomes) for each in house.store.settled] == [1]
 
@@ -273,16 +281,16 @@ def test_who_takes_over_settles_the_same_and_forgets_nobody(at: str, stopped: bo
         house.store.dies = at
         batch = a_batch(card(1, due=soon, tries=1), card(2, due=late, tries=1), attempt=2)
         with pytest.raises(BusUnavailable):
-            await house.postman.work(batch)
+            await house.deliver(batch)
         house.time = late + timedelta(seconds=10)  # by now the second is due as well
         if stopped:
-            house.halt(4711)
-        await house.new_postman().work(batch)
+            house.stop(4711)
+        await handlers.deliver(house.new_context(), batch)
         told = [outcome.copy_ref for each in house.store.settled for outcome in each.outcomes]
         waits = [ref for again, _ in house.store.scheduled for ref in house.cards(again)]
         assert sorted(told + waits) == [1, 2]
         for again, _ in house.store.scheduled:
-            await house.postman.work(again)
+            await house.deliver(again)
         assert sorted(outcome.copy_ref for each in house.store.settled for outcome in each.outcomes) == [1, 2]
         assert len(world.begun) == len(set(world.begun))
 
@@ -292,9 +300,9 @@ def test_who_takes_over_settles_the_same_and_forgets_nobody(at: str, stopped: bo
 def test_what_was_stopped_is_told_at_once_even_of_those_who_are_due_later() -> None:
     async def scene() -> None:
         house = House(World())
-        house.halt(4711)
+        house.stop(4711)
         later = NOW + timedelta(minutes=9)
-        await house.postman.work(a_batch(card(1, due=NOW, tries=1), card(2, due=later, tries=1), attempt=2))
+        await house.deliver(a_batch(card(1, due=NOW, tries=1), card(2, due=later, tries=1), attempt=2))
         assert [each.outcome for each in house.store.settled[0].outcomes] == ["superseded"] * 2
         assert not house.store.scheduled
 

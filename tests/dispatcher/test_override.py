@@ -1,4 +1,4 @@
-"""Real dispatchers whose pace is set by hand while they run, and who tell how they are."""
+"""Real dispatchers whose pace is overridden while they run, and who tell how they are."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -47,7 +47,7 @@ async def test_a_paused_carrier_gets_nothing_until_resumed_even_after_a_restart_
         await order(office, PaceOrder(paused=True))
         first, second = house.new_process(), house.new_process()
         await first.start()
-        held = await office.send(people(5, DOCOMO), lane="urgent")
+        waiting = await office.send(people(5, DOCOMO), lane="urgent")
         other = await office.send(people(5, GMAIL))
         assert kinds(await office.ends(other)) == {"delivered": 5}
         await until(office, lambda states: any(state.waiting.get("urgent") == 5 for state in states))
@@ -57,7 +57,7 @@ async def test_a_paused_carrier_gets_nothing_until_resumed_even_after_a_restart_
         await until(office, lambda states: any(state.waiting.get("urgent") == 5 for state in states))
         assert docomo.stats.connections == 0
         await order(office, PaceOrder())
-        assert kinds(await office.ends(held)) == {"delivered": 5}
+        assert kinds(await office.ends(waiting)) == {"delivered": 5}
         await second.stop()
 
 

@@ -1,4 +1,4 @@
-"""A real dispatcher that finds its way by DNS alone, from the recipient's domain to the server that takes the mail."""
+"""A real dispatcher that finds the route by DNS alone, from the recipient's domain to the server that takes the mail."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.events.delivery import DeliveryBatch
 from contracts.sealed import CardFields, MessageContent, RecipientCard, Sealed
-from dispatcher.attempt.copies import CopyWriter, Stationery
-from dispatcher.smtp.client import Envelope
+from dispatcher.attempt.copies import CopyHeaders, CopyWriter
+from dispatcher.smtp.connection import Envelope
 from mail.outgoing.dkim_keys import DkimKey, DkimKeys
 from mail.outgoing.rendering import RenderingError
 
@@ -76,7 +76,7 @@ def writer(
         **fields,
     }
     batch = DeliveryBatch(**values)
-    stationery = Stationery("renraku.example", b"k" * 32, "https://info.renraku.example/100%25", dkim_keys)
+    stationery = CopyHeaders("renraku.example", b"k" * 32, "https://info.renraku.example/100%25", dkim_keys)
     return CopyWriter(stationery, batch, stationery.compile(batch, content), extra)
 
 

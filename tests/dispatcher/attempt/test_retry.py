@@ -1,22 +1,23 @@
 """When a copy is tried again: soon, then with patience, off the full hour, never too late."""
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.base import LANES, Lane
 from dispatcher.attempt import retry
-from dispatcher.policy.carriers_file import CarrierPolicy, load_carriers
-from dispatcher.policy.dispositions import Pace, Verdict
+from dispatcher.policy.carrier_table import CarrierPolicy
+from dispatcher.policy.carriers_file import load_carriers
+from dispatcher.policy.reply_rules import RetryHint
 
 START = datetime(2026, 4, 1, 8, 10, tzinfo=UTC)
 PLAN = CarrierPolicy("test", 1, 1, retry=(60.0, 300.0, 3600.0))
 SPREAD = CarrierPolicy("spread", 1, 1, retry=(60.0, 300.0, 3600.0), full_hour_spread=120.0)
-NOW: Verdict = Verdict("deferred", "temporary refusal")
 
 lanes = st.sampled_from(LANES)
-verdicts = st.sampled_from([Verdict("deferred", "x", pace) for pace in ("soon", "planned", "later")])
+hints: st.SearchStrategy[RetryHint] = st.sampled_from(get_args(RetryHint))
 chances = st.floats(0, 1)
 policies = st.sampled_from(list(load_carriers().policies.values()))
 ages = st.timedeltas(timedelta(0), timedelta(days=2))
@@ -25,14 +26,13 @@ moments = st.datetimes(datetime(2026, 4, 1), datetime(2026, 4, 2), timezones=st.
 
 def seconds(
     tries: int,
-    pace: Pace = "planned",
+    hint: RetryHint = "planned",
     lane: Lane = "ordinary",
     *,
     age: timedelta = timedelta(0),
     override: tuple[float, ...] = (),
 ) -> float:
-    verdict = Verdict("deferred", "x", pace)
-    return retry.delay(tries, age, verdict, lane, PLAN, override=override or None, chance=0.0).total_seconds()
+    return retry.delay(tries, age, hint, lane, PLAN, override=override or None, chance=0.0).total_seconds()
 
 
 def on_the_hour(moment: datetime, policy: CarrierPolicy) -> bool:
@@ -75,12 +75,12 @@ def test_the_operators_plan_replaces_all_rules() -> None:
     assert [seconds(tries, "later", override=(2, 5), age=timedelta(days=1)) for tries in (1, 2, 3)] == [2, 5, 5]
 
 
-@given(tries=st.integers(1, 200), age=ages, verdict=verdicts, lane=lanes, policy=policies, chance=chances)
+@given(tries=st.integers(1, 200), age=ages, hint=hints, lane=lanes, policy=policies, chance=chances)
 def test_chance_only_spreads_towards_later(
-    tries: int, age: timedelta, verdict: Verdict, lane: Lane, policy: CarrierPolicy, chance: float
+    tries: int, age: timedelta, hint: RetryHint, lane: Lane, policy: CarrierPolicy, chance: float
 ) -> None:
-    earliest = retry.delay(tries, age, verdict, lane, policy, override=None, chance=0.0)
-    wait = retry.delay(tries, age, verdict, lane, policy, override=None, chance=chance)
+    earliest = retry.delay(tries, age, hint, lane, policy, override=None, chance=0.0)
+    wait = retry.delay(tries, age, hint, lane, policy, override=None, chance=chance)
     assert earliest <= wait <= earliest * 1.2 + timedelta(microseconds=1)
     assert timedelta(seconds=60) <= wait <= timedelta(hours=1.2) + timedelta(microseconds=1)
 
@@ -89,26 +89,26 @@ def test_chance_only_spreads_towards_later(
 def test_no_attempt_and_no_hour_makes_the_next_wait_shorter(
     tries: int, age: timedelta, older: timedelta, lane: Lane, policy: CarrierPolicy
 ) -> None:
-    wait = retry.delay(tries, age, NOW, lane, policy, override=None, chance=0.5)
-    assert retry.delay(tries + 1, age + older, NOW, lane, policy, override=None, chance=0.5) >= wait
+    wait = retry.delay(tries, age, "planned", lane, policy, override=None, chance=0.5)
+    assert retry.delay(tries + 1, age + older, "planned", lane, policy, override=None, chance=0.5) >= wait
 
 
 @given(
     lane=lanes,
-    verdict=verdicts,
+    hint=hints,
     policy=policies,
     chance=chances,
     useful=st.one_of(st.none(), st.integers(1, 4 * 86_400)),
     start=moments,
 )
 def test_every_copy_comes_to_an_end_and_none_goes_out_late(
-    lane: Lane, verdict: Verdict, policy: CarrierPolicy, chance: float, useful: int | None, start: datetime
+    lane: Lane, hint: RetryHint, policy: CarrierPolicy, chance: float, useful: int | None, start: datetime
 ) -> None:
     until = retry.deadline(lane, start, None if useful is None else start + timedelta(seconds=useful))
     assert until <= start + (retry.GIVE_UP[lane] if useful is None else retry.PATIENCE)
     now, tries = start, 1
     while True:
-        wait = retry.delay(tries, now - start, verdict, lane, policy, override=None, chance=chance)
+        wait = retry.delay(tries, now - start, hint, lane, policy, override=None, chance=chance)
         again = retry.next_attempt(now, wait, until, lane, policy, chance)
         if again is None:
             break

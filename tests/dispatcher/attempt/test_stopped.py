@@ -9,7 +9,7 @@ import pytest
 
 from contracts.stopped import StoppedMessage, key
 from contracts.streams import STOPPED_MESSAGES
-from dispatcher.attempt.stopped import CORRECTED, STOPPED, Halted
+from dispatcher.attempt.stopped import CORRECTED, STOPPED, StoppedMessages
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus.client import Bus
 from runtime.errors import BusUnavailable, TransientError
@@ -41,12 +41,12 @@ async def stop_sending(office: Bus, message: int, *, by: int | None = None, at: 
 
 
 @contextlib.asynccontextmanager
-async def following(bus: Bus) -> AsyncIterator[Halted]:
+async def following(bus: Bus) -> AsyncIterator[StoppedMessages]:
     """A dispatcher's memory, kept up to date while this is open."""
-    halted, stop = Halted(bus), asyncio.Event()
-    task = asyncio.create_task(halted.follow(stop))
+    memory, stop = StoppedMessages(bus), asyncio.Event()
+    task = asyncio.create_task(memory.follow(stop))
     try:
-        yield halted
+        yield memory
     finally:
         stop.set()
         await asyncio.wait_for(task, 10)
@@ -66,26 +66,26 @@ async def office(fresh_nats: NatsServer) -> AsyncIterator[Bus]:
 
 
 @pytest.fixture
-async def postman(fresh_nats: NatsServer) -> AsyncIterator[Bus]:
+async def bus(fresh_nats: NatsServer) -> AsyncIterator[Bus]:
     bus = await connected(fresh_nats, "dispatcher")
     yield bus
     await bus.close()
 
 
-async def test_what_was_stopped_before_the_start_is_known_before_the_first_batch(office: Bus, postman: Bus) -> None:
+async def test_what_was_stopped_before_the_start_is_known_before_the_first_batch(office: Bus, bus: Bus) -> None:
     stopped, corrected, other = new_id(), new_id(), new_id()
     await stop_sending(office, stopped)
     await stop_sending(office, corrected, by=other)
-    async with following(postman) as halted:
-        await asyncio.wait_for(halted.known(), 20)
-        await halted.check()
-        assert (stopped in halted, corrected in halted, other in halted) == (True, True, False)
-        assert (halted.reason(stopped), halted.reason(corrected)) == (STOPPED, CORRECTED)
+    async with following(bus) as memory:
+        await asyncio.wait_for(memory.known(), 20)
+        await memory.check()
+        assert (stopped in memory, corrected in memory, other in memory) == (True, True, False)
+        assert (memory.reason(stopped), memory.reason(corrected)) == (STOPPED, CORRECTED)
 
 
-async def test_what_is_stopped_now_is_known_to_all_dispatchers(office: Bus, postman: Bus) -> None:
+async def test_what_is_stopped_now_is_known_to_all_dispatchers(office: Bus, bus: Bus) -> None:
     message = new_id()
-    async with following(postman) as one, following(postman) as another:
+    async with following(bus) as one, following(bus) as another:
         await asyncio.wait_for(asyncio.gather(one.known(), another.known()), 20)
         assert message not in one
         await stop_sending(office, message)
@@ -96,43 +96,43 @@ async def test_what_is_stopped_now_is_known_to_all_dispatchers(office: Bus, post
 
 
 async def test_what_is_stopped_while_the_bus_is_away_is_known_when_it_is_back(
-    fresh_nats: NatsServer, office: Bus, postman: Bus
+    fresh_nats: NatsServer, office: Bus, bus: Bus
 ) -> None:
     before, meanwhile = new_id(), new_id()
     await stop_sending(office, before)
-    async with following(postman) as halted:
-        await asyncio.wait_for(halted.known(), 20)
+    async with following(bus) as memory:
+        await asyncio.wait_for(memory.known(), 20)
         fresh_nats.stop()
         fresh_nats.start()
         await until(lambda: office.ready)
         await stop_sending(office, meanwhile)
-        await until(lambda: meanwhile in halted)
-        await asyncio.wait_for(halted.known(), 20)
-        assert before in halted
+        await until(lambda: meanwhile in memory)
+        await asyncio.wait_for(memory.known(), 20)
+        assert before in memory
 
 
-async def test_memory_holds_no_more_than_the_bucket(office: Bus, postman: Bus) -> None:
+async def test_memory_holds_no_more_than_the_bucket(office: Bus, bus: Bus) -> None:
     old, new = new_id(), new_id()
-    async with following(postman) as halted:
+    async with following(bus) as memory:
         await stop_sending(office, old, at=NOW - timedelta(seconds=STOPPED_MESSAGES.ttl + 1))
-        await until(lambda: old in halted)
+        await until(lambda: old in memory)
         await stop_sending(office, new)
-        await until(lambda: new in halted)
-        assert old not in halted
+        await until(lambda: new in memory)
+        assert old not in memory
         await office.kv_delete(STOPPED_MESSAGES.name, key(new))
-        await until(lambda: new not in halted)
-        assert len(halted) == 0
+        await until(lambda: new not in memory)
+        assert len(memory) == 0
 
 
-async def test_a_note_of_a_later_release_stops_its_message_all_the_same(office: Bus, postman: Bus) -> None:
+async def test_a_note_of_a_later_release_stops_its_message_all_the_same(office: Bus, bus: Bus) -> None:
     message = new_id()
-    async with following(postman) as halted:
+    async with following(bus) as memory:
         await office.kv_put(STOPPED_MESSAGES.name, "of-the-future", b"{}")
         await office.kv_put(STOPPED_MESSAGES.name, key(message), b'{"format": "unknown"}')
-        await until(lambda: message in halted)
-        assert (len(halted), halted.reason(message)) == (1, STOPPED)
+        await until(lambda: message in memory)
+        assert (len(memory), memory.reason(message)) == (1, STOPPED)
 
 
-async def test_a_dispatcher_that_has_not_read_the_bucket_yet_is_not_ready(postman: Bus) -> None:
+async def test_a_dispatcher_that_has_not_read_the_bucket_yet_is_not_ready(bus: Bus) -> None:
     with pytest.raises(TransientError):
-        await Halted(postman).check()
+        await StoppedMessages(bus).check()

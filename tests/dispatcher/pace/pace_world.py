@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dispatcher.policy.carriers_file import CarrierPolicy
-from dispatcher.smtp.next_hop import Hop, Host
+from dispatcher.policy.carrier_table import CarrierPolicy
+from dispatcher.smtp.next_hop import MailHost, NextHop
 
 
 @dataclass
@@ -30,5 +30,5 @@ def apart(**values: Any) -> CarrierPolicy:
     return policy(**{"name": "other", "connections": 24, "connections_per_hop": 4, "each_hop_apart": True, **values})
 
 
-def hop(name: str) -> Hop:
-    return Hop(name, (Host(name),))
+def hop(name: str) -> NextHop:
+    return NextHop(name, (MailHost(name),))

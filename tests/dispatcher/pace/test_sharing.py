@@ -1,4 +1,4 @@
-"""Orders by hand reach the paces and outlive a restart; dispatchers behind one address share its limits and tell how
+"""Overrides reach the paces and outlive a restart; dispatchers behind one address share its limits and tell how
 they are, without naming a server or a domain."""
 
 import asyncio
@@ -14,11 +14,11 @@ from prometheus_client import REGISTRY
 from contracts.base import Lane
 from contracts.pace import DispatcherStatus, PaceOrder, PaceState
 from contracts.streams import DISPATCHERS, PACE
-from dispatcher.pace.sharing import ALIVE_SECONDS, DEAD_SECONDS, Control, measure
+from dispatcher.pace.sharing import ALIVE_SECONDS, DEAD_SECONDS, PaceSharing, measure
 from dispatcher.pace.state import Sign
-from dispatcher.pace.table import Paces
-from dispatcher.policy.carriers_file import CarrierPolicy
-from dispatcher.smtp.next_hop import Hop, Host
+from dispatcher.pace.table import PaceTable
+from dispatcher.policy.carrier_table import CarrierPolicy
+from dispatcher.smtp.next_hop import MailHost, NextHop
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus.client import KV_READY, Bus, KvChange
 from runtime.errors import BusUnavailable
@@ -27,7 +27,7 @@ from tests.runtime.conftest import connected
 START = datetime(2026, 4, 8, 8, 0, tzinfo=UTC)
 DOCOMO = CarrierPolicy("docomo", 8, 8, rate=10.0, pause_after_421=10.0)
 OTHER = CarrierPolicy("other", 24, 4, each_hop_apart=True)
-HOP = Hop("mx.yamada-family.example", (Host("mx.yamada-family.example"),))
+HOP = NextHop("mx.yamada-family.example", (MailHost("mx.yamada-family.example"),))
 
 
 @dataclass
@@ -78,17 +78,17 @@ class FakeBus:
 
 
 @dataclass
-class FakeDesks:
-    """Desks with these numbers."""
+class FakeQueues:
+    """DeliveryQueues with these numbers."""
 
-    sessions: dict[str, int] = field(default_factory=dict)
-    letters: dict[str, dict[Lane, int]] = field(default_factory=dict)
+    connections: dict[str, int] = field(default_factory=dict)
+    copies: dict[str, dict[Lane, int]] = field(default_factory=dict)
 
     def open(self) -> Mapping[str, int]:
-        return self.sessions
+        return self.connections
 
     def waiting(self) -> Mapping[str, Mapping[Lane, int]]:
-        return self.letters
+        return self.copies
 
 
 @dataclass
@@ -110,14 +110,16 @@ class House:
     def __init__(self, bus: FakeBus | Bus) -> None:
         self.bus = bus
         self.clocks = Clocks()
-        self.desks = FakeDesks()
+        self.queues = FakeQueues()
 
-    def dispatcher(self, instance: str, address: str = "mail-1", bus: Bus | None = None) -> tuple[Control, Paces]:
-        paces = Paces([DOCOMO, OTHER], self.clocks)
-        control = Control(
+    def dispatcher(
+        self, instance: str, address: str = "mail-1", bus: Bus | None = None
+    ) -> tuple[PaceSharing, PaceTable]:
+        paces = PaceTable([DOCOMO, OTHER], self.clocks)
+        control = PaceSharing(
             bus or self.bus,
             paces,
-            self.desks,
+            self.queues,
             instance=instance,
             sending_address=address,
             now=self.clocks.now,
@@ -131,7 +133,7 @@ class House:
 
 
 @asynccontextmanager
-async def at_work(*controls: Control) -> AsyncIterator[None]:
+async def at_work(*controls: PaceSharing) -> AsyncIterator[None]:
     stop = asyncio.Event()
     running = [asyncio.create_task(control.run(stop)) for control in controls]
     try:
@@ -147,11 +149,11 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def wait(paces: Paces) -> float:
+def wait(paces: PaceTable) -> float:
     return paces.of(DOCOMO, HOP).wait()
 
 
-def connections(paces: Paces) -> int:
+def connections(paces: PaceTable) -> int:
     return paces.of(DOCOMO, HOP).connections
 
 
@@ -191,7 +193,7 @@ async def test_an_order_outlives_a_restart_of_the_dispatcher(house: House) -> No
     assert (wait(paces), paces.of(DOCOMO, HOP).rate) == (inf, 2.0)
 
 
-async def test_pause_and_pace_by_hand_end_each_at_its_own_time(house: House) -> None:
+async def test_pause_and_pace_by_override_end_each_at_its_own_time(house: House) -> None:
     order = PaceOrder(
         paused=True,
         paused_until=START + timedelta(minutes=30),
@@ -277,8 +279,8 @@ async def test_the_state_is_told_when_it_changes_and_otherwise_only_to_show_life
     control, paces = house.dispatcher("a")
     async with at_work(control):
         await until(lambda: bus.puts == 1)
-        house.desks.sessions["docomo"] = 3
-        house.desks.letters["docomo"] = {"urgent": 0, "ordinary": 70}
+        house.queues.connections["docomo"] = 3
+        house.queues.copies["docomo"] = {"urgent": 0, "ordinary": 70}
         paces.of(DOCOMO, HOP).slow_down(Sign.BUSY)
         await until(lambda: told(bus, "a")["docomo"].connections_open == 3)
         state = told(bus, "a")["docomo"]
@@ -296,9 +298,9 @@ async def test_the_state_is_told_when_it_changes_and_otherwise_only_to_show_life
 
 async def test_servers_and_domains_of_others_are_counted_never_named(house: House, bus: FakeBus) -> None:
     control, paces = house.dispatcher("a")
-    held = paces.of(OTHER, HOP)
-    held.slow_down(Sign.RESET)
-    held.accepted()
+    used = paces.of(OTHER, HOP)
+    used.slow_down(Sign.RESET)
+    used.accepted()
     async with at_work(control):
         await until(lambda: "a" in told_by(house))
     state = DispatcherStatus.model_validate_json(await report_of(control, bus)).carriers[1]
@@ -307,7 +309,7 @@ async def test_servers_and_domains_of_others_are_counted_never_named(house: Hous
     assert b"yamada" not in await report_of(control, bus)
 
 
-async def report_of(control: Control, bus: FakeBus) -> bytes:
+async def report_of(control: PaceSharing, bus: FakeBus) -> bytes:
     await control.load()
     return bus.buckets[DISPATCHERS.name]["a"]
 
@@ -350,7 +352,7 @@ def test_signs_are_counted_by_carrier_and_kind() -> None:
         )
 
     before = signs()
-    Paces([DOCOMO]).of(DOCOMO, HOP).slow_down(Sign.SLOWER)
+    PaceTable([DOCOMO]).of(DOCOMO, HOP).slow_down(Sign.SLOWER)
     assert signs() == before + 1
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from contracts.pace import PaceOrder
 from dispatcher.pace.state import FORGIVEN_AFTER, LONGEST_PAUSE, Pace, Sign
 from dispatcher.pace.token_bucket import burst
-from dispatcher.policy.carriers_file import CarrierPolicy
+from dispatcher.policy.carrier_table import CarrierPolicy
 from tests.dispatcher.pace.pace_world import Clock, policy
 
 STEP = 0.25
@@ -37,7 +37,7 @@ def send(pace: Pace, clock: Clock, seconds: float) -> int:
 
 
 @pytest.mark.parametrize("sign", [Sign.BUSY, Sign.RESET])
-def test_a_busy_or_torn_session_halves_the_connections_and_pauses_all(sign: Sign) -> None:
+def test_a_busy_or_torn_connection_halves_the_connections_and_pauses_all(sign: Sign) -> None:
     clock = Clock()
     pace = new(clock)
     pace.slow_down(sign)
@@ -46,7 +46,7 @@ def test_a_busy_or_torn_session_halves_the_connections_and_pauses_all(sign: Sign
     assert (pace.connections, pace.wait(), pace.opening_wait()) == (4, 0.0, 0.0)
 
 
-def test_what_the_other_sessions_say_of_the_same_trouble_counts_once() -> None:
+def test_what_the_other_connections_say_of_the_same_trouble_counts_once() -> None:
     clock = Clock()
     pace = new(clock)
     for _ in range(8):
@@ -67,10 +67,10 @@ def test_trouble_that_comes_again_makes_longer_pauses_up_to_a_bound() -> None:
     assert pace.connections == 1
 
 
-def test_no_room_for_a_further_session_leaves_those_that_are_open_at_work() -> None:
+def test_no_room_for_a_further_connection_leaves_those_that_are_open_at_work() -> None:
     clock = Clock()
     pace = new(clock)
-    pace.slow_down(Sign.NO_ROOM, open_sessions=3)
+    pace.slow_down(Sign.NO_ROOM, open_connections=3)
     assert (pace.connections, pace.wait(), pace.opening_wait()) == (3, 0.0, 10.0)
     clock.forward(10)
     pace.slow_down(Sign.NO_ROOM)
@@ -91,7 +91,7 @@ def test_who_is_asked_to_send_slower_sends_half_as_fast_as_it_did() -> None:
     assert pace.rate == pytest.approx(8, rel=0.1)
 
 
-def test_a_single_session_that_is_too_much_sends_slower() -> None:
+def test_a_single_connection_that_is_too_much_sends_slower() -> None:
     clock = Clock()
     pace = new(clock, connections=1)
     pace.slow_down(Sign.BUSY)
@@ -167,9 +167,9 @@ policies = st.builds(
 
 
 def act(pace: Pace, clock: Clock, move: tuple[str, Any, Any]) -> None:
-    kind, value, open_sessions = move
+    kind, value, open_connections = move
     if kind == "sign":
-        pace.slow_down(value, open_sessions=open_sessions)
+        pace.slow_down(value, open_connections=open_connections)
     elif kind == "quiet":
         clock.forward(value * STEP)
     else:
@@ -254,42 +254,42 @@ def test_a_rate_is_used_up() -> None:
     assert send(pace, clock, 60) in range(119, 122)
 
 
-# -- by hand
+# -- by override
 
 
-def test_a_pause_by_hand_lasts_until_it_is_undone() -> None:
+def test_a_pause_by_override_lasts_until_it_is_undone() -> None:
     clock = Clock()
     pace = new(clock)
-    pace.obey(PaceOrder(paused=True))
+    pace.override(PaceOrder(paused=True))
     clock.forward(1e6)
     assert (pace.wait(), pace.opening_wait()) == (inf, inf)
-    pace.obey(None)
+    pace.override(None)
     assert (pace.wait(), pace.opening_wait(), pace.connections) == (0.0, 0.0, 8)
 
 
-def test_what_is_set_by_hand_holds_at_once_even_beyond_the_policy() -> None:
+def test_what_is_set_by_override_holds_at_once_even_beyond_the_policy() -> None:
     clock = Clock()
     pace = new(clock, rate=5.0)
     pace.slow_down(Sign.BUSY)
-    pace.obey(PaceOrder(connections=12, rate=50.0))
+    pace.override(PaceOrder(connections=12, rate=50.0))
     assert (pace.connections, pace.connections_per_hop, pace.rate) == (12, 12, 50.0)
-    pace.obey(PaceOrder(connections=2, rate=50.0))
+    pace.override(PaceOrder(connections=2, rate=50.0))
     assert (pace.connections, pace.rate) == (2, 50.0)
-    pace.obey(None)
+    pace.override(None)
     assert (pace.connections, pace.rate) == (8, 5.0)
 
 
 def test_an_order_does_not_make_us_deaf_to_trouble() -> None:
     clock = Clock()
     pace = new(clock)
-    pace.obey(PaceOrder(connections=12))
+    pace.override(PaceOrder(connections=12))
     pace.slow_down(Sign.BUSY)
     assert (pace.connections, pace.wait()) == (6, 10.0)
     clock.forward(10)
     send(pace, clock, 200)
     assert pace.connections == 12
     pace.slow_down(Sign.BUSY)
-    pace.obey(None)
+    pace.override(None)
     assert (pace.connections, pace.wait()) == (6, 10.0)
 
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from contracts.base import CARRIERS
 from contracts.reasons import REASONS
-from dispatcher.policy.carriers_file import CarrierFileError, CarrierTable, load_carriers
-from dispatcher.policy.dispositions import judge
+from dispatcher.policy.carrier_table import CarrierTable
+from dispatcher.policy.carriers_file import CarrierFileError, load_carriers
+from dispatcher.policy.dispositions import disposition_of
 from dispatcher.smtp.replies import read_reply
 from mail import addresses
 from mail.addresses import carrier_of
@@ -97,13 +98,13 @@ def test_a_name_that_nobody_knows_is_treated_as_other() -> None:
 
 def test_docomos_published_limit_is_kept() -> None:
     docomo = SHIPPED.named("docomo")
-    assert (docomo.recipients_per_session, docomo.session_limit) == (100, 100)
+    assert (docomo.recipients_per_session, docomo.copies_per_connection) == (100, 100)
     assert docomo.full_hour_spread > 0
     assert SHIPPED.named("au").ipv4_only
 
 
 def test_shipped_reasons_are_those_that_administrators_are_told_of() -> None:
-    spoken = {rule.verdict.reason for policy in SHIPPED.policies.values() for rule in policy.rules}
+    spoken = {rule.disposition.reason for policy in SHIPPED.policies.values() for rule in policy.rules}
     assert spoken <= REASONS
 
 
@@ -130,7 +131,7 @@ def test_an_operator_changes_one_field_and_all_else_stays(tmp_path: Path) -> Non
 
 def test_null_takes_a_limit_off_and_lists_take_the_place_of_lists(tmp_path: Path) -> None:
     ours = laid_over(tmp_path, "carriers: {docomo: {recipients_per_session: null, retry: [30s, 1h]}}").named("docomo")
-    assert (ours.recipients_per_session, ours.session_limit, ours.retry) == (None, 100, (30.0, 3600.0))
+    assert (ours.recipients_per_session, ours.copies_per_connection, ours.retry) == (None, 100, (30.0, 3600.0))
 
 
 def test_what_is_said_for_all_holds_for_those_who_say_nothing_else(tmp_path: Path) -> None:
@@ -154,12 +155,12 @@ def test_operators_rules_are_asked_first_the_carriers_before_those_for_all(tmp_p
         """,
     )
     unknown = read_reply("rcpt", 550, "Unknown user")
-    assert judge(unknown, ours.named("docomo")).outcome == "filtered"
-    assert judge(unknown, ours.named("au")).reason == "ours for all"
+    assert disposition_of(unknown, ours.named("docomo")).outcome == "filtered"
+    assert disposition_of(unknown, ours.named("au")).reason == "ours for all"
     # What the carrier itself has a rule for goes before the operator's for all.
     body = read_reply("body", 550, "Unknown user")
-    assert judge(body, ours.named("docomo")).reason == "refused by the recipient's filter"
-    assert judge(read_reply("rcpt", 550, "never here"), ours.named("docomo")).reason == "ours for all"
+    assert disposition_of(body, ours.named("docomo")).reason == "refused by the recipient's filter"
+    assert disposition_of(read_reply("rcpt", 550, "never here"), ours.named("docomo")).reason == "ours for all"
 
 
 def test_operators_add_carriers_of_their_own(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a reply means: what the carriers were seen to say, and that no reply whatever is left without a verdict."""
+"""What a reply means: what the carriers were seen to say, and that no reply whatever is left without a disposition."""
 
 import re
 from typing import get_args
@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from contracts.base import CARRIERS
 from contracts.events.delivery import Outcome
-from dispatcher.policy.carriers_file import CarrierPolicy, load_carriers
-from dispatcher.policy.dispositions import Verdict, judge, judge_error
-from dispatcher.smtp.replies import ConnectionLost, HopUnavailable, Stage, read_reply
+from dispatcher.policy.carrier_table import CarrierPolicy
+from dispatcher.policy.carriers_file import load_carriers
+from dispatcher.policy.dispositions import disposition_of, disposition_of_error
+from dispatcher.policy.reply_rules import Disposition
+from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable, Stage, read_reply
 
 TABLE = load_carriers()
 LONG = 100_000
@@ -86,8 +88,8 @@ FINAL = [
 def test_the_same_words_mean_what_they_mean_there(
     carrier: str, stage: Stage, code: int, text: str, outcome: Outcome, reason: str
 ) -> None:
-    verdict = judge(read_reply(stage, code, text), TABLE.named(carrier))
-    assert (verdict.outcome, verdict.reason) == (outcome, reason)
+    disposition = disposition_of(read_reply(stage, code, text), TABLE.named(carrier))
+    assert (disposition.outcome, disposition.reason) == (outcome, reason)
 
 
 FOR_NOW = [
@@ -137,8 +139,8 @@ FOR_NOW = [
 def test_what_is_only_for_now_is_tried_again_and_too_fast_is_told_from_greylisting(
     carrier: str, stage: Stage, code: int, text: str, reason: str, pace: str, slower: bool
 ) -> None:
-    verdict = judge(read_reply(stage, code, text), TABLE.named(carrier))
-    assert verdict == Verdict("deferred", reason, pace, slower)  # type: ignore[arg-type]
+    disposition = disposition_of(read_reply(stage, code, text), TABLE.named(carrier))
+    assert disposition == Disposition("deferred", reason, pace, slower)  # type: ignore[arg-type]
 
 
 SURE = [
@@ -165,29 +167,29 @@ IN_DOUBT = [
 def test_a_carriers_own_words_for_an_address_that_is_gone_leave_no_doubt(
     carrier: str, stage: Stage, code: int, text: str
 ) -> None:
-    verdict = judge(read_reply(stage, code, text), TABLE.named(carrier))
-    assert (verdict.outcome, verdict.sure) == ("dead", True)
+    disposition = disposition_of(read_reply(stage, code, text), TABLE.named(carrier))
+    assert (disposition.outcome, disposition.sure) == ("dead", True)
 
 
 @pytest.mark.parametrize("carrier, stage, code, text", IN_DOUBT)
 def test_words_that_living_addresses_were_seen_to_get_are_never_enough(
     carrier: str, stage: Stage, code: int, text: str
 ) -> None:
-    verdict = judge(read_reply(stage, code, text), TABLE.named(carrier))
-    assert (verdict.outcome, verdict.sure) == ("dead", False)
+    disposition = disposition_of(read_reply(stage, code, text), TABLE.named(carrier))
+    assert (disposition.outcome, disposition.sure) == ("dead", False)
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
 def test_a_generic_refusal_kills_no_address(carrier: str) -> None:
     for stage in get_args(Stage):
         for text in ("", "rejected", "5.0.0 rejected", "5.7.1 rejected", "administrative prohibition", "5.5.0 no"):
-            assert judge(read_reply(stage, 550, text), TABLE.named(carrier)).outcome != "dead"
+            assert disposition_of(read_reply(stage, 550, text), TABLE.named(carrier)).outcome != "dead"
 
 
-def test_421_always_means_that_we_are_too_many_unless_the_session_was_used_up() -> None:
+def test_421_always_means_that_we_are_too_many_unless_the_connection_was_used_up() -> None:
     for stage in get_args(Stage):
         for text in ("", "4.3.2 shutting down", "4.7.0 no", "bye"):
-            assert judge(read_reply(stage, 421, text), TABLE.named("au")).asks_to_slow_down
+            assert disposition_of(read_reply(stage, 421, text), TABLE.named("au")).asks_to_slow_down
 
 
 @given(
@@ -196,29 +198,31 @@ def test_421_always_means_that_we_are_too_many_unless_the_session_was_used_up() 
     text=st.one_of(st.text(max_size=200), st.sampled_from([case[3] for case in FINAL])),
     policy=st.sampled_from(list(TABLE.policies.values())),
 )
-def test_every_reply_has_a_verdict_whose_words_are_ours(
+def test_every_reply_has_a_disposition_whose_words_are_ours(
     stage: Stage, code: int, text: str, policy: CarrierPolicy
 ) -> None:
-    verdict = judge(read_reply(stage, code, text), policy)
-    assert verdict.outcome in get_args(Outcome)
+    disposition = disposition_of(read_reply(stage, code, text), policy)
+    assert disposition.outcome in get_args(Outcome)
     if not 500 <= code < 600:
-        assert verdict.outcome in ("delivered", "deferred")
-    if verdict.outcome == "dead":
+        assert disposition.outcome in ("delivered", "deferred")
+    if disposition.outcome == "dead":
         assert stage == "rcpt" or (policy.name == "yahoo" and stage in ("data", "body"))
     else:
-        assert not verdict.sure
-    if verdict.outcome == "delivered":
+        assert not disposition.sure
+    if disposition.outcome == "delivered":
         assert stage == "body"
     if stage in ("connect", "ehlo", "starttls"):
-        assert verdict.outcome == "deferred"
-    assert re.fullmatch(r"[a-z' ]*", verdict.reason)
+        assert disposition.outcome == "deferred"
+    assert re.fullmatch(r"[a-z' ]*", disposition.reason)
 
 
 @pytest.mark.parametrize("piece", ["<", "a", " ", "mailbox ", "user unknown", "delivery ", "<a", "excee", "-list"])
-def test_a_hostile_line_is_judged_by_its_beginning(piece: str) -> None:
+def test_a_hostile_line_is_read_by_its_beginning(piece: str) -> None:
     line = piece * (LONG // len(piece))
     for policy in TABLE.policies.values():
-        assert judge(read_reply("rcpt", 550, line), policy) == judge(read_reply("rcpt", 550, line[:600]), policy)
+        assert disposition_of(read_reply("rcpt", 550, line), policy) == disposition_of(
+            read_reply("rcpt", 550, line[:600]), policy
+        )
 
 
 @given(text=st.text(max_size=300))
@@ -238,10 +242,12 @@ def test_a_reply_does_not_show_its_words() -> None:
 
 def test_what_broke_off_is_tried_again() -> None:
     au = TABLE.named("au")
-    assert judge_error(ConnectionLost("connection lost", stage="body"), au) == Verdict("deferred", "connection lost")
-    refused = HopUnavailable("host refuses us", stage="connect", reply=read_reply("connect", 554, "5.7.1 blocked"))
-    verdict = judge_error(refused, au)
-    assert (verdict.outcome, verdict.pace) == ("deferred", "later")
-    # A no in the middle of a talk that broke off doesn't say whom it was meant for.
+    assert disposition_of_error(ConnectionLost("connection lost", stage="body"), au) == Disposition(
+        "deferred", "connection lost"
+    )
+    refused = NextHopUnavailable("host refuses us", stage="connect", reply=read_reply("connect", 554, "5.7.1 blocked"))
+    disposition = disposition_of_error(refused, au)
+    assert (disposition.outcome, disposition.retry_hint) == ("deferred", "later")
+    # A no in the middle of a transaction that broke off doesn't say whom it was meant for.
     lost = ConnectionLost("reset refused", stage="mail", reply=read_reply("mail", 550, "5.1.1 user unknown"))
-    assert judge_error(lost, au) == Verdict("deferred", "reset refused")
+    assert disposition_of_error(lost, au) == Disposition("deferred", "reset refused")

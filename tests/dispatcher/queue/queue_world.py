@@ -1,4 +1,4 @@
-"""All that is around a desk, hand-written: sessions whose servers answer by a script, bundles, a clock that jumps.
+"""All that is around a queue, hand-written: connections whose servers answer by a script, trackers, a clock that jumps.
 
 `run` plays a scene on an event loop whose time passes only when everybody waits for it, so that pauses of minutes take
 none; a scene in which everybody waits for something that will never happen fails at once.
@@ -15,28 +15,29 @@ from typing import Any, TypeVar
 from contracts.base import Lane
 from contracts.events.delivery import DeliveryBatch
 from contracts.sealed import RecipientCard, Sealed
-from dispatcher.attempt.attempt import Job, Letter, Moment
+from dispatcher.attempt.attempt import BatchAttempt, CopyRecipient, RetryClock
 from dispatcher.attempt.progress import Progress
-from dispatcher.attempt.stopped import Halted
+from dispatcher.attempt.stopped import StoppedMessages
 from dispatcher.pace.state import Pace
-from dispatcher.policy.carriers_file import CarrierPolicy, load_carriers
-from dispatcher.queue.carrier_queue import Desk
-from dispatcher.queue.queued_delivery import Bundle, Errand
-from dispatcher.smtp.client import Envelope
-from dispatcher.smtp.next_hop import Hop, Host
-from dispatcher.smtp.replies import ConnectionLost, HopUnavailable, Reply
+from dispatcher.policy.carrier_table import CarrierPolicy
+from dispatcher.policy.carriers_file import load_carriers
+from dispatcher.queue.carrier_queue import CarrierQueue
+from dispatcher.queue.queued_delivery import BatchTracker, QueuedDelivery
+from dispatcher.smtp.connection import Envelope
+from dispatcher.smtp.next_hop import MailHost, NextHop
+from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable, SmtpReply
 from runtime.bus.client import KvChange
 from runtime.errors import Postponed
 from tests.dispatcher.attempt.test_progress import FakeStore
 
 NOW = datetime(2026, 4, 1, 8, 0, tzinfo=UTC)
-HOPS = tuple(Hop(name, (Host(name),)) for name in ("a", "b", "c"))
+HOPS = tuple(NextHop(name, (MailHost(name),)) for name in ("a", "b", "c"))
 MOST_ROUNDS = 20_000
 STOPPING = Postponed("dispatcher_stopping", 0)
 CARRIERS = load_carriers(None)
 
 T = TypeVar("T")
-Script = Callable[[Envelope], Reply | ConnectionLost]
+Script = Callable[[Envelope], SmtpReply | ConnectionLost]
 
 
 # A clock that jumps
@@ -97,15 +98,15 @@ def policy(connections: int = 3, *, apart: bool = False, **more: object) -> Carr
     return replace(base, **{**usual, **more})  # type: ignore[arg-type]  # any field
 
 
-def accepted(envelope: Envelope) -> Reply:
-    return Reply("body", 250, "ok")
+def accepted(envelope: Envelope) -> SmtpReply:
+    return SmtpReply("body", 250, "ok")
 
 
 @dataclass
-class FakeSession:
-    """A session whose server answers by a script."""
+class FakeConnection:
+    """A connection whose server answers by a script."""
 
-    hop: Hop
+    hop: NextHop
     world: "World"
     host: str = "host"
     in_clear: str = ""
@@ -113,7 +114,7 @@ class FakeSession:
     announced: Envelope | None = None
     in_flight: Envelope | None = None
 
-    async def send(self, envelope: Envelope, following: Envelope | None = None) -> Reply:
+    async def send(self, envelope: Envelope, following: Envelope | None = None) -> SmtpReply:
         assert self.usable
         assert self.announced in (None, envelope), "what was announced must come next"
         self.in_flight, self.announced = envelope, following
@@ -140,44 +141,44 @@ class FakeSession:
 
 @dataclass
 class World:
-    """All that is outside the desk. `goodbye`: seconds that a QUIT takes; `greeting`: a connection; `answer`: a copy.
-    While `gate` or `door` is shut, copies or connections get no answer."""
+    """All that is outside the queue. `goodbye`: seconds that a QUIT takes; `greeting`: a connection; `answer`: a copy.
+    While `copy_gate` or `connect_gate` is shut, copies or connections get no answer."""
 
     script: Script = accepted
     begun: list[str] = field(default_factory=list)
     open: set[int] = field(default_factory=set)
     most: int = 0
-    sessions: list[FakeSession] = field(default_factory=list)
-    refuse: Callable[[], HopUnavailable | None] = lambda: None
-    on_send: Callable[[FakeSession], None] = lambda session: None
+    connections: list[FakeConnection] = field(default_factory=list)
+    refuse: Callable[[], NextHopUnavailable | None] = lambda: None
+    on_send: Callable[[FakeConnection], None] = lambda connection: None
     on_open: Callable[[], None] = lambda: None
-    gate: asyncio.Event | None = None
-    door: asyncio.Event | None = None
+    copy_gate: asyncio.Event | None = None
+    connect_gate: asyncio.Event | None = None
     goodbye: float = 0.0
     greeting: float = 0.0
     answer: float = 0.0
     connecting: Counter[str] = field(default_factory=Counter)
 
-    async def session(self, hop: Hop) -> FakeSession:
+    async def connection(self, hop: NextHop) -> FakeConnection:
         self.connecting[hop.key] += 1
         self.most = max(self.most, len(self.open) + self.connecting.total())
         self.on_open()
         try:
-            if self.door is not None:
-                await self.door.wait()
+            if self.connect_gate is not None:
+                await self.connect_gate.wait()
             await asyncio.sleep(self.greeting)
             if (trouble := self.refuse()) is not None:
                 raise trouble
-            session = FakeSession(hop, self)
-            self.sessions.append(session)
-            self.open.add(id(session))
+            connection = FakeConnection(hop, self)
+            self.connections.append(connection)
+            self.open.add(id(connection))
         finally:
             self.connecting[hop.key] -= 1
-        return session
+        return connection
 
     async def pass_by(self) -> None:
-        if self.gate is not None:
-            await self.gate.wait()
+        if self.copy_gate is not None:
+            await self.copy_gate.wait()
         await asyncio.sleep(self.answer)
 
 
@@ -201,19 +202,21 @@ class HastyPace(Pace):
         return 0.0
 
 
-# Desks and what lies on them
+# DeliveryQueues and what lies on them
 
 
-def a_desk(world: World, limits: CarrierPolicy, make_pace: Callable[[CarrierPolicy], Pace] = HastyPace) -> Desk:
+def a_carrier_queue(
+    world: World, limits: CarrierPolicy, make_pace: Callable[[CarrierPolicy], Pace] = HastyPace
+) -> CarrierQueue:
     paces: dict[str, Pace] = {}
 
-    def pace_of(which: CarrierPolicy, hop: Hop) -> Pace:
+    def pace_of(which: CarrierPolicy, hop: NextHop) -> Pace:
         key = hop.key if which.each_hop_apart else which.name
         if key not in paces:
             paces[key] = make_pace(which)
         return paces[key]
 
-    return Desk(limits, pace_of, world.session)
+    return CarrierQueue(limits, pace_of, world.connection)
 
 
 def real_pace(limits: CarrierPolicy) -> Pace:
@@ -231,9 +234,9 @@ def paces(kept: list[Pace]) -> Callable[[CarrierPolicy], Pace]:
     return make
 
 
-async def a_bundle(
+async def a_tracked_batch(
     lane: Lane, number: int, *, first: int = 1, store: FakeStore | None = None
-) -> tuple[Bundle, list[Errand]]:
+) -> tuple[BatchTracker, list[QueuedDelivery]]:
     batch = DeliveryBatch(
         id=f"{lane}{first}",
         occurred_at=NOW,
@@ -246,24 +249,24 @@ async def a_bundle(
         first_planned_at=NOW,
     )
     progress = await Progress.claim(store or FakeStore(), batch, lambda: NOW)
-    bundle = Bundle(Job.of(batch, progress, Halted(Quiet()), Moment(lambda: NOW, 0.5)))
-    errands = []
+    tracker = BatchTracker(BatchAttempt.of(batch, progress, StoppedMessages(Quiet()), RetryClock(lambda: NOW, 0.5)))
+    deliveries = []
     for copy_ref in range(first, first + number):
         card = RecipientCard(copy_ref=copy_ref, address=f"{lane}{copy_ref}@docomo.ne.jp")
-        errands.append(Errand(bundle, Letter(card, card.address), Envelope("", card.address, b"")))
-    bundle.expect(number)
-    return bundle, errands
+        deliveries.append(QueuedDelivery(tracker, CopyRecipient(card, card.address), Envelope("", card.address, b"")))
+    tracker.expect(number)
+    return tracker, deliveries
 
 
-def outcomes(bundle: Bundle) -> Counter[str]:
-    return Counter(outcome.outcome for outcome in bundle.job.progress.outcomes.values())
+def outcomes(tracker: BatchTracker) -> Counter[str]:
+    return Counter(outcome.outcome for outcome in tracker.attempt.progress.outcomes.values())
 
 
-async def ended(*bundles: Bundle) -> list[BaseException | None]:
+async def ended(*trackers: BatchTracker) -> list[BaseException | None]:
     """How each of them ended."""
-    results = asyncio.gather(*(bundle.finished() for bundle in bundles), return_exceptions=True)
+    results = asyncio.gather(*(tracker.finished() for tracker in trackers), return_exceptions=True)
     return await asyncio.wait_for(results, 3600)
 
 
-async def stop(desk: Desk) -> None:
-    await asyncio.wait_for(desk.stop(STOPPING), 5)
+async def stop(queue: CarrierQueue) -> None:
+    await asyncio.wait_for(queue.stop(STOPPING), 5)

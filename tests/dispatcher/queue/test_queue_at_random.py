@@ -1,8 +1,8 @@
-"""Whatever servers, carriers, other dispatchers and operators do, and whenever: the promises of a desk.
+"""Whatever servers, carriers, other dispatchers and operators do, and whenever: the promises of a queue.
 
-Each letter ends with one outcome, or its batch with an error; nothing is taken by a server twice; no carrier and no
-server sees more sessions than it bears; bulk mail leaves the last connection to others; nothing goes out of a batch
-that was given back; and no scene hangs or spins (desk_world watches that).
+Each copy ends with one outcome, or its batch with an error; nothing is taken by a server twice; no carrier and no
+server sees more connections than it bears; bulk mail leaves the last connection to others; nothing goes out of a batch
+that was given back; and no scene hangs or spins (queue_world watches that).
 """
 
 import asyncio
@@ -18,23 +18,23 @@ from contracts.base import LANES, Lane
 from contracts.events.delivery import DeliveryProgress
 from contracts.pace import PaceOrder
 from dispatcher.pace.state import Pace
-from dispatcher.policy.carriers_file import CarrierPolicy
-from dispatcher.queue.carrier_queue import Desk
+from dispatcher.policy.carrier_table import CarrierPolicy
+from dispatcher.queue.carrier_queue import CarrierQueue
 from dispatcher.queue.lanes import BULK, most_for
-from dispatcher.queue.queued_delivery import Bundle
-from dispatcher.smtp.client import Envelope
-from dispatcher.smtp.next_hop import Hop
-from dispatcher.smtp.replies import ConnectionLost, HopUnavailable, Reply, Stage
+from dispatcher.queue.queued_delivery import BatchTracker
+from dispatcher.smtp.connection import Envelope
+from dispatcher.smtp.next_hop import NextHop
+from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable, SmtpReply, Stage
 from runtime.errors import Postponed
 from tests.dispatcher.attempt.test_progress import FakeStore
 from tests.dispatcher.queue.queue_world import (
     HOPS,
     NOW,
     STOPPING,
-    FakeSession,
+    FakeConnection,
     World,
-    a_bundle,
-    a_desk,
+    a_carrier_queue,
+    a_tracked_batch,
     accepted,
     clock,
     policy,
@@ -49,7 +49,7 @@ REPLIES: Sequence[tuple[Stage, int]] = (
 )  # fmt: skip
 STAGES: tuple[Stage, ...] = ("mail", "rcpt", "data", "body")
 ANSWERS = st.one_of(
-    st.sampled_from(REPLIES).map(lambda each: Reply(each[0], each[1], "words")),
+    st.sampled_from(REPLIES).map(lambda each: SmtpReply(each[0], each[1], "words")),
     st.tuples(st.sampled_from(STAGES), st.booleans()).map(
         lambda each: ConnectionLost("connection lost", stage=each[0], uncertain=each[1] and each[0] == "body")
     ),
@@ -82,16 +82,16 @@ THOROUGH = settings(
 class Batch:
     """What was posted, where its progress is kept, and how it ended."""
 
-    bundle: Bundle
+    tracker: BatchTracker
     store: FakeStore
     size: int
-    letters: set[str] = field(default_factory=set)
+    copies: set[str] = field(default_factory=set)
     ended: bool = False
     error: BaseException | None = None
 
     async def end(self) -> None:
         try:
-            await self.bundle.finished()
+            await self.tracker.finished()
         except Postponed as error:
             self.error = error
         self.ended = True
@@ -99,12 +99,12 @@ class Batch:
     def lose(self) -> None:
         """Another dispatcher takes the batch."""
         self.store.kept.append(
-            DeliveryProgress(id="x", occurred_at=NOW, batch=self.bundle.job.batch.batch, attempt=1, owner="x")
+            DeliveryProgress(id="x", occurred_at=NOW, batch=self.tracker.attempt.batch.batch, attempt=1, owner="x")
         )
 
 
 class Scene:
-    """A desk, and somebody who looks at all that leaves it."""
+    """A queue, and somebody who looks at all that leaves it."""
 
     def __init__(self, limits: CarrierPolicy, world: World) -> None:
         self.limits = limits
@@ -119,63 +119,65 @@ class Scene:
         world.on_send = self.look
         world.on_open = self.count
 
-        def answer(envelope: Envelope) -> Reply | ConnectionLost:
+        def answer(envelope: Envelope) -> SmtpReply | ConnectionLost:
             reply = script(envelope)
-            if isinstance(reply, Reply) and reply.accepted:
+            if isinstance(reply, SmtpReply) and reply.accepted:
                 self.taken[envelope.recipient] += 1
             return reply
 
         world.script = answer
-        self.desk: Desk = a_desk(world, limits, self.pace)
+        self.queue: CarrierQueue = a_carrier_queue(world, limits, self.pace)
 
     def pace(self, limits: CarrierPolicy) -> Pace:
         self.paces.append(real_pace(limits))
         return self.paces[-1]
 
-    async def post(self, lane: Lane, hop: Hop, size: int) -> Batch:
+    async def post(self, lane: Lane, hop: NextHop, size: int) -> Batch:
         store = FakeStore()
-        bundle, errands = await a_bundle(lane, size, first=next(self.numbers), store=store)
-        batch = Batch(bundle, store, size, {errand.envelope.recipient for errand in errands})
+        tracker, deliveries = await a_tracked_batch(lane, size, first=next(self.numbers), store=store)
+        batch = Batch(tracker, store, size, {delivery.envelope.recipient for delivery in deliveries})
         self.batches.append(batch)
-        self.desk.post(hop, errands)
+        self.queue.enqueue(hop, deliveries)
         return batch
 
     def count(self) -> None:
         """At each new connection."""
-        sessions = Counter(session.hop.key for session in self.world.sessions if id(session) in self.world.open)
-        sessions.update(self.world.connecting)
-        if sessions.total() > self.limits.connections:
-            self.wrong.append("too many sessions with the carrier")
-        if max(sessions.values()) > self.limits.connections_per_hop:
-            self.wrong.append("too many sessions with a server")
+        connections = Counter(
+            connection.hop.key for connection in self.world.connections if id(connection) in self.world.open
+        )
+        connections.update(self.world.connecting)
+        if connections.total() > self.limits.connections:
+            self.wrong.append("too many connections with the carrier")
+        if max(connections.values()) > self.limits.connections_per_hop:
+            self.wrong.append("too many connections with a server")
 
-    def look(self, session: FakeSession) -> None:
-        """At each letter."""
-        assert session.in_flight is not None
-        name = session.in_flight.recipient
+    def look(self, connection: FakeConnection) -> None:
+        """At each copy."""
+        assert connection.in_flight is not None
+        name = connection.in_flight.recipient
         self.begun_at.setdefault(name, clock())
-        if any(batch.ended and name in batch.letters for batch in self.batches):
+        if any(batch.ended and name in batch.copies for batch in self.batches):
             self.wrong.append("sent when its batch had been given back")
-        bulk = [each for each in self.world.sessions if id(each) in self.world.open and self.is_bulk(each)]
+        bulk = [each for each in self.world.connections if id(each) in self.world.open and self.is_bulk(each)]
         if len(bulk) > most_for("ordinary", self.limits.connections):
             self.wrong.append("bulk mail on the last connection")
 
-    def is_bulk(self, session: FakeSession) -> bool:
-        """Whether bulk mail has the session, now and after this letter."""
-        letters = [letter for letter in (session.in_flight, session.announced) if letter is not None]
-        return bool(letters) and all(letter.recipient.startswith(tuple(BULK)) for letter in letters)
+    def is_bulk(self, connection: FakeConnection) -> bool:
+        """Whether bulk mail has the connection, now and after this copy."""
+        copies = [copy for copy in (connection.in_flight, connection.announced) if copy is not None]
+        return bool(copies) and all(copy.recipient.startswith(tuple(BULK)) for copy in copies)
 
     async def happens(self, what: str) -> None:
         if what == "lost":
             for batch in self.batches[-2:]:
                 batch.lose()
         elif what == "stop":
-            await asyncio.wait_for(self.desk.stop(STOPPING), 10)
+            await asyncio.wait_for(self.queue.stop(STOPPING), 10)
         else:
             order = {"pause": PaceOrder(paused=True), "one": PaceOrder(connections=1), "resume": None}[what]
             for pace in self.paces:
-                pace.obey(order)
-            self.desk.wake_all()
+                pace.override(order)
+            self.queue.pace_changed()
 
 
 @THOROUGH
@@ -189,11 +191,11 @@ class Scene:
     answer=SECONDS,
     goodbye=SECONDS,
 )
-def test_every_letter_gets_one_outcome_whatever_happens_and_when(
+def test_every_copy_gets_one_outcome_whatever_happens_and_when(
     limits: CarrierPolicy,
-    posts: list[tuple[float, Lane, Hop, int]],
+    posts: list[tuple[float, Lane, NextHop, int]],
     events: list[tuple[float, str]],
-    replies: list[Reply | ConnectionLost],
+    replies: list[SmtpReply | ConnectionLost],
     refusals: list[str | None],
     greeting: float,
     answer: float,
@@ -201,11 +203,11 @@ def test_every_letter_gets_one_outcome_whatever_happens_and_when(
 ) -> None:
     script, refused = list(replies), list(refusals)
 
-    def refuse() -> HopUnavailable | None:
+    def refuse() -> NextHopUnavailable | None:
         kind = refused.pop(0) if refused else None
         if kind == "busy":
-            return HopUnavailable("host refuses us", stage="connect", reply=Reply("connect", 421, "busy"))
-        return HopUnavailable("no connection", stage="connect") if kind == "away" else None
+            return NextHopUnavailable("host refuses us", stage="connect", reply=SmtpReply("connect", 421, "busy"))
+        return NextHopUnavailable("no connection", stage="connect") if kind == "away" else None
 
     async def play() -> None:
         world = World(
@@ -217,7 +219,7 @@ def test_every_letter_gets_one_outcome_whatever_happens_and_when(
         )
         scene = Scene(limits, world)
 
-        async def post(after: float, lane: Lane, hop: Hop, size: int) -> None:
+        async def post(after: float, lane: Lane, hop: NextHop, size: int) -> None:
             await asyncio.sleep(after)
             await (await scene.post(lane, hop, size)).end()
 
@@ -236,14 +238,14 @@ def test_every_letter_gets_one_outcome_whatever_happens_and_when(
             for event in events:
                 tasks.create_task(happen(*event))
         for batch in scene.batches:
-            outcomes = batch.bundle.job.progress.outcomes
+            outcomes = batch.tracker.attempt.progress.outcomes
             assert batch.error is not None or len(outcomes) == batch.size
             assert len(batch.store.recorded) == len(set(batch.store.recorded))
         assert max(scene.taken.values(), default=0) <= 1
         assert not scene.wrong
-        await asyncio.wait_for(scene.desk.stop(STOPPING), 10)
-        assert (len(world.open), world.connecting.total(), scene.desk.open) == (0, 0, 0)
-        assert scene.desk._bulk == scene.desk._leaving == len(scene.desk._idle) == 0
+        await asyncio.wait_for(scene.queue.stop(STOPPING), 10)
+        assert (len(world.open), world.connecting.total(), scene.queue.open) == (0, 0, 0)
+        assert scene.queue._bulk == scene.queue._leaving == len(scene.queue._idle) == 0
 
     run(play())
 
@@ -260,10 +262,10 @@ def test_every_letter_gets_one_outcome_whatever_happens_and_when(
     greeting=SECONDS,
     goodbye=SECONDS,
 )
-def test_an_urgent_letter_goes_out_after_what_is_in_hand_however_long_the_backlog(
+def test_an_urgent_copy_goes_out_after_what_is_in_flight_however_long_the_backlog(
     limits: CarrierPolicy,
-    backlog: list[tuple[float, Lane, Hop, int]],
-    urgent: list[tuple[float, Hop]],
+    backlog: list[tuple[float, Lane, NextHop, int]],
+    urgent: list[tuple[float, NextHop]],
     greeting: float,
     goodbye: float,
 ) -> None:
@@ -272,17 +274,17 @@ def test_an_urgent_letter_goes_out_after_what_is_in_hand_however_long_the_backlo
     async def play() -> None:
         scene = Scene(limits, World(greeting=greeting, answer=answer, goodbye=goodbye))
 
-        async def post(after: float, lane: Lane, hop: Hop, size: int) -> None:
+        async def post(after: float, lane: Lane, hop: NextHop, size: int) -> None:
             await asyncio.sleep(after)
             await (await scene.post(lane, hop, size)).end()
 
-        async def hurry(after: float, hop: Hop) -> None:
+        async def hurry(after: float, hop: NextHop) -> None:
             await asyncio.sleep(after)
             batch = await scene.post("urgent", hop, 1)
             await batch.end()
-            waited = scene.begun_at[next(iter(batch.letters))] - after
-            # At worst a session is just being exchanged for another, carries the letter it is for, and makes room; all
-            # that for each of the urgent letters that came just before.
+            waited = scene.begun_at[next(iter(batch.copies))] - after
+            # At worst a connection is just being exchanged for another, carries the copy it is for, and makes room; all
+            # that for each of the urgent copies that came just before.
             assert waited <= len(urgent) * 2 * (answer + goodbye + greeting) + 0.001
 
         async with asyncio.timeout(A_DAY), asyncio.TaskGroup() as tasks:
@@ -291,6 +293,6 @@ def test_an_urgent_letter_goes_out_after_what_is_in_hand_however_long_the_backlo
             for each in urgent:
                 tasks.create_task(hurry(*each))
         assert not scene.wrong
-        await scene.desk.stop(STOPPING)
+        await scene.queue.stop(STOPPING)
 
     run(play())

@@ -15,8 +15,9 @@ from dispatcher.routing.mx import MxLookup
 from dispatcher.routing.route_table import parse_routes
 from dispatcher.routing.router import Router
 from dispatcher.routing.sts_fetch import PolicyFetcher
-from dispatcher.smtp.client import Connector, Envelope, Timeouts
-from dispatcher.smtp.replies import HopUnavailable
+from dispatcher.smtp.client import Connector
+from dispatcher.smtp.connection import Envelope, Timeouts
+from dispatcher.smtp.replies import NextHopUnavailable
 from runtime.dns.cache import RememberedDns
 from runtime.dns.client import SystemDns
 from simulator.dns_server import DnsServer
@@ -66,20 +67,20 @@ async def web(authority: trustme.CA) -> AsyncIterator[PolicyServer]:
 
 
 async def send(web: PolicyServer, trust: ssl.SSLContext, port: int) -> str:
-    """Find the way and send one copy; the name of the server that took it. Raises HopUnavailable."""
+    """Find the route and send one copy; the name of the server that took it. Raises NextHopUnavailable."""
     async with DnsServer(ZONE) as dns:
         remembered = RememberedDns(SystemDns([dns.address]))
         lookup = MxLookup(remembered, private=True)
         policies = StsPolicies(remembered, PolicyFetcher(lookup.addresses, trust=trust, port=web.port))
         router = Router(parse_routes("*=mx"), lookup, load_carriers(), policies=policies, port=port)
-        way = await router.way_for("family.example")
+        route = await router.route_for("family.example")
     connector = Connector("mail.example", timeouts=Timeouts(connect=3, command=3, text=3), required_tls=trust)
-    session = await connector.open(way.hop)
+    connection = await connector.open(route.hop)
     try:
-        assert (await session.send(COPY)).accepted
-        return session.host
+        assert (await connection.send(COPY)).accepted
+        return connection.host
     finally:
-        await session.close()
+        await connection.close()
 
 
 def server_tls(authority: trustme.CA, name: str) -> ssl.SSLContext:
@@ -105,7 +106,7 @@ async def test_mail_waits_rather_than_go_to_a_server_that_cannot_prove_its_name(
     keeper = Keeper()
     tls = server_tls(authority, "mx.cheap.example") if offered else None
     async with listening(lambda: SMTP(keeper, tls_context=tls)) as port:
-        with pytest.raises(HopUnavailable, match=reason) as told:
+        with pytest.raises(NextHopUnavailable, match=reason) as told:
             await send(web, trust, port)
     assert told.value.stage == "starttls"
     assert not keeper.encrypted

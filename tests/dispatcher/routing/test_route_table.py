@@ -5,25 +5,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.routing.route_table import Mx, parse_routes
-from dispatcher.smtp.next_hop import Hop, Host, Login, Tls
+from dispatcher.smtp.next_hop import Login, MailHost, NextHop, Tls
 
 
-def fixed(text: str, domain: str = "a.example") -> Hop:
+def fixed(text: str, domain: str = "a.example") -> NextHop:
     hop = parse_routes(text).match(domain)
-    assert isinstance(hop, Hop)
+    assert isinstance(hop, NextHop)
     return hop
 
 
 def test_an_exact_domain_goes_before_the_star_and_the_first_of_two_counts() -> None:
     text = "*=127.0.0.1:2526, docomo.ne.jp=127.0.0.1:2601,docomo.ne.jp=127.0.0.1:9,au.com=MX"
-    assert fixed(text, "docomo.ne.jp").hosts == (Host("127.0.0.1", 2601),)
-    assert fixed(text, "anything.example").hosts == (Host("127.0.0.1", 2526),)
+    assert fixed(text, "docomo.ne.jp").hosts == (MailHost("127.0.0.1", 2601),)
+    assert fixed(text, "anything.example").hosts == (MailHost("127.0.0.1", 2526),)
     assert parse_routes(text).match("au.com") == Mx()
 
 
 def test_a_relay_has_a_login_and_insists_on_encryption() -> None:
     hop = fixed("*=smtp://school%40x:p%2Cw%3A@relay.example:465?starttls=required")
-    assert hop.hosts == (Host("relay.example", 465),)
+    assert hop.hosts == (MailHost("relay.example", 465),)
     assert (hop.tls, hop.relayed) == ("required", True)
     assert hop.login == Login("school@x", "p,w:")
     assert "p,w" not in repr(hop)
@@ -31,7 +31,7 @@ def test_a_relay_has_a_login_and_insists_on_encryption() -> None:
 
 def test_a_relay_without_more_words_uses_the_usual_port() -> None:
     hop = fixed("*=smtp://user:pw@relay.example")
-    assert (hop.hosts, hop.tls) == ((Host("relay.example", 587),), "required")
+    assert (hop.hosts, hop.tls) == ((MailHost("relay.example", 587),), "required")
     plain = fixed("*=smtp://relay.example:2500")
     assert (plain.tls, plain.login) == ("opportunistic", None)
 
@@ -97,6 +97,6 @@ def test_every_domain_that_is_set_goes_where_it_was_set_to(wanted: dict[str, tup
     table = parse_routes(",".join([*entries, f"*=mx{star}"]))
     for domain, (port, tls) in wanted.items():
         hop = table.match(domain)
-        assert isinstance(hop, Hop)
-        assert (hop.hosts, hop.tls) == ((Host("host.example", port),), tls.partition("=")[2] or "opportunistic")
+        assert isinstance(hop, NextHop)
+        assert (hop.hosts, hop.tls) == ((MailHost("host.example", port),), tls.partition("=")[2] or "opportunistic")
     assert table.match("not.set.example.org") == Mx(star.partition("=")[2] or None)  # type: ignore[arg-type]

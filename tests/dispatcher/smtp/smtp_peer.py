@@ -1,4 +1,4 @@
-"""The other side of an SMTP session, for the tests of the client: says exactly what a script tells it to.
+"""The other side of an SMTP connection, for the tests of the client: says exactly what a script tells it to.
 
     Peer.read(bytes from the client) -> commands and texts -> answers from the script -> bytes for the client
 It takes down which copy each answer was for and how far into its output the answer ends, so that whoever knows how
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-from dispatcher.smtp.client import Envelope
+from dispatcher.smtp.connection import Envelope
 from dispatcher.smtp.wire import Wire
 
 Kind = Literal["rset", "mail", "rcpt", "data", "body", "quit"]
@@ -162,7 +162,7 @@ class Peer:
 
 
 def right_outcome(peer: Peer, copy: int, got: int, *, first: bool) -> Outcome:
-    """What the client must report about a copy, when it got that much of the peer's output. `first`: in the session."""
+    """What the client must report about a copy, when it got that much of the peer's output. `first`: in the connection."""
     told = peer.told.get(copy, Told())
     if "rset" in told.answers and peer.seen(copy, "rset", got) != 250:
         return Outcome("mail")

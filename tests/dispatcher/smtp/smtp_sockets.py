@@ -51,7 +51,7 @@ async def listening(factory: Callable[[], asyncio.BaseProtocol]) -> AsyncIterato
 
 
 class PeerServer(asyncio.Protocol):
-    """A scripted peer behind a socket: greets, answers EHLO, encrypts when asked, then leaves the talk to the peer.
+    """A scripted peer behind a socket: greets, answers EHLO, encrypts when asked, then leaves the exchange to the peer.
     Its output goes out in pieces of these sizes; after `cut` octets it closes. `behind_ehlo` follows on EHLO's heels."""
 
     def __init__(

@@ -11,9 +11,10 @@ from aiosmtpd.smtp import Session as Peer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.smtp.client import Connector, Envelope, Timeouts
-from dispatcher.smtp.next_hop import Hop, Host, Login
-from dispatcher.smtp.replies import ConnectionLost, HopUnavailable
+from dispatcher.smtp.client import Connector
+from dispatcher.smtp.connection import Envelope, Timeouts
+from dispatcher.smtp.next_hop import Login, MailHost, NextHop
+from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable
 from dispatcher.smtp.wire import dot_stuffed
 from tests.dispatcher.smtp.smtp_sockets import listening, server_context, write_certificate
 
@@ -38,16 +39,16 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_certificate(tmp_path_factory.mktemp("tls"))
 
 
-def hop(port: int, **fields: object) -> Hop:
-    return Hop("hop", (Host("localhost", port),), **fields)  # type: ignore[arg-type]  # any field of Hop
+def hop(port: int, **fields: object) -> NextHop:
+    return NextHop("hop", (MailHost("localhost", port),), **fields)  # type: ignore[arg-type]  # any field of NextHop
 
 
-async def send_one(connector: Connector, to: Hop) -> int:
-    session = await connector.open(to)
+async def send_one(connector: Connector, to: NextHop) -> int:
+    connection = await connector.open(to)
     try:
-        return (await session.send(COPY)).code
+        return (await connection.send(COPY)).code
     finally:
-        await session.close()
+        await connection.close()
 
 
 async def test_a_server_that_can_encrypt_is_spoken_to_in_secret_whoever_signed_its_certificate(
@@ -76,12 +77,12 @@ async def test_a_relay_gets_login_and_mail_only_over_a_connection_it_has_proved(
         to = hop(port, tls="required", login=login)
         assert await send_one(Connector("mail.example", timeouts=QUICK, required_tls=trusting), to) == 250
         assert keeper.mails == [(COPY.text, True, True)]
-        with pytest.raises(HopUnavailable) as untrusted:
+        with pytest.raises(NextHopUnavailable) as untrusted:
             await send_one(Connector("mail.example", timeouts=QUICK), to)
         assert untrusted.value.stage == "starttls"
         assert str(untrusted.value) == "certificate not trusted"
         wrong = hop(port, tls="required", login=Login("school", "guess"))
-        with pytest.raises(HopUnavailable, match="login"):
+        with pytest.raises(NextHopUnavailable, match="login"):
             await send_one(Connector("mail.example", timeouts=QUICK, required_tls=trusting), wrong)
     assert len(keeper.mails) == 1
 
@@ -145,11 +146,11 @@ async def test_a_server_whose_encryption_is_broken_gets_the_mail_in_plain_unless
 
     async with listening(broken) as port:
         connector = Connector("mail.example", timeouts=Timeouts(connect=1))
-        session = await connector.open(hop(port))
-        assert session.in_clear == why
-        assert (await session.send(COPY)).accepted
-        await session.close()
-        with pytest.raises(HopUnavailable) as refused:
+        connection = await connector.open(hop(port))
+        assert connection.in_clear == why
+        assert (await connection.send(COPY)).accepted
+        await connection.close()
+        with pytest.raises(NextHopUnavailable) as refused:
             await connector.open(hop(port, tls="required"))
     assert refused.value.stage == "starttls"
     assert str(refused.value) == why
@@ -160,12 +161,12 @@ async def test_a_server_whose_encryption_is_broken_gets_the_mail_in_plain_unless
 async def test_a_server_that_does_not_encrypt_gets_nothing_that_must_be_secret() -> None:
     async with listening(lambda: Script(USUAL)) as port:
         connector = Connector("mail.example", timeouts=QUICK)
-        with pytest.raises(HopUnavailable, match="no starttls offered") as refused:
+        with pytest.raises(NextHopUnavailable, match="no starttls offered") as refused:
             await connector.open(hop(port, tls="required"))
         assert refused.value.stage == "starttls"
-        session = await connector.open(hop(port))
-        assert session.in_clear == ""  # nothing was tried
-        session.drop()
+        connection = await connector.open(hop(port))
+        assert connection.in_clear == ""  # nothing was tried
+        connection.drop()
 
 
 async def test_encryption_is_not_tried_where_it_is_switched_off() -> None:
@@ -184,13 +185,13 @@ async def test_the_addresses_of_a_server_are_tried_in_turn_and_its_name_is_what_
     async with listening(lambda: SMTP(keeper, tls_context=context)) as port:
         # Nobody listens on the first.
         addresses = ("127.0.0.9", "127.0.0.1")
-        assert await send_one(connector, Hop("hop", (Host("localhost", port, addresses),), "required")) == 250
-        with pytest.raises(HopUnavailable, match="certificate not trusted") as refused:
-            await connector.open(Hop("hop", (Host("mx.other.example", port, addresses),), "required"))
+        assert await send_one(connector, NextHop("hop", (MailHost("localhost", port, addresses),), "required")) == 250
+        with pytest.raises(NextHopUnavailable, match="certificate not trusted") as refused:
+            await connector.open(NextHop("hop", (MailHost("mx.other.example", port, addresses),), "required"))
         assert refused.value.host == "mx.other.example"
-        session = await connector.open(Hop("hop", (Host("mx.other.example", port, addresses),)))
-        assert (session.host, session.in_clear) == ("mx.other.example", "")
-        await session.close()
+        connection = await connector.open(NextHop("hop", (MailHost("mx.other.example", port, addresses),)))
+        assert (connection.host, connection.in_clear) == ("mx.other.example", "")
+        await connection.close()
     assert keeper.mails == [(COPY.text, True, False)]
 
 
@@ -207,33 +208,33 @@ async def test_the_addresses_of_a_server_are_tried_in_turn_and_its_name_is_what_
         ({b"RCPT": b"nonsense\r\n"}, "rcpt"),
     ],
 )
-async def test_a_talk_that_breaks_says_where_and_whether_the_copy_is_in_doubt_and_leaves_no_session(
+async def test_an_exchange_that_breaks_says_where_and_whether_the_copy_is_in_doubt_and_leaves_no_connection(
     answers: dict[bytes, bytes | None], stage: str, usual: dict[bytes, bytes | None]
 ) -> None:
     async with listening(lambda: Script({**usual, **answers})) as port:
-        session = await Connector("mail.example", timeouts=QUICK).open(hop(port))
+        connection = await Connector("mail.example", timeouts=QUICK).open(hop(port))
         with pytest.raises(ConnectionLost) as lost:
-            await session.send(COPY)
+            await connection.send(COPY)
         assert lost.value.stage == stage
         assert lost.value.uncertain == (stage == "body")
-        assert not session.usable
-        session.drop()
+        assert not connection.usable
+        connection.drop()
 
 
 @BOTH_WAYS
-async def test_a_refused_copy_leaves_a_clean_session_and_a_421_none(usual: dict[bytes, bytes | None]) -> None:
+async def test_a_refused_copy_leaves_a_clean_connection_and_a_421_none(usual: dict[bytes, bytes | None]) -> None:
     script = Script({**usual, b"RCPT": b"550 5.1.1 no\r\n", b"DATA": b"503 no recipients\r\n"})
     async with listening(lambda: script) as port:
-        session = await Connector("mail.example", timeouts=QUICK).open(hop(port))
-        reply = await session.send(COPY)
+        connection = await Connector("mail.example", timeouts=QUICK).open(hop(port))
+        reply = await connection.send(COPY)
         assert (reply.stage, reply.code, reply.enhanced) == ("rcpt", 550, "5.1.1")
-        assert session.usable
+        assert connection.usable
         script._answers[b"RCPT"] = b"250 ok\r\n"
         script._answers[b"DATA"] = b"354 go\r\n"
         script._answers[b"."] = b"421 4.7.0 enough\r\n"
-        assert (await session.send(COPY)).code == 421
+        assert (await connection.send(COPY)).code == 421
         assert script.lines.count(b"RSET") == 1
-        assert not session.usable
+        assert not connection.usable
 
 
 async def test_a_host_that_will_not_talk_is_left_for_the_next_one() -> None:
@@ -243,9 +244,9 @@ async def test_a_host_that_will_not_talk_is_left_for_the_next_one() -> None:
         listening(lambda: SMTP(keeper)) as good,
     ):
         connector = Connector("mail.example", timeouts=QUICK)
-        both = Hop("hop", (Host("localhost", busy), Host("localhost", good)))
+        both = NextHop("hop", (MailHost("localhost", busy), MailHost("localhost", good)))
         assert await send_one(connector, both) == 250
-        with pytest.raises(HopUnavailable) as refused:
+        with pytest.raises(NextHopUnavailable) as refused:
             await connector.open(hop(busy))
     assert refused.value.busy
 
@@ -253,8 +254,8 @@ async def test_a_host_that_will_not_talk_is_left_for_the_next_one() -> None:
 @pytest.mark.parametrize("name", ["\\000" * 63 + ".parents.example", "x" * 64 + ".example", "a..example", "x" * 300])
 async def test_a_name_that_cannot_be_a_host_is_a_hop_without_a_server(name: str) -> None:
     """Whoever holds a domain decides what its MX says; it must not break the batch for the others in it."""
-    with pytest.raises(HopUnavailable) as caught:
-        await Connector("us.example", timeouts=QUICK).open(Hop("hop", (Host(name, 25),)))
+    with pytest.raises(NextHopUnavailable) as caught:
+        await Connector("us.example", timeouts=QUICK).open(NextHop("hop", (MailHost(name, 25),)))
     assert caught.value.stage == "connect"
 
 

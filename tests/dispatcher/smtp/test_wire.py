@@ -1,13 +1,12 @@
-"""The connection as bytes: limits on what a server may say, deadlines, long texts; and what a session makes of it."""
+"""The connection as bytes: limits on what a server may say, deadlines, long texts; and what a connection makes of it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from dispatcher.smtp.client import Envelope, Session
-from dispatcher.smtp.connection import Extensions
-from dispatcher.smtp.next_hop import Hop
+from dispatcher.smtp.connection import Envelope, Extensions, SmtpConnection
+from dispatcher.smtp.next_hop import NextHop
 from dispatcher.smtp.replies import ConnectionLost
 from dispatcher.smtp.wire import BLOCK_BYTES, Wire, commands
 from tests.dispatcher.smtp.smtp_peer import MemoryTransport, Peer, Script, copies, run_timeless
@@ -20,9 +19,9 @@ def silent(_: bytes) -> bytes:
     return b""
 
 
-def session_with(peer: Peer, extensions: Extensions = PIPELINING) -> tuple[Session, MemoryTransport]:
+def session_with(peer: Peer, extensions: Extensions = PIPELINING) -> tuple[SmtpConnection, MemoryTransport]:
     transport = MemoryTransport(peer.read)
-    return Session(Wire.over(transport), Hop("hop", ()), "mx.example", extensions), transport
+    return SmtpConnection(Wire.over(transport), NextHop("hop", ()), "mx.example", extensions), transport
 
 
 def asked(replies: int = 1) -> tuple[Wire, MemoryTransport]:
@@ -38,10 +37,10 @@ def asked(replies: int = 1) -> tuple[Wire, MemoryTransport]:
 async def test_lines_are_put_together_and_bare_line_feeds_are_understood() -> None:
     wire, _ = asked(3)
     wire.data_received(b"250-one\r\n250-  two \n250 thr")
-    assert not wire.inbox
+    assert not wire.received_replies
     wire.data_received(b"ee\n354\r\n550 5.1.1 \xe9\r\n")
     await wire.arrival(3, 1)
-    assert list(wire.inbox) == [(250, b"one\ntwo\nthree"), (354, b""), (550, b"5.1.1 \xe9")]
+    assert list(wire.received_replies) == [(250, b"one\ntwo\nthree"), (354, b""), (550, b"5.1.1 \xe9")]
     assert not wire.trouble
 
 
@@ -57,7 +56,7 @@ async def test_a_server_cannot_fill_our_memory(chunk: bytes) -> None:
     await waiting
     assert wire.trouble in ("reply too long", "malformed reply")
     assert transport.is_closing()
-    assert not wire.inbox
+    assert not wire.received_replies
 
 
 async def test_what_nobody_asked_for_ends_the_connection() -> None:
@@ -65,7 +64,7 @@ async def test_what_nobody_asked_for_ends_the_connection() -> None:
     wire.data_received(b"250 ok\r\n250 and more\r\n")
     assert wire.trouble == "reply out of step"
     assert transport.is_closing()
-    assert list(wire.inbox) == [(250, b"ok")]
+    assert list(wire.received_replies) == [(250, b"ok")]
 
 
 async def test_half_a_reply_that_nobody_asked_for_is_not_taken_for_the_next_one() -> None:
@@ -78,19 +77,19 @@ async def test_half_a_reply_that_nobody_asked_for_is_not_taken_for_the_next_one(
 
 
 async def test_a_goodbye_that_nobody_asked_for_is_kept_and_told_to_the_next_copy() -> None:
-    session, transport = session_with(Peer())
+    connection, transport = session_with(Peer())
     assert transport.wire is not None
     transport.wire.data_received(b"421 4.4.2 idle for too long\r\n")
-    assert not session.usable
+    assert not connection.usable
     with pytest.raises(ConnectionLost) as lost:
-        await session.send(copies(1)[0])
+        await connection.send(copies(1)[0])
     assert lost.value.stage == "mail"
     assert not lost.value.uncertain
     assert lost.value.reply is not None
     assert (lost.value.reply.code, lost.value.reply.enhanced) == (421, "4.4.2")
 
 
-async def test_a_connection_that_was_closing_when_we_took_it_is_no_session() -> None:
+async def test_a_connection_that_was_closing_when_we_took_it_is_of_no_use() -> None:
     transport = MemoryTransport(silent)
     transport._closing = True
     assert Wire.over(transport).trouble == "connection lost"
@@ -140,7 +139,7 @@ async def test_a_short_wait_after_a_long_one_is_short() -> None:
     waiting = wire.arrival(1, 600)
     wire.data_received(b"250 ok\r\n")
     await waiting
-    wire.inbox.clear()
+    wire.received_replies.clear()
     wire.write(b"QUIT\r\n", 1)
     before = asyncio.get_running_loop().time()
     await wire.arrival(1, 2)
@@ -150,8 +149,8 @@ async def test_a_short_wait_after_a_long_one_is_short() -> None:
 
 @timeless
 async def test_a_server_that_does_not_answer_quit_is_left_soon() -> None:
-    session, transport = session_with(Peer({"quit": [None]}))
-    await session.close()
+    connection, transport = session_with(Peer({"quit": [None]}))
+    await connection.close()
     assert transport.is_closing()
     assert asyncio.get_running_loop().time() < 3
 
@@ -161,54 +160,54 @@ async def test_a_server_that_does_not_answer_quit_is_left_soon() -> None:
 
 async def test_a_server_that_wants_the_text_of_a_refused_copy_gets_an_empty_one_and_the_next_copy_arrives() -> None:
     peer = Peer({"rcpt": [b"550 5.1.1 no\r\n"]})
-    session, transport = session_with(peer)
+    connection, transport = session_with(peer)
     first, second = copies(2)
-    reply = await session.send(first, second)
+    reply = await connection.send(first, second)
     assert (reply.stage, reply.code) == ("rcpt", 550)
     assert transport.written.endswith(b"DATA\r\n.\r\n")
-    assert session.announced is None
-    assert (await session.send(second)).accepted
+    assert connection.announced is None
+    assert (await connection.send(second)).accepted
     assert peer.told[0].text is None
     assert peer.told[1].text == second.text
 
 
 async def test_an_open_transaction_is_ended_in_front_of_the_next_copy_without_a_round_trip() -> None:
-    session, transport = session_with(Peer({"data": [b"451 4.3.0 later\r\n"]}))
+    connection, transport = session_with(Peer({"data": [b"451 4.3.0 later\r\n"]}))
     first, second = copies(2)
-    assert (await session.send(first)).code == 451
+    assert (await connection.send(first)).code == 451
     before = len(transport.written)
-    assert (await session.send(second)).accepted
+    assert (await connection.send(second)).accepted
     assert transport.written[before:].startswith(b"RSET\r\nMAIL FROM:")
 
 
 async def test_the_announced_copy_must_come_next() -> None:
-    session, transport = session_with(Peer())
+    connection, transport = session_with(Peer())
     first, second, third = copies(3)
-    assert (await session.send(first, second)).accepted
-    assert session.announced is second
+    assert (await connection.send(first, second)).accepted
+    assert connection.announced is second
     with pytest.raises(ConnectionLost) as lost:
-        await session.send(third)
+        await connection.send(third)
     assert not lost.value.uncertain
     assert transport.is_closing()
     with pytest.raises(ConnectionLost) as lost:
-        await session.send(second)
+        await connection.send(second)
     assert not lost.value.uncertain
 
 
 async def test_closing_with_an_announced_copy_is_no_word_in_its_text() -> None:
-    session, transport = session_with(Peer())
+    connection, transport = session_with(Peer())
     first, second = copies(2)
-    await session.send(first, second)
-    await session.close()
+    await connection.send(first, second)
+    await connection.close()
     assert b"QUIT" not in transport.written
     assert transport.is_closing()
 
 
-async def test_a_copy_that_is_stopped_in_the_middle_ends_the_session_and_the_announced_one_was_not_taken() -> None:
+async def test_a_copy_that_is_stopped_in_the_middle_ends_the_connection_and_the_announced_one_was_not_taken() -> None:
     peer = Peer({"body": [None]})
-    session, transport = session_with(peer)
+    connection, transport = session_with(peer)
     first, second = copies(2)
-    sending = asyncio.create_task(session.send(first, second))
+    sending = asyncio.create_task(connection.send(first, second))
     for _ in range(20):
         await asyncio.sleep(0)
     assert peer.told[0].text == first.text
@@ -217,7 +216,7 @@ async def test_a_copy_that_is_stopped_in_the_middle_ends_the_session_and_the_ann
     assert sending.cancelled()
     assert transport.is_closing()
     with pytest.raises(ConnectionLost) as lost:
-        await session.send(second)
+        await connection.send(second)
     assert (lost.value.stage, lost.value.uncertain) == ("mail", False)
 
 
@@ -228,28 +227,28 @@ async def test_a_copy_that_is_stopped_in_the_middle_ends_the_session_and_the_ann
     "address", ["a\r\nRSET\r\n@x.example", "a\x00@x.example", "学校@x.example", "\ud800@x.example"]
 )
 async def test_an_address_that_cannot_stand_in_a_command_is_refused_here_and_harms_no_other(address: str) -> None:
-    session, transport = session_with(Peer())
+    connection, transport = session_with(Peer())
     good, after = copies(2)
     bad = Envelope("b-7@sakura.example", address, b"x\r\n")
     assert commands("", address) == b""
-    assert (await session.send(good, bad)).accepted
-    assert session.announced is None
+    assert (await connection.send(good, bad)).accepted
+    assert connection.announced is None
     before = transport.written
-    reply = await session.send(bad, after)
+    reply = await connection.send(bad, after)
     assert reply.permanent
     assert transport.written == before
-    assert (await session.send(after)).accepted
+    assert (await connection.send(after)).accepted
 
 
 async def test_a_text_that_is_larger_than_the_server_takes_is_refused_here() -> None:
-    session, transport = session_with(Peer(), Extensions(pipelining=True, size=1000))
+    connection, transport = session_with(Peer(), Extensions(pipelining=True, size=1000))
     small, after = copies(2)
     large = Envelope("b-7@sakura.example", "parent@home.example", b"x" * 1001)
-    assert (await session.send(small, large)).accepted
-    reply = await session.send(large, after)
+    assert (await connection.send(small, large)).accepted
+    reply = await connection.send(large, after)
     assert (reply.stage, reply.code, reply.enhanced) == ("mail", 552, "5.3.4")
     assert b"b-7@" not in transport.written
-    assert (await session.send(after)).accepted
+    assert (await connection.send(after)).accepted
 
 
 # -- long texts
@@ -286,31 +285,31 @@ LONG_COPY = Envelope("b-0@sakura.example", "parent@home.example", LONG)
 SHORT_COPY = copies(2)[1]
 
 
-def slow_session(script: Script | None = None, *, reads: bool = True) -> tuple[Session, SlowReader, Peer]:
+def slow_connection(script: Script | None = None, *, reads: bool = True) -> tuple[SmtpConnection, SlowReader, Peer]:
     peer = Peer(script)
     transport = SlowReader(peer.read, reads=reads)
-    return Session(Wire.over(transport), Hop("hop", ()), "mx.example", PIPELINING), transport, peer
+    return SmtpConnection(Wire.over(transport), NextHop("hop", ()), "mx.example", PIPELINING), transport, peer
 
 
 async def test_a_long_text_goes_out_no_faster_than_it_is_read() -> None:
-    session, transport, peer = slow_session()
-    assert (await session.send(LONG_COPY, SHORT_COPY)).accepted
-    assert session.announced is SHORT_COPY
-    assert (await session.send(SHORT_COPY)).accepted
+    connection, transport, peer = slow_connection()
+    assert (await connection.send(LONG_COPY, SHORT_COPY)).accepted
+    assert connection.announced is SHORT_COPY
+    assert (await connection.send(SHORT_COPY)).accepted
     assert peer.told[0].text == LONG
     assert peer.told[1].text == SHORT_COPY.text
     assert transport.most <= 2 * BLOCK_BYTES
 
 
 def test_a_server_that_stops_reading_a_long_text_has_surely_not_taken_it() -> None:
-    async def talk() -> None:
-        session, transport, _ = slow_session(reads=False)
+    async def exchange() -> None:
+        connection, transport, _ = slow_connection(reads=False)
         with pytest.raises(ConnectionLost, match="time") as lost:
-            await session.send(LONG_COPY)
+            await connection.send(LONG_COPY)
         assert (lost.value.stage, lost.value.uncertain) == ("body", False)
         assert transport.is_closing()
 
-    run_timeless(talk)
+    run_timeless(exchange)
 
 
 @pytest.mark.parametrize(
@@ -329,14 +328,14 @@ async def test_a_server_that_answers_in_the_middle_of_a_long_text_is_believed_on
         return early if len(data) > 1000 and heard < 200_000 else said
 
     transport = SlowReader(answer)
-    session = Session(Wire.over(transport), Hop("hop", ()), "mx.example", PIPELINING)
+    connection = SmtpConnection(Wire.over(transport), NextHop("hop", ()), "mx.example", PIPELINING)
     if code is None:
         with pytest.raises(ConnectionLost) as lost:
-            await session.send(LONG_COPY, SHORT_COPY)
+            await connection.send(LONG_COPY, SHORT_COPY)
         assert (lost.value.stage, lost.value.uncertain) == ("body", False)
     else:
-        reply = await session.send(LONG_COPY, SHORT_COPY)
+        reply = await connection.send(LONG_COPY, SHORT_COPY)
         assert (reply.stage, reply.code) == ("body", code)
-    assert not session.usable
-    assert session.announced is None
+    assert not connection.usable
+    assert connection.announced is None
     assert b"b-1@" not in transport.written

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dispatcher.smtp.client import Envelope, Session
-from dispatcher.smtp.connection import Extensions
-from dispatcher.smtp.next_hop import Hop
+from dispatcher.smtp.connection import Envelope, Extensions, SmtpConnection
+from dispatcher.smtp.next_hop import NextHop
 from dispatcher.smtp.replies import ConnectionLost
 from dispatcher.smtp.wire import REPLY_BYTES, Wire
 from tests.dispatcher.smtp.smtp_peer import (
@@ -24,7 +23,7 @@ from tests.dispatcher.smtp.smtp_peer import (
     run_timeless,
 )
 
-HOP = Hop("hop", ())
+HOP = NextHop("hop", ())
 
 YES = (b"250 2.0.0 ok\r\n", b"250-first\r\n250 last\r\n", b"250\r\n", b"251 bare\n", b"250 caf\xe9 \x80\xff\r\n")
 NO = (
@@ -39,7 +38,7 @@ GO = (b"354 go\r\n", b"354-go\n354 on\n", b"354\r\n")
 
 
 def answers(good: tuple[bytes, ...], bad: tuple[bytes, ...], senseless: tuple[bytes, ...]) -> st.SearchStrategy[object]:
-    """Mostly what is usual, or a talk would seldom get far; None is silence."""
+    """Mostly what is usual, or an exchange would seldom get far; None is silence."""
     usual, refusal = st.sampled_from(good), st.sampled_from(bad)
     rare = st.sampled_from((*END, *NO_SMTP, *senseless, None))
     return st.lists(st.one_of(usual, usual, usual, refusal, refusal, rare), max_size=8)
@@ -58,11 +57,11 @@ SIZES = st.lists(st.integers(1, 60), max_size=6)
 CUTS = st.one_of(st.none(), st.none(), st.integers(0, 900))
 
 
-async def outcome(session: Session, envelope: Envelope, following: Envelope | None) -> Outcome:
+async def outcome(connection: SmtpConnection, envelope: Envelope, following: Envelope | None) -> Outcome:
     try:
-        reply = await session.send(envelope, following)
+        reply = await connection.send(envelope, following)
     except ConnectionLost as lost:
-        assert not session.usable
+        assert not connection.usable
         return Outcome(lost.stage, uncertain=lost.uncertain)
     assert not any(0xD800 <= ord(letter) < 0xE000 for letter in reply.text)
     return Outcome(reply.stage, reply.code)
@@ -84,16 +83,16 @@ async def outcome(session: Session, envelope: Envelope, following: Envelope | No
 def test_every_copy_gets_its_own_outcome_whatever_the_server_answers(
     script: dict[Kind, list[bytes | None]], sizes: list[int], cut: int | None, pipelining: bool, announce: list[bool]
 ) -> None:
-    async def talk() -> None:
+    async def exchange() -> None:
         peer = Peer(script)
         transport = MemoryTransport(peer.read, sizes, cut)
-        session = Session(Wire.over(transport), HOP, "mx.example", Extensions(pipelining=pipelining))
+        connection = SmtpConnection(Wire.over(transport), HOP, "mx.example", Extensions(pipelining=pipelining))
         mails = copies(6)
         session_lost = False
         for number, mail in enumerate(mails):
             peer.sending = number
             after = mails[number + 1] if number + 1 < len(mails) and announce[number] else None
-            happened = await outcome(session, mail, after)
+            happened = await outcome(connection, mail, after)
             expected = right_outcome(peer, number, transport.got, first=number == 0)
             if session_lost:
                 expected = Outcome("mail")
@@ -102,14 +101,14 @@ def test_every_copy_gets_its_own_outcome_whatever_the_server_answers(
             if happened == Outcome("body", 250):
                 assert peer.told[number].text == mail.text
             # Gone on both sides, or usable on both.
-            assert session.usable != transport.is_closing()
+            assert connection.usable != transport.is_closing()
         assert peer.mistakes == []
         for number, told in peer.told.items():
             assert told.text is None or told.text == mails[number].text
-        await session.close()
+        await connection.close()
         assert transport.is_closing()
 
-    run_timeless(talk)
+    run_timeless(exchange)
 
 
 FRAGMENTS = st.one_of(
@@ -130,38 +129,38 @@ def chatterbox(said: list[list[bytes]]) -> Callable[[bytes], bytes]:
 def test_a_server_that_talks_as_it_likes_gets_no_copy_marked_as_taken_that_it_was_not_sent(
     said: list[list[bytes]], sizes: list[int], cut: int | None, pipelining: bool
 ) -> None:
-    async def talk() -> None:
+    async def exchange() -> None:
         transport = MemoryTransport(chatterbox(said), sizes, cut)
         wire = Wire.over(transport)
-        session = Session(wire, HOP, "mx.example", Extensions(pipelining=pipelining))
+        connection = SmtpConnection(wire, HOP, "mx.example", Extensions(pipelining=pipelining))
         mails = copies(4)
         doubts = 0
         for mail, after in zip(mails, [*mails[1:], None], strict=True):
-            happened = await outcome(session, mail, after)
+            happened = await outcome(connection, mail, after)
             whole = mail.text.replace(b"\r\n.", b"\r\n..") + b".\r\n" in transport.written
             assert whole == (happened.stage == "body" and (happened.code is not None or happened.uncertain))
             doubts += happened.uncertain
-            assert len(wire.inbox) <= 3
+            assert len(wire.received_replies) <= 3
             assert len(wire._rest) + wire._size <= 2 * REPLY_BYTES
         assert doubts <= 1
-        await session.close()
+        await connection.close()
         assert transport.is_closing()
 
-    run_timeless(talk)
+    run_timeless(exchange)
 
 
-def test_a_server_that_keeps_step_for_hours_keeps_its_session() -> None:
-    async def talk() -> None:
+def test_a_server_that_keeps_step_for_hours_keeps_its_connection() -> None:
+    async def exchange() -> None:
         peer = Peer()
         transport = MemoryTransport(peer.read)
-        session = Session(Wire.over(transport), HOP, "mx.example", Extensions(pipelining=True))
+        connection = SmtpConnection(Wire.over(transport), HOP, "mx.example", Extensions(pipelining=True))
         mails = copies(300)
         for number, (mail, after) in enumerate(zip(mails, [*mails[1:], None], strict=True)):
             peer.sending = number
             await asyncio.sleep(90)
-            assert await outcome(session, mail, after) == Outcome("body", 250)
-        await session.close()
+            assert await outcome(connection, mail, after) == Outcome("body", 250)
+        await connection.close()
         assert [told.text for told in peer.told.values()][:300] == [mail.text for mail in mails]
         assert peer.commands[-1] == "QUIT"
 
-    run_timeless(talk)
+    run_timeless(exchange)

@@ -12,9 +12,10 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatcher.smtp.client import Connector, Envelope, Session, Timeouts
-from dispatcher.smtp.next_hop import Hop, Host, Tls
-from dispatcher.smtp.replies import ConnectionLost, HopUnavailable
+from dispatcher.smtp.client import Connector
+from dispatcher.smtp.connection import Envelope, SmtpConnection, Timeouts
+from dispatcher.smtp.next_hop import MailHost, NextHop, Tls
+from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable
 from simulator.behaviour import (
     Behaviour,
     ResetMoment,
@@ -52,14 +53,14 @@ def on_both_loops(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..
 UNTRUSTING = Connector("mail.example", timeouts=QUICK)
 
 
-async def opened(port: int, tls: Tls = "none", trusted: ssl.SSLContext | None = None) -> Session:
+async def opened(port: int, tls: Tls = "none", trusted: ssl.SSLContext | None = None) -> SmtpConnection:
     connector = Connector("mail.example", timeouts=QUICK, required_tls=trusted) if trusted else UNTRUSTING
-    return await connector.open(Hop("hop", (Host("localhost", port, ("127.0.0.1",)),), tls))
+    return await connector.open(NextHop("hop", (MailHost("localhost", port, ("127.0.0.1",)),), tls))
 
 
-async def outcome(session: Session, mail: Envelope, following: Envelope | None) -> Outcome:
+async def outcome(connection: SmtpConnection, mail: Envelope, following: Envelope | None) -> Outcome:
     try:
-        reply = await session.send(mail, following)
+        reply = await connection.send(mail, following)
     except ConnectionLost as lost:
         return Outcome(lost.stage, uncertain=lost.uncertain)
     return Outcome(reply.stage, reply.code)
@@ -100,12 +101,12 @@ async def test_every_copy_gets_its_own_outcome_over_a_socket(
     peer = Peer(script)
     server = PeerServer(peer, pipelining=pipelining, sizes=sizes, cut=cut)
     async with listening(lambda: server) as port:
-        session = await opened(port)
+        connection = await opened(port)
         mails = copies(5)
         lost = False
         for number, (mail, after) in enumerate(zip(mails, [*mails[1:], None], strict=True)):
             peer.sending = number
-            happened = await outcome(session, mail, after)
+            happened = await outcome(connection, mail, after)
             told = peer.told.get(number)
             if cut is None:
                 right = Outcome("mail") if lost else right_outcome(peer, number, peer.said, first=number == 0)
@@ -117,7 +118,7 @@ async def test_every_copy_gets_its_own_outcome_over_a_socket(
                 assert told.text == mail.text
                 assert told.accepted == (happened.code < 300)
             lost = lost or happened.code is None
-        await session.close()
+        await connection.close()
         assert peer.mistakes == []
 
 
@@ -125,14 +126,14 @@ async def test_every_copy_gets_its_own_outcome_over_a_socket(
 @on_both_loops
 async def test_what_a_server_says_behind_its_greeting_is_not_lost(behind: bytes, busy: bool) -> None:
     async with listening(lambda: PeerServer(Peer(), behind_ehlo=behind)) as port:
-        with pytest.raises(HopUnavailable) as refused:
+        with pytest.raises(NextHopUnavailable) as refused:
             await opened(port)
         assert (refused.value.stage, refused.value.busy) == ("ehlo", busy)
 
 
 @pytest.mark.parametrize("sizes", [[], [1], [7, 30]], ids=["whole", "single octets", "pieces"])
 @on_both_loops
-async def test_an_encrypted_session_carries_many_copies_and_long_ones(
+async def test_an_encrypted_connection_carries_many_copies_and_long_ones(
     sizes: list[int], server_tls: ssl.SSLContext, trusted: ssl.SSLContext
 ) -> None:
     peer = Peer({"rcpt": [b"250 ok\r\n", b"550 no\r\n"]})
@@ -141,12 +142,12 @@ async def test_an_encrypted_session_carries_many_copies_and_long_ones(
     mails = copies(40)
     mails[20] = Envelope(mails[20].sender, mails[20].recipient, long)
     async with listening(lambda: server) as port:
-        session = await opened(port, "required", trusted)
+        connection = await opened(port, "required", trusted)
         assert server.secret
         for number, (mail, after) in enumerate(zip(mails, [*mails[1:], None], strict=True)):
             expected = Outcome("rcpt", 550) if number == 1 else Outcome("body", 250)
-            assert await outcome(session, mail, after) == expected
-        await session.close()
+            assert await outcome(connection, mail, after) == expected
+        await connection.close()
     assert [told.text for number, told in peer.told.items() if number >= 0] == [
         None if number == 1 else mail.text for number, mail in enumerate(mails)
     ]
@@ -155,18 +156,18 @@ async def test_an_encrypted_session_carries_many_copies_and_long_ones(
 
 @pytest.mark.parametrize("secret", [False, True], ids=["in clear", "encrypted"])
 @on_both_loops
-async def test_a_session_that_its_server_has_closed_is_noticed(
+async def test_a_connection_that_its_server_has_closed_is_noticed(
     secret: bool, server_tls: ssl.SSLContext, trusted: ssl.SSLContext
 ) -> None:
     server = PeerServer(Peer(), tls=server_tls)
     first, second = copies(2)
     async with listening(lambda: server) as port:
-        session = await opened(port, "required" if secret else "none", trusted)
-        assert (await session.send(first, second)).accepted
+        connection = await opened(port, "required" if secret else "none", trusted)
+        assert (await connection.send(first, second)).accepted
         server.transport.close()
         with pytest.raises(ConnectionLost) as lost:
-            await session.send(second)
-        assert not session.usable
+            await connection.send(second)
+        assert not connection.usable
         assert lost.value.stage in ("body", "mail")
 
 
@@ -181,10 +182,10 @@ async def test_a_server_that_reads_no_more_is_given_up_with_the_text_in_our_hand
     server = Deaf(Peer())
     async with listening(lambda: server) as port:
         connector = Connector("mail.example", timeouts=Timeouts(block=0.3))
-        session = await connector.open(Hop("hop", (Host("127.0.0.1", port),), "none"))
+        connection = await connector.open(NextHop("hop", (MailHost("127.0.0.1", port),), "none"))
         endless = Envelope("b-0@sakura.example", "parent@home.example", (b"x" * 78 + b"\r\n") * 100_000)
         with pytest.raises(ConnectionLost, match="time") as lost:
-            await session.send(endless)
+            await connection.send(endless)
         assert (lost.value.stage, lost.value.uncertain) == ("body", False)
         server.transport.abort()
 
@@ -220,15 +221,15 @@ async def test_carriers_and_client_agree_on_every_copy(name: str, pipelining: bo
     doubtful: set[str] = set()
     async with CarrierSimulator("docomo", behaviour=behaviour) as carrier:
         waiting = list(mails)
-        session: Session | None = None
+        connection: SmtpConnection | None = None
         for _ in range(5000):
             if not waiting:
                 break
-            if session is None or not session.usable:
-                session = await opened(carrier.port)
+            if connection is None or not connection.usable:
+                connection = await opened(carrier.port)
             mail = waiting.pop(0)
             try:
-                reply = await session.send(mail, waiting[0] if waiting else None)
+                reply = await connection.send(mail, waiting[0] if waiting else None)
             except ConnectionLost as lost:
                 if lost.uncertain:
                     doubtful.add(mail.recipient)
@@ -239,13 +240,13 @@ async def test_carriers_and_client_agree_on_every_copy(name: str, pipelining: bo
                 delivered.add(mail.recipient)
             elif reply.permanent:
                 refused.add(mail.recipient)
-            elif session.usable and session.announced is not None:
+            elif connection.usable and connection.announced is not None:
                 waiting.insert(1, mail)
             else:
                 waiting.append(mail)
                 await asyncio.sleep(0.001)
-        assert session is not None
-        await session.close()
+        assert connection is not None
+        await connection.close()
         assert not waiting
         for mail in mails:
             box = carrier.mailbox(mail.recipient)

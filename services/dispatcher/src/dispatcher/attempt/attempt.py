@@ -1,6 +1,7 @@
-"""One attempt at a batch, as the desks see it: what is the same for all its copies, and what becomes of each.
+"""One attempt at a batch: what is the same for all its copies, and what becomes of each.
 
-`record` turns a verdict into the copy's outcome (delivered, put off until, given up ...) and returns when it is stored.
+skip_reason   asked before a copy is offered: stopped, corrected, or too late?
+record        a disposition -> the copy's outcome (delivered, put off until, given up ...) -> stored in the progress
 """
 
 from collections.abc import Callable, Sequence
@@ -11,97 +12,109 @@ from contracts.events.delivery import CopyOutcome, DeliveryBatch, Outcome
 from contracts.sealed import RecipientCard
 from dispatcher.attempt import retry
 from dispatcher.attempt.progress import Progress
-from dispatcher.attempt.stopped import Halted
-from dispatcher.policy.carriers_file import CarrierPolicy
-from dispatcher.policy.dispositions import Verdict
-from dispatcher.smtp.replies import Reply, SmtpError
+from dispatcher.attempt.stopped import StoppedMessages
+from dispatcher.policy.carrier_table import CarrierPolicy
+from dispatcher.policy.reply_rules import Disposition
+from dispatcher.smtp.replies import SmtpError, SmtpReply
 from dispatcher.smtp.server_words import server_name, server_words
 
-EXPIRED = Verdict("expired", "too late to be of use")
+EXPIRED = Disposition("expired", "too late to be of use")
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """A card with its address normalised."""
+class CopyRecipient:
+    """Who gets a copy: his card, and his address normalised."""
 
     card: RecipientCard
     address: str
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class RetryClock:
     """The clock, this batch's share of chance (0..1, the same for all its copies, so that those that wait for the same
     reason come back together), and RENRAKUMO_RETRY_PLAN if set."""
 
     now: Callable[[], datetime]
     chance: float
-    retry_override: Sequence[float] | None = None
+    retry_plan: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """See the module."""
+class BatchAttempt:
+    """One attempt at a batch. `deadline`: from then on its copies are of no use."""
 
     batch: DeliveryBatch
     progress: Progress
-    halted: Halted
-    moment: Moment
+    stopped: StoppedMessages
+    clock: RetryClock
     deadline: datetime
 
     @classmethod
-    def of(cls, batch: DeliveryBatch, progress: Progress, halted: Halted, moment: Moment) -> "Job":
-        """With the time from when on its copies are of no use."""
+    def of(
+        cls, batch: DeliveryBatch, progress: Progress, stopped: StoppedMessages, clock: RetryClock
+    ) -> "BatchAttempt":
+        """With the deadline that lane and message give."""
         until = retry.deadline(batch.lane, batch.first_planned_at, batch.expires_at)
-        return cls(batch, progress, halted, moment, until)
+        return cls(batch, progress, stopped, clock, until)
 
-    def spared(self) -> Verdict | None:
+    def skip_reason(self) -> Disposition | None:
         """Why a copy that has not been offered yet need not be: stopped, corrected, or too late."""
-        if self.batch.message in self.halted:
-            return Verdict("superseded", self.halted.reason(self.batch.message))
-        return EXPIRED if self.moment.now() >= self.deadline else None
+        if self.batch.message in self.stopped:
+            return Disposition("superseded", self.stopped.reason(self.batch.message))
+        return EXPIRED if self.clock.now() >= self.deadline else None
 
     async def record(
-        self, letters: Sequence[Letter], verdict: Verdict, policy: CarrierPolicy, told: Reply | SmtpError | None = None
+        self,
+        recipients: Sequence[CopyRecipient],
+        disposition: Disposition,
+        policy: CarrierPolicy,
+        told: SmtpReply | SmtpError | None = None,
     ) -> None:
-        """Record the same verdict on all of these. Raises Postponed when the attempt is no longer ours."""
-        await self.progress.record(*(self._outcome(letter, verdict, policy, told) for letter in letters))
+        """Record what becomes of all these copies alike. Raises Postponed when the attempt is no longer ours."""
+        await self.progress.record(*(self._outcome(each, disposition, policy, told) for each in recipients))
 
     def _outcome(
-        self, letter: Letter, verdict: Verdict, policy: CarrierPolicy, told: Reply | SmtpError | None
+        self,
+        recipient: CopyRecipient,
+        disposition: Disposition,
+        policy: CarrierPolicy,
+        told: SmtpReply | SmtpError | None,
     ) -> CopyOutcome:
-        now = self.moment.now()
-        kind: Outcome = verdict.outcome
-        reason = verdict.reason
+        now = self.clock.now()
+        kind: Outcome = disposition.outcome
+        reason = disposition.reason
         again = None
         if kind == "deferred":
-            again = self._again(letter, verdict, policy, now)
+            again = self._again(recipient, disposition, policy, now)
             if again is None:
                 kind, reason = "expired", f"given up: {reason}"
-        reply = told if isinstance(told, Reply) else told.reply if told is not None else None
+        reply = told if isinstance(told, SmtpReply) else told.reply if told is not None else None
         return CopyOutcome(
-            copy_ref=letter.card.copy_ref,
+            copy_ref=recipient.card.copy_ref,
             outcome=kind,
             at=now,
             attempt=self.batch.attempt,
             stage="plan" if told is None else told.stage,
             code=None if reply is None else reply.code,
             enhanced=None if reply is None else reply.enhanced,
-            host=None if told is None else server_name(told.host, letter.address),
+            host=None if told is None else server_name(told.host, recipient.address),
             reason=reason,
-            sure=verdict.sure,
-            reply="" if reply is None else server_words(reply, letter.address),
+            sure=disposition.sure,
+            reply="" if reply is None else server_words(reply, recipient.address),
             next_attempt_at=again,
         )
 
-    def _again(self, letter: Letter, verdict: Verdict, policy: CarrierPolicy, now: datetime) -> datetime | None:
-        batch, moment = self.batch, self.moment
+    def _again(
+        self, recipient: CopyRecipient, disposition: Disposition, policy: CarrierPolicy, now: datetime
+    ) -> datetime | None:
+        batch, clock = self.batch, self.clock
         wait = retry.delay(
-            letter.card.tries + 1,
+            recipient.card.tries + 1,
             now - batch.first_planned_at,
-            verdict,
+            disposition.retry_hint,
             batch.lane,
             policy,
-            override=moment.retry_override,
-            chance=moment.chance,
+            override=clock.retry_plan,
+            chance=clock.chance,
         )
-        return retry.next_attempt(now, wait, self.deadline, batch.lane, policy, moment.chance)
+        return retry.next_attempt(now, wait, self.deadline, batch.lane, policy, clock.chance)

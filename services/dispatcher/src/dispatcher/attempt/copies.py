@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from contracts.events.delivery import DeliveryBatch, ReplyKind
 from contracts.sealed import CardFields, MessageContent, RecipientCard
-from dispatcher.smtp.client import Envelope
+from dispatcher.smtp.connection import Envelope
 from mail import tokens
 from mail.addresses import wire_form
 from mail.outgoing.dkim_keys import DkimKeys
@@ -37,7 +37,7 @@ _NONE = -1  # the last of the minted tokens, which is none
 
 
 @dataclass(frozen=True, slots=True)
-class Stationery:
+class CopyHeaders:
     """What all mail of this house has in common. `public_url` is the info site's, without a final slash."""
 
     base_domain: str
@@ -68,28 +68,28 @@ class CopyWriter:
     """Writes the copies of one batch. May be used by several threads at once."""
 
     def __init__(
-        self, stationery: Stationery, batch: DeliveryBatch, rendering: Rendering, extra: CardFields | None
+        self, headers: CopyHeaders, batch: DeliveryBatch, rendering: Rendering, extra: CardFields | None
     ) -> None:
         """Raises mail.outgoing.rendering.RenderingError."""
         self._batch = batch
         self._extra: Mapping[str, str] = extra.fields if extra is not None else {}
-        self._domain = domain = stationery.domain(batch.unit)
+        self._domain = domain = headers.domain(batch.unit)
         reply = None if batch.reply_kind is None else _REPLY_KINDS[batch.reply_kind]
         leave = None if rendering.list_id is None else TokenKind.UNSUBSCRIBE
         bounce = None if batch.null_sender else TokenKind.BOUNCE
         wanted = (reply, leave, bounce)
         kinds = [kind for kind in wanted if kind is not None]
         self._minter = Minter(
-            stationery.token_key, batch.unit, kinds, batch.message, tokens.hour_of(batch.first_planned_at)
+            headers.token_key, batch.unit, kinds, batch.message, tokens.hour_of(batch.first_planned_at)
         )
         self._places = tuple(_NONE if kind is None else kinds.index(kind) for kind in wanted)
-        by_url = leave and stationery.public_url
+        by_url = leave and headers.public_url
         self._form = rendering.form(
             message_id=tokens.message_id(SLOT, batch.wave, domain).strip("<>"),
             reply_to=f"{SLOT}@{domain}" if reply else None,
             list_unsubscribe_mail=f"{SLOT}@{domain}" if leave else None,
-            list_unsubscribe_url=f"{stationery.public_url}/u/{batch.unit}/{SLOT}" if by_url else None,
-            keys=stationery.dkim_keys.signing(domain, batch.first_planned_at),
+            list_unsubscribe_url=f"{headers.public_url}/u/{batch.unit}/{SLOT}" if by_url else None,
+            keys=headers.dkim_keys.signing(domain, batch.first_planned_at),
         )
 
     @property

@@ -1,9 +1,9 @@
 """The progress of one attempt at a batch: claimed before the first copy goes out, told on for every copy.
 
     claim -> (send a copy -> record) * -> settled
-`record` returns when the outcome is stored, and a session offers its next text only then. So whoever takes over after
-a crash finds all outcomes but that of the one copy in flight on each session. Outcomes that come while a step is
-being stored go out together in the next one: however many sessions work on a batch, the bus sees few steps.
+`record` returns when the outcome is stored, and a connection offers its next text only then. So whoever takes over
+after a crash finds all outcomes but that of the one copy in flight on each connection. Outcomes that come while a step
+is being stored go out together in the next one: however many connections work on a batch, the bus sees few steps.
 
 Each step names the one it follows (expected sequence). Of two dispatchers at the same attempt (one was thought dead)
 the earlier one learns of the other at its next step, and stops.

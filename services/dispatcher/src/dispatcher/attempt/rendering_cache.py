@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from contracts.events.delivery import DeliveryBatch
 from contracts.sealed import CardFields, MessageContent
-from dispatcher.attempt.copies import CopyWriter, Stationery
+from dispatcher.attempt.copies import CopyHeaders, CopyWriter
 from dispatcher.store import Store
 from mail.outgoing.rendering import Rendering, RenderingError
 from runtime.crypto.sealing import Opener
@@ -21,19 +21,20 @@ class ContentMissing(PermanentError):
     """There is no content under the batch's key (yet, or any more)."""
 
 
-class Press:
-    """Makes the CopyWriter of a batch."""
+class RenderingCache:
+    """Compiled contents of late, and with them the CopyWriter of a batch."""
 
-    def __init__(self, store: Store, opener: Opener, stationery: Stationery) -> None:
+    def __init__(self, store: Store, opener: Opener, copy_headers: CopyHeaders) -> None:
         self._store = store
         self._opener = opener
-        self._stationery = stationery
+        self._copy_headers = copy_headers
         self._kept: OrderedDict[tuple[str, str], Rendering] = OrderedDict()
 
-    async def writer(self, batch: DeliveryBatch) -> CopyWriter:
-        """Raises ContentMissing, SealError when a box is not ours, BusUnavailable."""
+    async def copy_writer(self, batch: DeliveryBatch) -> CopyWriter:
+        """What writes the copies of a batch. Raises ContentMissing, SealError when a box is not ours,
+        BusUnavailable."""
         extra = None if batch.extra is None else self._opener.open(batch.extra, CardFields)
-        return CopyWriter(self._stationery, batch, await self._rendering(batch), extra)
+        return CopyWriter(self._copy_headers, batch, await self._rendering(batch), extra)
 
     async def _rendering(self, batch: DeliveryBatch) -> Rendering:
         if batch.content_key is None:
@@ -56,6 +57,6 @@ class Press:
 
     def _compile(self, batch: DeliveryBatch, content: MessageContent) -> Rendering:
         try:
-            return self._stationery.compile(batch, content)
+            return self._copy_headers.compile(batch, content)
         except RenderingError:
             raise PermanentError("content_cannot_be_rendered") from None

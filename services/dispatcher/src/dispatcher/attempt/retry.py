@@ -1,4 +1,4 @@
-"""When a copy is tried again, and when it no longer is: pure functions of attempt, age, verdict, lane and carrier.
+"""When a copy is tried again, and when it no longer is: pure functions of attempt, age, hint, lane and carrier.
 
     delay          how long to wait after an attempt that failed for now
     next_attempt   when that is; or None: it would be too late
@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from contracts.base import Lane
-from dispatcher.policy.carriers_file import CarrierPolicy
-from dispatcher.policy.reply_rules import Verdict
+from dispatcher.policy.carrier_table import CarrierPolicy
+from dispatcher.policy.reply_rules import RetryHint
 
 GIVE_UP: Mapping[Lane, timedelta] = {
     "urgent": timedelta(hours=6),
@@ -63,7 +63,7 @@ def deadline(lane: Lane, first_planned_at: datetime, expires_at: datetime | None
 def delay(
     tries: int,
     age: timedelta,
-    verdict: Verdict,
+    hint: RetryHint,
     lane: Lane,
     policy: CarrierPolicy,
     *,
@@ -72,15 +72,15 @@ def delay(
 ) -> timedelta:
     """How long to wait after a copy's attempt number `tries` (1 = first) failed for now, `age` after it was planned.
 
-    `override` (RENRAKUMO_RETRY_PLAN, seconds) takes the place of all rules. `chance` (0..1) spreads the attempts of
-    many batches by up to a fifth, never earlier."""
+    `hint`: of the disposition. `override` (RENRAKUMO_RETRY_PLAN, seconds) takes the place of all rules. `chance` (0..1)
+    spreads the attempts of many batches by up to a fifth, never earlier."""
     if override:
         return _step(override, tries)
-    if verdict.pace == "soon" and tries <= len(QUICK) and age < QUICK_UNTIL:
+    if hint == "soon" and tries <= len(QUICK) and age < QUICK_UNTIL:
         wait = QUICK[tries - 1]
     else:
         wait = max(_step(policy.retry, tries), min(age / AGE_SHARE, _step(policy.retry, len(policy.retry))))
-    if verdict.pace == "later":
+    if hint == "later":
         wait = max(wait, LATER)
     most = MOST.get(lane)
     if most is not None:

@@ -1,9 +1,9 @@
-"""The messages that are not sent any further: stopped by their office, or corrected by another message.
+"""Stopped messages, of which nothing more is sent: their unit stopped them, or corrected them by another message.
 
-    bucket `stopped-messages` -> watched -> held in memory -> asked before each copy and when a batch is taken
-The bucket is small (what was stopped in the last days), so every dispatcher holds all of it and asks without waiting.
-Whoever takes a batch waits for `known` first: after a start, and after a lost connection until all has been told
-again, memory may lack what was stopped meanwhile.
+    bucket `stopped-messages` -> watched -> in memory -> asked before each copy and when a batch is taken
+The bucket is small (what was stopped in the last days), so every dispatcher has all of it in memory and asks without
+waiting. Whoever takes a batch waits for `known` first: after a start, and after a lost connection until all has been
+told again, memory may lack what was stopped meanwhile.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ log = get_logger(__name__)
 _LIFE = timedelta(seconds=STOPPED_MESSAGES.ttl)
 
 
-class Bucket(Protocol):
-    """The verbs of the bus that are needed here."""
+class StoppedBucket(Protocol):
+    """The verbs of the bus by which the bucket is followed."""
 
     def kv_watch(self, bucket: str, *, stop: asyncio.Event | None = None) -> AsyncIterator[KvChange]: ...
 
@@ -39,10 +39,10 @@ class _Entry(NamedTuple):
     at: datetime | None
 
 
-class Halted:
-    """`message in halted`: nothing more of it may be offered."""
+class StoppedMessages:
+    """`message in stopped`: nothing more of it may be offered."""
 
-    def __init__(self, bus: Bucket) -> None:
+    def __init__(self, bus: StoppedBucket) -> None:
         self._bus = bus
         self._entries: dict[int, _Entry] = {}
         self._told: set[int] = set()
@@ -55,7 +55,7 @@ class Halted:
         return len(self._entries)
 
     def reason(self, message: int) -> str:
-        """Why it is halted, for the outcome of its copies. Ask for a message that is."""
+        """Why it is stopped, for the outcome of its copies. Ask for a message that is."""
         return self._entries[message].reason
 
     async def known(self) -> None:
@@ -65,7 +65,7 @@ class Halted:
     async def check(self) -> None:
         """Health check: TransientError while the bucket hasn't been read."""
         if not self._known.is_set():
-            raise TransientError("superseded_messages_not_known_yet")
+            raise TransientError("stopped_messages_not_known_yet")
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Keep memory up to date until `stop` is set."""
@@ -84,7 +84,7 @@ class Halted:
             self._known.set()
             return
         if not change.key.isdecimal():
-            log.error("superseded_key_not_understood")
+            log.error("stopped_message_key_not_understood")
             return
         message = int(change.key)
         if change.value is None:
@@ -107,6 +107,6 @@ def _read(value: bytes) -> _Entry:
         told = StoppedMessage.model_validate_json(value)
     except ValidationError:
         # Its key says which message it is: better one stopped without knowing why than one that goes on.
-        log.error("superseded_entry_not_understood")
+        log.error("stopped_message_not_understood")
         return _Entry(STOPPED, None)
     return _Entry(STOPPED if told.by is None else CORRECTED, told.at)

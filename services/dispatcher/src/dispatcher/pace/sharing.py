@@ -1,10 +1,10 @@
-"""Between the paces and the bus: orders by hand come in, the state goes out, limits are shared with other dispatchers.
+"""Between the paces and the bus: overrides come in, the state goes out, limits are shared with other dispatchers.
 
-    bucket `pace` (carrier -> PaceOrder) -> in force now? -> Paces.obey
-    Paces + Desks -> DispatcherStatus -> metrics, bucket `dispatchers` (instance -> status; gone after a minute)
-    bucket `dispatchers` -> who else lives behind our sending address -> Paces.share
-`load` reads both buckets before the first copy goes out, so that an order outlives a restart and a new dispatcher
-begins with its own share. While the bus is away the orders known so far hold, and end when they end.
+    bucket `pace` (carrier -> PaceOrder) -> in force now? -> PaceTable.override
+    PaceTable + queues -> DispatcherStatus -> metrics, bucket `dispatchers` (instance -> status; gone after a minute)
+    bucket `dispatchers` -> who else lives behind our sending address -> PaceTable.share
+`load` reads both buckets before the first copy goes out, so that an override outlives a restart and a new dispatcher
+begins with its own share. While the bus is away the overrides known so far hold, and end when they end.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from contracts.base import LANES, Lane
 from contracts.pace import DispatcherStatus, PaceOrder, PaceState
 from contracts.streams import DISPATCHERS, PACE
 from dispatcher import metrics
-from dispatcher.pace.table import Paces
+from dispatcher.pace.table import PaceTable
 from runtime.bus.keyvalue import KV_READY, Watchable, contents
 from runtime.errors import BusRefused, BusUnavailable
 from runtime.logs import get_logger
 
 TELL_SECONDS = 2.0
-"""So often orders are looked at and what has changed is told."""
+"""So often overrides are looked at and what has changed is told."""
 ALIVE_SECONDS = 6.0
 """So often it is told that we live, though nothing has changed."""
 DEAD_SECONDS = 20.0
@@ -36,8 +36,8 @@ DEAD_SECONDS = 20.0
 log = get_logger(__name__)
 
 
-class Desks(Protocol):
-    """What the desks count, by carrier."""
+class QueueCounts(Protocol):
+    """What the delivery queues count, by carrier."""
 
     def open(self) -> Mapping[str, int]: ...
 
@@ -45,22 +45,23 @@ class Desks(Protocol):
 
 
 class PaceBus(Watchable, Protocol):
-    """The verbs of the bus that are used here."""
+    """The verbs of the bus by which paces are heard of and told."""
 
     async def kv_put(self, bucket: str, key: str, value: bytes) -> int: ...
 
     async def kv_delete(self, bucket: str, key: str) -> None: ...
 
 
-class Control:
-    """`instance` is this process's own name, `sending_address` the one that carriers know it by together with other
-    dispatchers. `now` is the time of day, `clock` one that never goes back."""
+class PaceSharing:
+    """Overrides, status and shares of this dispatcher. `instance` is this process's own name, `sending_address` the one
+    that carriers know it by together with other dispatchers. `now` is the time of day, `clock` one that never goes
+    back."""
 
     def __init__(
         self,
         bus: PaceBus,
-        paces: Paces,
-        desks: Desks,
+        paces: PaceTable,
+        queues: QueueCounts,
         *,
         instance: str,
         sending_address: str,
@@ -70,14 +71,14 @@ class Control:
     ) -> None:
         self._bus = bus
         self._paces = paces
-        self._desks = desks
+        self._queues = queues
         self._instance = instance
         self._address = sending_address
         self._now = now
         self._clock = clock
         self._tell_seconds = tell_seconds
-        self._orders: dict[str, PaceOrder] = {}
-        self._heard: dict[str, float] = {}
+        self._overrides: dict[str, PaceOrder] = {}
+        self._others: dict[str, float] = {}
         self._sharing = 1
         self._told: DispatcherStatus | None = None
         self._told_at = -inf
@@ -89,39 +90,39 @@ class Control:
         try:
             orders, reports = await contents(self._bus, PACE.name), await contents(self._bus, DISPATCHERS.name)
         except BusUnavailable:
-            log.warning("pace_not_loaded")
+            log.warning("pace_overrides_not_loaded")
             return
         for carrier, value in orders.items():
-            self._ordered(carrier, value)
+            self._hear_override(carrier, value)
         for instance, value in reports.items():
-            self._hear(instance, value)
+            self._hear_status(instance, value)
         self._look()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """All three of the below until `stop`."""
+        """Follow overrides and other dispatchers and report, until `stop`."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.follow_orders(stop))
+            tasks.create_task(self.follow_overrides(stop))
             tasks.create_task(self.follow_others(stop))
             tasks.create_task(self.report(stop))
 
-    async def follow_orders(self, stop: asyncio.Event) -> None:
-        """Follow what is ordered by hand, until `stop`."""
+    async def follow_overrides(self, stop: asyncio.Event) -> None:
+        """Follow what operators order, until `stop`."""
         told = set[str]()
         async for change in self._bus.kv_watch(PACE.name, stop=stop):
             if change == KV_READY:
                 # After a lost connection everything is told again, but not what was deleted meanwhile.
-                self._orders = {carrier: order for carrier, order in self._orders.items() if carrier in told}
+                self._overrides = {carrier: order for carrier, order in self._overrides.items() if carrier in told}
                 told = set()
             else:
                 told.add(change.key)
-                self._ordered(*change)
-            self._obey()
+                self._hear_override(*change)
+            self._apply_overrides()
 
     async def follow_others(self, stop: asyncio.Event) -> None:
         """Follow who else is at work, until `stop`."""
         async for change in self._bus.kv_watch(DISPATCHERS.name, stop=stop):
             if change != KV_READY:
-                self._hear(*change)
+                self._hear_status(*change)
                 self._share()
 
     async def report(self, stop: asyncio.Event) -> None:
@@ -140,44 +141,44 @@ class Control:
 
     # -- in
 
-    def _ordered(self, carrier: str, value: bytes | None) -> None:
+    def _hear_override(self, carrier: str, value: bytes | None) -> None:
         if value is None:
-            self._orders.pop(carrier, None)
+            self._overrides.pop(carrier, None)
             return
         try:
-            self._orders[carrier] = PaceOrder.model_validate_json(value)
+            self._overrides[carrier] = PaceOrder.model_validate_json(value)
         except ValidationError:
-            log.error("pace_order_not_understood", carrier=carrier)
+            log.error("pace_override_not_understood", carrier=carrier)
 
-    def _hear(self, instance: str, value: bytes | None) -> None:
+    def _hear_status(self, instance: str, value: bytes | None) -> None:
         if instance == self._instance:
             return
-        self._heard.pop(instance, None)
+        self._others.pop(instance, None)
         if value is None:
             return
         try:
             report = DispatcherStatus.model_validate_json(value)
         except ValidationError:
-            log.error("report_not_understood")
+            log.error("dispatcher_status_not_understood")
             return
         if report.sending_address == self._address:
-            self._heard[instance] = self._clock()
+            self._others[instance] = self._clock()
 
     def _look(self) -> None:
         """What time alone has changed."""
-        self._obey()
+        self._apply_overrides()
         self._share()
 
-    def _obey(self) -> None:
+    def _apply_overrides(self) -> None:
         now = self._now()
         for carrier in self._paces.carriers:
-            order = self._orders.get(carrier)
-            self._paces.obey(carrier, None if order is None else order.in_force(now))
+            order = self._overrides.get(carrier)
+            self._paces.override(carrier, None if order is None else order.in_force(now))
 
     def _share(self) -> None:
         oldest = self._clock() - DEAD_SECONDS
-        self._heard = {instance: at for instance, at in self._heard.items() if at > oldest}
-        everybody = sorted([self._instance, *self._heard])
+        self._others = {instance: at for instance, at in self._others.items() if at > oldest}
+        everybody = sorted([self._instance, *self._others])
         if len(everybody) != self._sharing:
             self._sharing = len(everybody)
             log.info("pace_shared", dispatchers=self._sharing)
@@ -186,7 +187,7 @@ class Control:
     # -- out
 
     def _report(self) -> DispatcherStatus:
-        now, open_, waiting = self._now(), self._desks.open(), self._desks.waiting()
+        now, open_, waiting = self._now(), self._queues.open(), self._queues.waiting()
         return DispatcherStatus(
             instance=self._instance,
             sending_address=self._address,
@@ -209,9 +210,9 @@ class Control:
             rate_limit=pace.rate_limit,
             rate=pace.rate,
             paused_until=_moment(now, pace.pause) if 0 < pace.pause < inf else None,
-            by_hand=pace.by_hand,
-            paused_by_hand=pace.paused_by_hand,
-            throttles=view.throttles,
+            by_hand=pace.overridden,
+            paused_by_hand=pace.paused_by_override,
+            throttles=view.servers,
             slowed=view.slowed,
             pausing=view.pausing,
             waiting={lane: waiting[lane] for lane in LANES if waiting.get(lane)},
@@ -226,14 +227,14 @@ class Control:
             await self._bus.kv_put(DISPATCHERS.name, self._instance, report.model_dump_json().encode())
         except (BusUnavailable, BusRefused):
             if not self._away:
-                log.warning("pace_not_told")
+                log.warning("pace_status_not_told")
             self._away = True
             return
         self._told, self._told_at, self._away = report, self._clock(), False
 
 
 def measure(report: DispatcherStatus) -> None:
-    """The same on /metrics."""
+    """Show a report on /metrics."""
     for state in report.carriers:
         metrics.PACE_CONNECTIONS.labels(state.carrier).set(state.connections_allowed)
         metrics.PACE_RATE.labels(state.carrier).set(inf if state.rate is None else state.rate)

@@ -1,25 +1,22 @@
-"""The pace of one carrier (for `other`, of one mail server): how many sessions, how fast, and when not at all. Pure.
+"""The state of a carrier's pace (for `other`, of one mail server's): how many connections, how fast, and when not at
+all. Pure.
 
     a sign of trouble -> at once half as much, and a pause that grows when the trouble comes again
     accepted copies and some quiet seconds -> one step up: a connection more, a fifth faster, one trouble forgotten
-What policy, an order by hand and the number of dispatchers behind the same sending address allow is never exceeded,
+What policy, an override and the number of dispatchers behind the same sending address allow is never exceeded,
 and nothing but time ends a pause. Many copies are under way when a carrier has enough: what they say while the pause
 lasts is the same trouble. After an hour without a sign all is as in the beginning, whatever was sent.
-
-Also here: `hour_wait`, which keeps ordinary mail off the full hour, when everybody sends.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from math import inf
 from time import monotonic
-from zlib import crc32
 
 from contracts.pace import PaceOrder
-from dispatcher.pace.token_bucket import Bucket, Recent
-from dispatcher.policy.carriers_file import CarrierPolicy
+from dispatcher.pace.token_bucket import RecentCounts, TokenBucket
+from dispatcher.policy.carrier_table import CarrierPolicy
 
 CLIMB_SECONDS = 10.0
 CLIMB_COPIES = 20
@@ -35,9 +32,9 @@ class Sign(StrEnum):
     """What a carrier does when it has enough."""
 
     BUSY = "busy"
-    """421 in a session."""
+    """421 in a connection."""
     NO_ROOM = "no_room"
-    """421 to a new session, or none to be had while others are open."""
+    """421 to a new connection, or none to be had while others are open."""
     SLOWER = "slower"
     """450 or 451 that asks to slow down, or refuses for policy."""
     RESET = "reset"
@@ -53,8 +50,8 @@ class PaceView:
     rate_limit: float | None
     rate: float | None
     pause: float
-    by_hand: bool
-    paused_by_hand: bool
+    overridden: bool
+    paused_by_override: bool
     slowed: bool
     accepted: int
     slow_downs: int
@@ -63,8 +60,8 @@ class PaceView:
 
 
 class Pace:
-    """One throttle. Ask `wait` before each copy and `opening_wait` before each session, then tell what came of it;
-    who was told 0 says `started` without waiting for anything in between."""
+    """Of one carrier, or of one of its mail servers. Ask `wait` before each copy and `opening_wait` before each
+    connection, then tell what came of it; who was told 0 says `started` without waiting for anything in between."""
 
     def __init__(
         self,
@@ -76,40 +73,42 @@ class Pace:
         self._policy = policy
         self._now = now
         self._told = told
-        self._order: PaceOrder | None = None
+        self._override: PaceOrder | None = None
         self._of, self._place = 1, 0
         self._most, self._fastest = self._limits()
         self._connections = self._most
-        self._bucket = Bucket(self._fastest, now())
+        self._bucket = TokenBucket(self._fastest, now())
         self._free_at = 0.0  # the rate at which a limit that only signs have set is dropped
         self._paused_until = self._closed_until = self._slowed_until = -inf
         self._quiet_since = -inf
         self._troubles = 0
         self._good = 0
         self._full = True  # nothing is held back, nothing to forget
-        self._starts, self._accepted, self._signs = Recent(), Recent(), Recent()
+        self._starts, self._accepted, self._signs = RecentCounts(), RecentCounts(), RecentCounts()
         self._last_sign: tuple[Sign, float] | None = None
 
     # -- what may be done now
 
     @property
     def connections(self) -> int:
-        """How many sessions may be in use now: at least 1, at most the limit."""
+        """How many connections may be in use now: at least 1, at most the limit."""
         self._forgive(self._now())
         return self._connections
 
     @property
     def connections_in_all(self) -> int:
-        """The same for the carrier as a whole, where each of its servers has a pace of its own."""
+        """How many connections with the carrier as a whole may be in use now, where each of its servers has a pace of
+        its own: its share of the policy's bound."""
         if not self._policy.each_hop_apart:
             return self.connections
         return _part(self._policy.connections, self._of, self._place)
 
     @property
     def connections_per_hop(self) -> int:
-        """The same with one of the carrier's servers: the policy's bound holds unless another is set by hand."""
-        by_hand = self._order is not None and self._order.connections is not None
-        return self.connections if by_hand else min(self.connections, self._policy.connections_per_hop)
+        """How many connections with one of the carrier's servers may be in use now: the policy's bound holds unless an
+        override names another."""
+        overridden = self._override is not None and self._override.connections is not None
+        return self.connections if overridden else min(self.connections, self._policy.connections_per_hop)
 
     @property
     def rate(self) -> float | None:
@@ -117,16 +116,16 @@ class Pace:
         return self._bucket.rate
 
     def wait(self) -> float:
-        """Seconds until the next copy may be offered; 0: now; infinite while paused by hand."""
-        if self._order is not None and self._order.paused:
+        """Seconds until the next copy may be offered; 0: now; infinite while paused by an override."""
+        if self._override is not None and self._override.paused:
             return inf
         now = self._now()
         self._forgive(now)
         return max(self._paused_until - now, self._bucket.wait(now), 0.0)
 
     def opening_wait(self) -> float:
-        """Seconds until a new session may be opened."""
-        if self._order is not None and self._order.paused:
+        """Seconds until a new connection may be opened."""
+        if self._override is not None and self._override.paused:
             return inf
         return max(max(self._paused_until, self._closed_until) - self._now(), 0.0)
 
@@ -148,8 +147,8 @@ class Pace:
         if self._good >= self._needed() and now >= self._quiet_since + CLIMB_SECONDS:
             self._climb(now)
 
-    def slow_down(self, sign: Sign, *, open_sessions: int | None = None) -> None:
-        """The carrier has enough. `open_sessions`: how many it bears at this moment, where that is known."""
+    def slow_down(self, sign: Sign, *, open_connections: int | None = None) -> None:
+        """The carrier has enough. `open_connections`: how many it bears at this moment, where that is known."""
         now = self._now()
         self._forgive(now)
         self._told(sign)
@@ -161,13 +160,13 @@ class Pace:
             if now >= self._slowed_until:
                 self._halve_rate(now)
                 self._slowed_until = now + self._policy.pause_after_421
-                self._hold(self._slowed_until)
+                self._quiet_from(self._slowed_until)
         elif sign is Sign.NO_ROOM:
-            borne = self._connections - 1 if open_sessions is None else open_sessions
+            borne = self._connections - 1 if open_connections is None else open_connections
             if now >= self._closed_until:
                 self._closed_until = now + self._next_pause()
-                self._hold(self._closed_until)
-            elif open_sessions is None:
+                self._quiet_from(self._closed_until)
+            elif open_connections is None:
                 return
             self._connections = max(1, min(self._connections, borne))
         else:
@@ -175,14 +174,14 @@ class Pace:
                 self._halve_rate(now)
             self._connections = max(1, self._connections // 2)
             self._paused_until = now + self._next_pause()
-            self._hold(self._paused_until)
+            self._quiet_from(self._paused_until)
 
     # -- from outside
 
-    def obey(self, order: PaceOrder | None) -> None:
-        """Follow an order by hand (as it is in force now) instead of the policy; None: none. What it names holds at
+    def override(self, order: PaceOrder | None) -> None:
+        """An operator's order (as it is in force now) counts instead of the policy; None: none. What it names holds at
         once, as limit; signs still slow down below it."""
-        before, self._order = self._order, order
+        before, self._override = self._override, order
         if order == before:
             return
         named = (order.connections if order else None, order.rate if order else None)
@@ -209,15 +208,15 @@ class Pace:
         """All of it, for those who look."""
         now = self._now()
         self._forgive(now)
-        by_hand = self._order is not None and self._order.paused
+        paused = self._override is not None and self._override.paused
         return PaceView(
             connections_limit=self._most,
             connections=self._connections,
             rate_limit=self._fastest,
             rate=self._bucket.rate,
-            pause=inf if by_hand else max(0.0, self._paused_until - now),
-            by_hand=self._order is not None,
-            paused_by_hand=by_hand,
+            pause=inf if paused else max(0.0, self._paused_until - now),
+            overridden=self._override is not None,
+            paused_by_override=paused,
             slowed=self._connections < self._most or self._bucket.rate != self._fastest,
             accepted=self._accepted.minute(now),
             slow_downs=self._signs.minute(now),
@@ -228,7 +227,7 @@ class Pace:
     # -- within
 
     def _limits(self) -> tuple[int, float | None]:
-        policy, order = self._policy, self._order
+        policy, order = self._policy, self._override
         own = min(policy.connections, policy.connections_per_hop) if policy.each_hop_apart else policy.connections
         most = order.connections if order and order.connections is not None else own
         fastest = order.rate if order and order.rate is not None else policy.rate
@@ -263,7 +262,7 @@ class Pace:
         self._troubles += 1
         return pause
 
-    def _hold(self, until: float) -> None:
+    def _quiet_from(self, until: float) -> None:
         """Quiet begins then."""
         self._quiet_since = max(self._quiet_since, until)
         self._good = 0
@@ -297,16 +296,3 @@ class Pace:
 
 def _part(whole: int, of: int, place: int) -> int:
     return max(1, whole // of + (place < whole % of))
-
-
-def hour_wait(now: datetime, spread: float, chance: float) -> float:
-    """Seconds to hold back ordinary mail that would go just on the full hour, when carriers are jammed, so that it goes
-    out evenly over the first `spread` seconds; 0 switches it off. `chance`, from 0 to 1, is its place in them: the same
-    each time it is asked for the same mail (`steady_chance`), so that what has waited goes."""
-    after = now.minute * 60 + now.second + now.microsecond / 1e6
-    return max(0.0, chance * spread - after) if after < spread else 0.0
-
-
-def steady_chance(name: str) -> float:
-    """A number from 0 to 1 that is always the same for this name, and evenly spread over many names."""
-    return crc32(name.encode()) / 2**32

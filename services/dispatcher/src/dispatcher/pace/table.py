@@ -1,8 +1,9 @@
-"""All paces of this dispatcher: one for each carrier, and for carriers whose servers stand apart one for each server.
+"""The table of all paces of this dispatcher: one for each carrier, and for carriers whose servers stand apart one for
+each server.
 
-Orders by hand and the share of this dispatcher reach every pace from here. Servers are many (every small domain has its
+Overrides and the share of this dispatcher reach every pace from here. Servers are many (every small domain has its
 own), so those that were not spoken to for the longest are forgotten, first those that have no trouble to remember; a
-pace that somebody still holds is never made a second time.
+pace that somebody still uses is never made a second time.
 """
 
 from collections import OrderedDict
@@ -15,27 +16,27 @@ from weakref import WeakValueDictionary
 from contracts.pace import PaceOrder
 from dispatcher import metrics
 from dispatcher.pace.state import Pace, PaceView, Sign
-from dispatcher.policy.carriers_file import CarrierPolicy
-from dispatcher.smtp.next_hop import Hop
+from dispatcher.policy.carrier_table import CarrierPolicy
+from dispatcher.smtp.next_hop import NextHop
 
 MOST_HOPS = 2000
 _LOOKED_AT = 50
 
 
 @dataclass(frozen=True, slots=True)
-class CarrierView:
-    """A carrier as it is right now. Where servers stand apart, `pace` holds the sessions of all together, the rate of
-    one without trouble, and the counts of all; `per_server` is how many sessions one of them may have (None: servers
-    don't stand apart), `throttles` how many there are, `slowed` and `pausing` how many of them are held back."""
+class CarrierPaceView:
+    """A carrier as it is right now. Where servers stand apart, `pace` holds the connections of all together, the rate
+    of one without trouble, and the counts of all; `per_server` is how many connections one of them may have (None:
+    servers don't stand apart), `servers` how many there are, `slowed` and `pausing` how many of them are held back."""
 
     pace: PaceView
     per_server: int | None
-    throttles: int
+    servers: int
     slowed: int
     pausing: int
 
 
-class Paces:
+class PaceTable:
     """Paces by carrier and, where its servers stand apart, by hop. `most_hops` are remembered."""
 
     def __init__(
@@ -43,7 +44,7 @@ class Paces:
     ) -> None:
         self._now = now
         self._most_hops = most_hops
-        self._orders: dict[str, PaceOrder] = {}
+        self._overrides: dict[str, PaceOrder] = {}
         self._sharing = (1, 0)
         self._carriers: dict[str, Pace] = {}
         self._hops: OrderedDict[tuple[str, str], Pace] = OrderedDict()
@@ -59,7 +60,7 @@ class Paces:
         """Names of all carriers."""
         return tuple(self._carriers)
 
-    def of(self, policy: CarrierPolicy, hop: Hop) -> Pace:
+    def of(self, policy: CarrierPolicy, hop: NextHop) -> Pace:
         """The pace that holds for this hop."""
         if not policy.each_hop_apart:
             pace = self._carriers.get(policy.name)
@@ -78,20 +79,20 @@ class Paces:
         return pace
 
     def on_change(self, listener: Callable[[str], None]) -> None:
-        """Call `listener` with a carrier's name when an order or the share changed what it may do: who waits for it
+        """Call `listener` with a carrier's name when an override or the share changed what it may do: who waits for it
         shall look again."""
         self._listeners.append(listener)
 
-    def obey(self, carrier: str, order: PaceOrder | None) -> None:
-        """The order in force for a carrier; None: none. Carriers that are unknown here are left alone."""
-        if carrier not in self._carriers or self._orders.get(carrier) == order:
+    def override(self, carrier: str, order: PaceOrder | None) -> None:
+        """The operator's order in force for a carrier; None: none. Carriers that are unknown here are left alone."""
+        if carrier not in self._carriers or self._overrides.get(carrier) == order:
             return
         if order is None:
-            del self._orders[carrier]
+            del self._overrides[carrier]
         else:
-            self._orders[carrier] = order
+            self._overrides[carrier] = order
         for pace in self._all_of(carrier):
-            pace.obey(order)
+            pace.override(order)
         self._tell(carrier)
 
     def share(self, of: int, place: int) -> None:
@@ -104,11 +105,11 @@ class Paces:
                 pace.share(of, place)
             self._tell(carrier)
 
-    def view(self, carrier: str) -> CarrierView:
+    def view(self, carrier: str) -> CarrierPaceView:
         """A carrier for those who look. Raises KeyError for an unknown one."""
         own = self._carriers[carrier].view()
         if not self._apart[carrier]:
-            return CarrierView(own, None, 1, int(own.slowed), int(own.pause > 0))
+            return CarrierPaceView(own, None, 1, int(own.slowed), int(own.pause > 0))
         views = [pace.view() for (name, _), pace in self._alive.items() if name == carrier]
         last = max((view for view in views if view.last_sign), key=lambda view: -view.last_sign_ago, default=own)
         pace = PaceView(
@@ -117,8 +118,8 @@ class Paces:
             rate_limit=own.rate_limit,
             rate=own.rate,
             pause=own.pause,
-            by_hand=own.by_hand,
-            paused_by_hand=own.paused_by_hand,
+            overridden=own.overridden,
+            paused_by_override=own.paused_by_override,
             slowed=any(view.slowed for view in views),
             accepted=sum(view.accepted for view in views),
             slow_downs=sum(view.slow_downs for view in views),
@@ -126,7 +127,7 @@ class Paces:
             last_sign_ago=last.last_sign_ago,
         )
         slowed, pausing = sum(view.slowed for view in views), sum(view.pause > 0 for view in views)
-        return CarrierView(pace, own.connections, len(views), slowed, pausing)
+        return CarrierPaceView(pace, own.connections, len(views), slowed, pausing)
 
     def _new(self, policy: CarrierPolicy) -> Pace:
         name = policy.name
@@ -136,7 +137,7 @@ class Paces:
 
         pace = Pace(policy, self._now, told=told)
         pace.share(*self._sharing)
-        pace.obey(self._orders.get(name))
+        pace.override(self._overrides.get(name))
         return pace
 
     def _all_of(self, carrier: str) -> list[Pace]:

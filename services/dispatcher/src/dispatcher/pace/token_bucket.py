@@ -14,7 +14,7 @@ def burst(rate: float) -> float:
     return max(1.0, rate * BURST_SECONDS)
 
 
-class Bucket:
+class TokenBucket:
     """A rate in copies a second; None lets everything through. In any stretch of time no more go than `burst` and
     rate x time, as long as who takes has seen `wait` say 0."""
 
@@ -56,7 +56,7 @@ class Bucket:
         self._at = max(self._at, now)
 
 
-class Recent:
+class RecentCounts:
     """How many there were in the last minute, and how fast they went just now."""
 
     def __init__(self) -> None:

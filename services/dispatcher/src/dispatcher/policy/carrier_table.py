@@ -1,6 +1,6 @@
 """How to treat each carrier, and which carrier a domain or a mail server belongs to.
 
-What each limit means is told in deploy/carriers.yaml, where the figures are; carriers.py reads and checks it.
+What each limit means is told in deploy/carriers.yaml, where the figures are; carriers_file.py reads and checks it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
-from dispatcher.policy.reply_rules import Rule
+from dispatcher.policy.reply_rules import ReplyRule
 from dispatcher.smtp.next_hop import Tls
 
 OTHER = "other"
@@ -32,11 +32,11 @@ class CarrierPolicy:
     retry: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0)
     full_hour_spread: float = 0.0
     each_hop_apart: bool = False
-    rules: tuple[Rule, ...] = field(default=(), repr=False)
+    rules: tuple[ReplyRule, ...] = field(default=(), repr=False)
 
     @property
-    def session_limit(self) -> int:
-        """Copies that one session carries."""
+    def copies_per_connection(self) -> int:
+        """Copies that one connection carries."""
         if self.recipients_per_session is None:
             return self.messages_per_connection
         return min(self.messages_per_connection, self.recipients_per_session)

@@ -25,11 +25,9 @@ from pydantic import (
 
 from contracts.events.delivery import Outcome
 from dispatcher.policy.carrier_table import OTHER, CarrierPolicy, CarrierTable, Territory
-from dispatcher.policy.reply_rules import Pace, Rule, Verdict
+from dispatcher.policy.reply_rules import Disposition, ReplyRule, RetryHint
 from dispatcher.smtp.next_hop import Tls
 from dispatcher.smtp.replies import Stage
-
-__all__ = ["OTHER", "CarrierFileError", "CarrierPolicy", "CarrierTable", "load_carriers"]
 
 SHIPPED = "carriers.yaml"
 PATTERN_MOST = 300
@@ -129,7 +127,7 @@ class _Entry(BaseModel):
 
 
 class ReplyEntry(_Entry):
-    """One rule as it is written."""
+    """One rule for replies, in the file's words."""
 
     stage: Annotated[frozenset[Stage] | None, PlainValidator(_stages)] = None
     code: Annotated[tuple[str, ...], PlainValidator(_codes)]
@@ -138,7 +136,7 @@ class ReplyEntry(_Entry):
     verdict: RuleOutcome
     reason: Annotated[str, Field(pattern=r"^[a-z][a-z0-9 ,'/-]{0,59}$")] | None = None
     sure: bool = False
-    pace: Pace = "planned"
+    pace: RetryHint = "planned"
     slow_down: bool = False
 
     @model_validator(mode="after")
@@ -151,12 +149,13 @@ class ReplyEntry(_Entry):
             raise ValueError("pace is only for verdict deferred")
         return self
 
-    def rule(self) -> Rule:
-        verdict = Verdict(self.verdict, self.reason or _REASONS[self.verdict], self.pace, self.slow_down, self.sure)
-        return Rule(verdict, self.code, self.stage, self.enhanced, self.words)
+    def rule(self) -> ReplyRule:
+        reason = self.reason or _REASONS[self.verdict]
+        disposition = Disposition(self.verdict, reason, self.pace, self.slow_down, self.sure)
+        return ReplyRule(disposition, self.code, self.stage, self.enhanced, self.words)
 
 
-class Limits(_Entry):
+class CarrierLimits(_Entry):
     """How to treat a carrier."""
 
     connections: Count | None = None
@@ -174,14 +173,14 @@ class Limits(_Entry):
     replies: list[ReplyEntry] = []
 
     @model_validator(mode="after")
-    def _said_means_given(self) -> "Limits":
+    def _said_means_given(self) -> "CarrierLimits":
         for name in self.model_fields_set - {"recipients_per_session", "rate"}:
             if getattr(self, name) is None:
                 raise ValueError(f"{name} must not be empty")
         return self
 
 
-class CarrierEntry(Limits):
+class CarrierEntry(CarrierLimits):
     """A carrier: limits, and who belongs to it."""
 
     domains: list[Annotated[str, AfterValidator(_domain)]] | None = None
@@ -189,9 +188,9 @@ class CarrierEntry(Limits):
 
 
 class CarriersFile(_Entry):
-    """A whole file."""
+    """A whole carriers file: limits for all, and what differs by carrier."""
 
-    common: Limits = Limits()
+    common: CarrierLimits = CarrierLimits()
     carriers: dict[Annotated[str, Field(pattern=r"^[a-z0-9]{1,20}$")], CarrierEntry] = {}
 
 
@@ -267,15 +266,15 @@ def _table(layers: Sequence[CarriersFile], name: str) -> CarrierTable:
     return CarrierTable(policies, territories)
 
 
-def _policy(name: str, common: Sequence[Limits], entries: Sequence[CarrierEntry]) -> CarrierPolicy:
+def _policy(name: str, common: Sequence[CarrierLimits], entries: Sequence[CarrierEntry]) -> CarrierPolicy:
     said = _said([*common, *entries])
-    limits = {key: said[key] for key in Limits.model_fields if key != "replies"}
+    limits = {key: said[key] for key in CarrierLimits.model_fields if key != "replies"}
     limits["retry"] = tuple(limits["retry"])
     # The operator's rules are asked before those that are shipped, the carrier's before those for all.
     rules = tuple(entry.rule() for layers in (entries, common) for layer in reversed(layers) for entry in layer.replies)
     return CarrierPolicy(name=name, rules=rules, **limits)
 
 
-def _said(entries: Sequence[Limits]) -> dict[str, Any]:
+def _said(entries: Sequence[CarrierLimits]) -> dict[str, Any]:
     """The fields that these say, the last word on each."""
     return {key: getattr(entry, key) for entry in entries for key in entry.model_fields_set}

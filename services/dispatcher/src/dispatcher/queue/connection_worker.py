@@ -1,31 +1,29 @@
-"""A sender: one session with a next hop, and the letters it carries, one after the other.
+"""A connection worker: one connection with a next hop, and the copies that it carries, one after the other.
 
-    pick a letter -> session -> send it (and announce the next one) -> reply -> verdict -> recorded -> the next letter
-A letter that surely was not taken (session gone before its text, 421) goes back to the line, a few times; one that
+    pick a copy -> connect -> send it (and announce the next one) -> reply -> disposition -> recorded -> the next copy
+A copy that surely was not taken (connection gone before its text, 421) goes back to the queue, a few times; one that
 may have been taken is put off with the same Message-ID, since nobody can know. A hop that makes trouble too often in a
 row, or cannot be reached at all, has all that waits for it put off.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from contracts.base import Lane
 from dispatcher.pace.state import Sign
-from dispatcher.policy.dispositions import Verdict, judge, judge_error
-from dispatcher.queue.queued_delivery import Errand
-from dispatcher.smtp.client import Envelope
-from dispatcher.smtp.next_hop import Hop
-from dispatcher.smtp.replies import TOO_BUSY, ConnectionLost, HopUnavailable, Reply, SmtpError
+from dispatcher.policy.dispositions import disposition_of, disposition_of_error
+from dispatcher.policy.reply_rules import Disposition
+from dispatcher.queue.next_hop_queue import NextHopQueue, Worker
+from dispatcher.queue.queued_delivery import QueuedDelivery
+from dispatcher.smtp.connection import Envelope
+from dispatcher.smtp.next_hop import NextHop
+from dispatcher.smtp.replies import TOO_BUSY, ConnectionLost, NextHopUnavailable, SmtpError, SmtpReply
 from runtime.errors import Postponed
 from runtime.logs import get_logger
 
-if TYPE_CHECKING:
-    from dispatcher.queue.carrier_queue import Desk
-    from dispatcher.queue.next_hop_queue import Line
-
 PATIENCE = 3
-"""So often in an attempt a letter goes back to the line; so many troubles in a row, beside one for each session, and
+"""So often in an attempt a copy goes back to the queue; so many troubles in a row, beside one for each connection, and
 the hop is left alone."""
 
 OPENING_SECONDS = 120.0
@@ -34,199 +32,196 @@ OPENING_SECONDS = 120.0
 log = get_logger(__name__)
 
 
-class CarrierSession(Protocol):
-    """A session as a sender uses it (client.Session)."""
+class HopConnection(Protocol):
+    """A connection as a worker uses it (smtp.connection.SmtpConnection)."""
 
-    hop: Hop
+    hop: NextHop
     host: str
     in_clear: str
 
     @property
     def usable(self) -> bool: ...
 
-    async def send(self, envelope: Envelope, following: Envelope | None = None) -> Reply: ...
+    async def send(self, envelope: Envelope, following: Envelope | None = None) -> SmtpReply: ...
 
     async def close(self) -> None: ...
 
     def drop(self) -> None: ...
 
 
-OpenSession = Callable[[Hop], Awaitable[CarrierSession]]
-"""Opens a session (client.Connector.open); raises HopUnavailable."""
+OpenConnection = Callable[[NextHop], Awaitable[HopConnection]]
+"""Opens a connection (smtp.client.Connector.open); raises NextHopUnavailable."""
 
 
-class Sender:
-    """Works for one line of a desk until there is nothing to do, or it is told to go. `lane`: of the letter in hand;
-    `leaving`: it takes no further letter, and its session is being closed, or will be."""
+class WorkSource(Protocol):
+    """All that a worker asks of the carrier's queue."""
 
-    def __init__(self, desk: "Desk", line: "Line", open_session: OpenSession) -> None:
+    def may_stay(self, worker: Worker, *, used_up: bool) -> bool:
+        """Whether the worker shall go on, because neither the pace nor another hop wants its connection. `used_up`: its
+        connection has carried all that it may."""
+
+    def pick(self, worker: Worker) -> QueuedDelivery | None:
+        """The copy that the worker shall carry next; it is then in flight."""
+
+    async def rest(self, worker: Worker, wait: float) -> bool:
+        """Nothing is to be done for now, because of the pace for `wait` seconds. Returns True when there may be work,
+        False when the worker shall go."""
+
+    def put_back(self, queue: NextHopQueue, delivery: QueuedDelivery) -> None:
+        """A copy that the server has not taken goes first again."""
+
+    async def defer_all(self, queue: NextHopQueue, error: SmtpError) -> None:
+        """All that waits for the hop is put off without being tried."""
+
+    def leaves(self, worker: Worker) -> None:
+        """The worker takes no further copy; its connection counts until it has ended."""
+
+
+class ConnectionWorker:
+    """Works for one next hop until there is nothing to do, or it is told to go. `lane`: of the copy in flight;
+    `leaving`: it takes no further copy, and its connection is being closed, or will be."""
+
+    def __init__(self, source: WorkSource, queue: NextHopQueue, open_connection: OpenConnection) -> None:
+        self.queue = queue
         self.lane: Lane | None = None
         self.leaving = False
-        self._desk = desk
-        self._line = line
-        self._open_session = open_session
-        self._session: CarrierSession | None = None
-        self._opening: asyncio.Future[CarrierSession] | None = None
+        self._source = source
+        self._open_connection = open_connection
+        self._connection: HopConnection | None = None
+        self._opening: asyncio.Future[HopConnection] | None = None
         self._carried = 0
-        self._announced: Errand | None = None
-        self._rest: asyncio.Future[None] | None = None
+        self._announced: QueuedDelivery | None = None
 
     @property
     def connected(self) -> bool:
-        return self._session is not None
+        return self._connection is not None
 
     @property
     def opening(self) -> bool:
-        """Its session is not there yet."""
         return self._opening is not None
 
-    def wake(self) -> None:
-        """There may be work."""
-        if self._rest is not None and not self._rest.done():
-            self._rest.set_result(None)
-
     def leave(self) -> None:
-        """Go as soon as nothing is in its hands."""
+        """Go as soon as nothing is in flight."""
         if not self.leaving:
             self.leaving = True
-            self._desk.leaves(self._line, self)
-        self.wake()
+            self._source.leaves(self)
 
     def stop(self) -> None:
-        """The same, without waiting for a server that has not answered yet."""
+        """Go as soon as nothing is in flight, and do not wait for a server that has not answered yet."""
         self.leave()
         if self._opening is not None:
             self._opening.cancel()
 
     async def run(self) -> None:
+        """Carry copies until it leaves; returns when the connection is closed."""
         try:
-            while (errand := await self._next()) is not None:
+            while (delivery := await self._next()) is not None:
                 try:
-                    await self._deliver(errand)
+                    await self._deliver(delivery)
                 except Exception as error:
                     # Ours to mend: the batch comes again, and nothing hangs meanwhile.
-                    log.exception("sender_failed", carrier=self._line.policy.name)
-                    errand.bundle.fail(error)
-                    errand.put_back()
+                    log.exception("connection_worker_failed", carrier=self.queue.policy.name)
+                    delivery.tracker.fail(error)
+                    delivery.put_back()
                     self.leave()
         finally:
             self.leave()
             self._unannounce()
-            try:
-                await self._close()
-            finally:
-                self._desk.left(self._line, self)
+            await self._close()
 
     # -- what to do next
 
-    async def _next(self) -> Errand | None:
+    async def _next(self) -> QueuedDelivery | None:
         if self._announced is not None:
-            errand, self._announced = self._announced, None
-            if not errand.bundle.failed:
-                return errand
-            # Its batch may be in other hands by now; that its envelope is out forbids to go on with this session.
-            errand.put_back()
+            delivery, self._announced = self._announced, None
+            if not delivery.tracker.failed:
+                return delivery
+            # Another dispatcher may have its batch by now; that its envelope is out forbids to go on with this
+            # connection.
+            delivery.put_back()
             await self._close()
-        line, desk = self._line, self._desk
-        while not self.leaving and not desk.too_many(line) and not desk.gives_way(line, self, self._used_up):
-            wait = line.pace.wait()
-            if wait > 0:
-                desk.later(line, wait)
-            elif (picked := desk.pick(line, self)) is not None:
-                line.pace.started()
+        source, pace = self._source, self.queue.pace
+        while not self.leaving and source.may_stay(self, used_up=self._used_up):
+            wait = pace.wait()
+            if wait <= 0 and (picked := source.pick(self)) is not None:
+                pace.started()
                 return picked
-            desk.carries(line, self, None)
-            if self._session is None or not await self._idle():
+            if not await source.rest(self, wait):
                 break
         return None
 
     @property
     def _used_up(self) -> bool:
-        return self._carried >= self._line.policy.session_limit
+        return self._carried >= self.queue.policy.copies_per_connection
 
-    async def _idle(self) -> bool:
-        """Wait for work; False when none came in time."""
-        line, desk = self._line, self._desk
-        self._rest = asyncio.get_running_loop().create_future()
-        desk.rests(line, self)
-        try:
-            async with asyncio.timeout(line.policy.idle_seconds):
-                await self._rest
-            return True
-        except TimeoutError:
-            return self not in line.idle  # it was called for in this very moment
-        finally:
-            self._rest = None
-            desk.rests_no_more(line, self)
+    # -- one copy
 
-    # -- one letter
-
-    async def _deliver(self, errand: Errand) -> None:
-        session = await self._session_for(errand)
-        if session is None:
+    async def _deliver(self, delivery: QueuedDelivery) -> None:
+        connection = await self._connection_for(delivery)
+        if connection is None:
             return
         used_before = self._carried > 0
         following = self._announce()
         self._carried += 1
         try:
-            reply = await session.send(errand.envelope, following)
+            reply = await connection.send(delivery.envelope, following)
         except ConnectionLost as error:
-            await self._lost(errand, error, used_before)
+            await self._lost(delivery, error, used_before)
             return
-        if not session.usable:
+        if not connection.usable:
             self._unannounce()
         if reply.code == TOO_BUSY:
-            await self._busy(errand, reply, used_before)
+            await self._busy(delivery, reply, used_before)
             return
-        line = self._line
-        line.troubles = 0
-        verdict = judge(reply, line.policy)
-        if verdict.outcome == "delivered":
-            line.pace.accepted()
-            if session.in_clear:
-                verdict = Verdict("delivered", session.in_clear)
-        elif verdict.asks_to_slow_down:
-            line.pace.slow_down(Sign.SLOWER)
-        await self._done(errand, verdict, reply)
+        queue = self.queue
+        queue.troubles = 0
+        disposition = disposition_of(reply, queue.policy)
+        if disposition.outcome == "delivered":
+            queue.pace.accepted()
+            if connection.in_clear:
+                disposition = Disposition("delivered", connection.in_clear)
+        elif disposition.asks_to_slow_down:
+            queue.pace.slow_down(Sign.SLOWER)
+        await self._done(delivery, disposition, reply)
 
     def _announce(self) -> Envelope | None:
-        """Choose the letter after this one, so that its envelope can travel with this one's text."""
-        line = self._line
-        desk = self._desk
-        if self._carried + 2 > line.policy.session_limit or self.leaving or desk.too_many(line):
+        """Choose the copy after this one, so that its envelope can travel with this one's text."""
+        queue, source = self.queue, self._source
+        if self._carried + 2 > queue.policy.copies_per_connection or self.leaving:
             return None
-        if desk.gives_way(line, self, False) or line.pace.wait() > 0 or (errand := desk.pick(line, self)) is None:
+        if not source.may_stay(self, used_up=False) or queue.pace.wait() > 0:
             return None
-        line.pace.started()
-        self._announced = errand
-        return errand.envelope
+        if (delivery := source.pick(self)) is None:
+            return None
+        queue.pace.started()
+        self._announced = delivery
+        return delivery.envelope
 
     def _unannounce(self) -> None:
         """What was announced has not been taken: back with it."""
         if self._announced is not None:
-            errand, self._announced = self._announced, None
-            self._desk.put_back(self._line, errand)
+            delivery, self._announced = self._announced, None
+            self._source.put_back(self.queue, delivery)
 
-    async def _session_for(self, errand: Errand) -> CarrierSession | None:
-        """The open session, or a new one; None when there is none, or the errand is not to go out any more: then it
+    async def _connection_for(self, delivery: QueuedDelivery) -> HopConnection | None:
+        """The open connection, or a new one; None when there is none, or the copy is not to go out any more: then it
         has been put back or has its outcome."""
-        if self._session is not None and self._session.usable and not self._used_up:
-            return self._session
+        if self._connection is not None and self._connection.usable and not self._used_up:
+            return self._connection
         await self._close()
-        line = self._line
-        if line.pace.opening_wait() > 0:
+        if self.queue.pace.opening_wait() > 0:
             self.leave()
-            self._desk.put_back(line, errand)
+            self._source.put_back(self.queue, delivery)
             return None
         trouble = await self._open()
         if trouble is not None and not self.leaving:
-            await self._no_session(errand, trouble)
+            await self._not_connected(delivery, trouble)
             return None
-        return self._session if await self._may_still_go(errand) else None
+        return self._connection if await self._may_still_go(delivery) else None
 
-    async def _open(self) -> HopUnavailable | None:
-        """A new session, or why there is none."""
-        opening = self._opening = asyncio.ensure_future(self._open_session(self._line.hop))
+    async def _open(self) -> NextHopUnavailable | None:
+        """Open a new connection; returns why there is none."""
+        opening = self._opening = asyncio.ensure_future(self._open_connection(self.queue.hop))
         try:
             await asyncio.wait({opening}, timeout=OPENING_SECONDS)
             if opening.cancel():
@@ -235,87 +230,90 @@ class Sender:
             self._opening = None
             opening.cancel()
         if opening.cancelled():
-            return HopUnavailable("no connection in time", stage="connect")
+            return NextHopUnavailable("no connection in time", stage="connect")
         error = opening.exception()
         if error is None:
-            self._session = opening.result()
-        elif not isinstance(error, HopUnavailable):
+            self._connection = opening.result()
+        elif not isinstance(error, NextHopUnavailable):
             raise error
         return error
 
-    async def _may_still_go(self, errand: Errand) -> bool:
-        """Opening a session can take long: whether nothing has come in between."""
-        line = self._line
-        if self.leaving or errand.bundle.failed or line.pace.opening_wait() > 0:
-            self._desk.put_back(line, errand)
+    async def _may_still_go(self, delivery: QueuedDelivery) -> bool:
+        """Opening a connection can take long: whether nothing has come in between."""
+        if self.leaving or delivery.tracker.failed or self.queue.pace.opening_wait() > 0:
+            self._source.put_back(self.queue, delivery)
             return False
-        spared = errand.job.spared()
-        if spared is not None:
-            await self._done(errand, spared, None)
-        return spared is None
+        reason = delivery.attempt.skip_reason()
+        if reason is not None:
+            await self._done(delivery, reason, None)
+        return reason is None
 
     # -- trouble
 
-    async def _no_session(self, errand: Errand, error: HopUnavailable) -> None:
-        line = self._line
+    async def _not_connected(self, delivery: QueuedDelivery, error: NextHopUnavailable) -> None:
+        queue = self.queue
         self.leave()
-        others = sum(sender.connected for sender in line.senders)
+        others = sum(worker.connected for worker in queue.workers)
         if error.busy or others:
-            line.pace.slow_down(Sign.NO_ROOM, open_sessions=others)
+            queue.pace.slow_down(Sign.NO_ROOM, open_connections=others)
         if not others:
-            line.troubles += 1
-            if not error.busy or line.troubles >= PATIENCE:
-                await self._done(errand, judge_error(error, line.policy), error)
-                await self._desk.defer_rest(line, error)
+            queue.troubles += 1
+            if not error.busy or queue.troubles >= PATIENCE:
+                await self._done(delivery, disposition_of_error(error, queue.policy), error)
+                await self._source.defer_all(queue, error)
                 return
-        self._desk.put_back(line, errand)
+        self._source.put_back(queue, delivery)
 
-    async def _lost(self, errand: Errand, error: ConnectionLost, used_before: bool) -> None:
+    async def _lost(self, delivery: QueuedDelivery, error: ConnectionLost, used_before: bool) -> None:
         self._unannounce()
         await self._close()
         worn = error.stage == "mail" and used_before and not error.uncertain
         if not worn:
-            self._line.troubles += 1
-            if self._line.troubles > 1:  # one torn connection is an accident, two in a row are a sign
-                self._line.pace.slow_down(Sign.RESET)
-        verdict = judge_error(error, self._line.policy)
+            self.queue.troubles += 1
+            if self.queue.troubles > 1:  # one torn connection is an accident, two in a row are a sign
+                self.queue.pace.slow_down(Sign.RESET)
+        disposition = disposition_of_error(error, self.queue.policy)
         if error.uncertain:
-            await self._done(errand, verdict, error)
+            await self._done(delivery, disposition, error)
         else:
-            await self._again_or_later(errand, verdict, error)
+            await self._again_or_later(delivery, disposition, error)
         await self._too_much(error)
 
-    async def _busy(self, errand: Errand, reply: Reply, used_before: bool) -> None:
+    async def _busy(self, delivery: QueuedDelivery, reply: SmtpReply, used_before: bool) -> None:
         self._unannounce()
         await self._close()
-        if not (reply.stage == "mail" and used_before):  # else this session had carried all that its server allows
-            self._line.troubles += 1
-            self._line.pace.slow_down(Sign.BUSY)
-        await self._again_or_later(errand, judge(reply, self._line.policy), reply)
+        if not (reply.stage == "mail" and used_before):  # else the connection had carried all that its server allows
+            self.queue.troubles += 1
+            self.queue.pace.slow_down(Sign.BUSY)
+        await self._again_or_later(delivery, disposition_of(reply, self.queue.policy), reply)
         await self._too_much(ConnectionLost("host is busy", stage=reply.stage, host=reply.host, reply=reply))
 
-    async def _again_or_later(self, errand: Errand, verdict: Verdict, told: Reply | SmtpError) -> None:
-        errand.setbacks += 1
-        if errand.setbacks < PATIENCE:
-            self._desk.put_back(self._line, errand)
+    async def _again_or_later(
+        self, delivery: QueuedDelivery, disposition: Disposition, told: SmtpReply | SmtpError
+    ) -> None:
+        delivery.setbacks += 1
+        if delivery.setbacks < PATIENCE:
+            self._source.put_back(self.queue, delivery)
         else:
-            await self._done(errand, verdict, told)
+            await self._done(delivery, disposition, told)
 
     async def _too_much(self, error: SmtpError) -> None:
-        if self._line.troubles >= PATIENCE + len(self._line.senders):
-            await self._desk.defer_rest(self._line, error)
+        if self.queue.troubles >= PATIENCE + len(self.queue.workers):
+            await self._source.defer_all(self.queue, error)
 
-    async def _done(self, errand: Errand, verdict: Verdict, told: Reply | SmtpError | None) -> None:
+    async def _done(
+        self, delivery: QueuedDelivery, disposition: Disposition, told: SmtpReply | SmtpError | None
+    ) -> None:
         try:
-            await errand.job.record([errand.letter], verdict, self._line.policy, told)
+            await delivery.attempt.record([delivery.recipient], disposition, self.queue.policy, told)
         except Postponed as lost:
-            errand.bundle.fail(lost)
-            errand.put_back()
+            delivery.tracker.fail(lost)
+            delivery.put_back()
         else:
-            errand.done()
+            delivery.done()
 
     async def _close(self) -> None:
-        session, self._session = self._session, None
+        connection, self._connection = self._connection, None
         self._carried = 0
-        if session is not None:
-            await session.close()
+        if connection is not None:
+            await connection.close()

@@ -1,8 +1,8 @@
-"""Lanes: who may take one of a carrier's connections. Pure.
+"""Lanes: which copies may have one of a carrier's connections. Pure.
 
-Urgent and prompt mail may use all of them; corrections and ordinary mail together all but one (if there is more than
-one), so that a backlog never holds the last connection. The order of the lanes
-is that of contracts.base.LANES.
+Urgent and prompt mail may use all of them; corrections and ordinary mail (bulk mail) together all but one, if there is
+more than one, so that a backlog never holds the last connection. The order of the lanes is that of
+contracts.base.LANES.
 """
 
 from contracts.base import Lane
@@ -15,7 +15,7 @@ def most_for(lane: Lane, connections: int) -> int:
     return max(1, connections - 1) if lane in BULK else connections
 
 
-def may_work(lane: Lane, *, bulk: int, connections: int) -> bool:
-    """Whether a session may carry a letter of `lane` while `bulk` other sessions, of at most `connections`, carry
-    letters of the lanes that leave one free."""
+def may_carry(lane: Lane, *, bulk: int, connections: int) -> bool:
+    """Whether a connection may carry a copy of `lane` while `bulk` others, of at most `connections`, carry bulk
+    mail."""
     return lane not in BULK or bulk < most_for(lane, connections)

@@ -1,33 +1,53 @@
-"""A line: the letters for one next hop, waiting at a desk, and the senders that work for it."""
+"""The copies that wait for one next hop, by lane, and the connection workers that carry them."""
 
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from contracts.base import LANES, Lane
 from dispatcher.pace.state import Pace
-from dispatcher.policy.carriers_file import CarrierPolicy
-from dispatcher.policy.reply_rules import Verdict
-from dispatcher.queue.connection_worker import Sender
+from dispatcher.policy.carrier_table import CarrierPolicy
+from dispatcher.policy.reply_rules import Disposition
 from dispatcher.queue.lanes import BULK
-from dispatcher.queue.queued_delivery import Errand
-from dispatcher.smtp.next_hop import Hop
+from dispatcher.queue.queued_delivery import QueuedDelivery
+from dispatcher.smtp.next_hop import NextHop
 
 SWEEP_SECONDS = 5.0
-"""While letters wait they are looked at this often: some may be of no use any more, and the limits may have risen."""
+"""While copies wait they are looked at this often: some may be of no use any more, and the limits may have risen."""
+
+
+class Worker(Protocol):
+    """What the queues know of a connection worker. `lane`: of the copy that it carries; `opening`: its connection is
+    not there yet; `connected`: it is."""
+
+    queue: "NextHopQueue"
+    lane: Lane | None
+
+    @property
+    def opening(self) -> bool: ...
+
+    @property
+    def connected(self) -> bool: ...
+
+    def leave(self) -> None:
+        """Go as soon as nothing is in flight."""
+
+    def stop(self) -> None:
+        """Go as soon as nothing is in flight, and do not wait for a server that has not answered yet."""
 
 
 @dataclass(slots=True, eq=False)
-class Line:
-    """Where the letters for one next hop wait. `senders` that work for it, those of them that are `idle` (the last used
-    at the end); `leaving` of them are on their way out, `bulk` carry bulk mail. `troubles` in a row with the hop."""
+class NextHopQueue:
+    """Copies for one next hop. Of its `workers` those that are `idle` (the last used at the end), how many are
+    `leaving`, and how many carry `bulk` mail. `troubles` in a row with the hop."""
 
-    hop: Hop
+    hop: NextHop
     policy: CarrierPolicy
     pace: Pace
-    queues: dict[Lane, deque[Errand]] = field(default_factory=lambda: {lane: deque() for lane in LANES})
-    senders: set[Sender] = field(default_factory=set)
-    idle: list[Sender] = field(default_factory=list)
+    lanes: dict[Lane, deque[QueuedDelivery]] = field(default_factory=lambda: {lane: deque() for lane in LANES})
+    workers: set[Worker] = field(default_factory=set)
+    idle: list[Worker] = field(default_factory=list)
     leaving: int = 0
     bulk: int = 0
     troubles: int = 0
@@ -36,31 +56,31 @@ class Line:
 
     @property
     def waiting(self) -> int:
-        return sum(map(len, self.queues.values()))
+        return sum(map(len, self.lanes.values()))
 
     @property
     def bulk_waiting(self) -> int:
-        return sum(len(self.queues[lane]) for lane in BULK)
+        return sum(len(self.lanes[lane]) for lane in BULK)
 
     @property
     def connections(self) -> int:
-        """How many sessions with this hop may be open now."""
+        """How many connections with this hop may be open now."""
         return self.pace.connections_per_hop
 
-    def swept(self, now: float) -> dict[Verdict, list[Errand]]:
-        """Take out the letters that are of no use any more, at most every few seconds; those that need an outcome."""
-        spared: dict[Verdict, list[Errand]] = {}
+    def swept(self, now: float) -> dict[Disposition, list[QueuedDelivery]]:
+        """Take out the copies that are of no use any more, at most every few seconds; those that need an outcome."""
+        skipped: dict[Disposition, list[QueuedDelivery]] = {}
         if now < self.swept_at + SWEEP_SECONDS:
-            return spared
+            return skipped
         self.swept_at = now
-        for lane, queue in self.queues.items():
-            stays: deque[Errand] = deque()
-            for errand in queue:
-                if errand.bundle.failed:
+        for lane, waiting in self.lanes.items():
+            stays: deque[QueuedDelivery] = deque()
+            for delivery in waiting:
+                if delivery.tracker.failed:
                     continue
-                if (verdict := errand.job.spared()) is None:
-                    stays.append(errand)
+                if (reason := delivery.attempt.skip_reason()) is None:
+                    stays.append(delivery)
                 else:
-                    spared.setdefault(verdict, []).append(errand)
-            self.queues[lane] = stays
-        return spared
+                    skipped.setdefault(reason, []).append(delivery)
+            self.lanes[lane] = stays
+        return skipped

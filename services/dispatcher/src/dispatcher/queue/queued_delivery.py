@@ -1,24 +1,32 @@
-"""Errands: copies that are ready to go out, and the bundle in which the postman waits for all of a batch.
+"""Copies that are ready to go out, and the tracker by which the handler of a batch waits for all of them.
 
-A bundle is finished when each of its errands has an outcome. When it fails (the dispatcher stops, or another one has
-the batch) its errands are no longer offered, and it is finished as soon as none is in a session's hands: only then may
-somebody else take the batch, or a copy could go out twice.
+A batch is finished when each of its deliveries has an outcome. When it fails (the dispatcher stops, or another one has
+the batch) its deliveries are no longer offered, and it is finished as soon as none is in flight: only then may somebody
+else take the batch, or a copy could go out twice.
 """
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dispatcher.attempt.attempt import Job, Letter
-from dispatcher.smtp.client import Envelope
+from dispatcher.attempt.attempt import BatchAttempt, CopyRecipient
+from dispatcher.policy.carrier_table import CarrierPolicy
+from dispatcher.policy.reply_rules import Disposition
+from dispatcher.smtp.connection import Envelope
+from dispatcher.smtp.replies import SmtpError
+from runtime.errors import Postponed
+from runtime.logs import get_logger
+
+log = get_logger(__name__)
 
 
-class Bundle:
-    """All errands of one attempt at a batch."""
+class BatchTracker:
+    """Counts the deliveries of one attempt at a batch that have no outcome yet, and those in flight."""
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
+    def __init__(self, attempt: BatchAttempt) -> None:
+        self.attempt = attempt
         self._left = 0
-        self._in_hand = 0
+        self._in_flight = 0
         self._error: Exception | None = None
         self._finished: asyncio.Future[None] | None = None
 
@@ -26,32 +34,32 @@ class Bundle:
     def failed(self) -> bool:
         return self._error is not None
 
-    def expect(self, errands: int) -> None:
-        """So many more belong to it."""
-        self._left += errands
+    def expect(self, number: int) -> None:
+        """So many deliveries more belong to the batch."""
+        self._left += number
 
     def taken(self) -> None:
-        """One of them is in a session's hands."""
-        self._in_hand += 1
+        """A connection has one of them."""
+        self._in_flight += 1
 
     def put_back(self) -> None:
-        """It has been given back, without an outcome."""
-        self._in_hand -= 1
+        """One that a connection had was given back, without an outcome."""
+        self._in_flight -= 1
         self._look()
 
-    def done(self, number: int, *, in_hand: int = 0) -> None:
-        """So many have their outcome, so many of these had been taken."""
+    def done(self, number: int, *, in_flight: int = 0) -> None:
+        """So many have their outcome, and so many of these were in flight."""
         self._left -= number
-        self._in_hand -= in_hand
+        self._in_flight -= in_flight
         self._look()
 
     def fail(self, error: Exception) -> None:
-        """Nothing more shall be offered."""
+        """Nothing more of the batch shall be offered."""
         self._error = self._error or error
         self._look()
 
     async def finished(self) -> None:
-        """Wait for all errands. Raises the error that it failed with."""
+        """Wait for all deliveries. Raises the error that the batch failed with."""
         while not self._is_finished():
             self._finished = asyncio.get_running_loop().create_future()
             await self._finished
@@ -59,7 +67,7 @@ class Bundle:
             raise self._error
 
     def _is_finished(self) -> bool:
-        return self._left == 0 or (self._error is not None and self._in_hand == 0)
+        return self._left == 0 or (self._error is not None and self._in_flight == 0)
 
     def _look(self) -> None:
         if self._finished is not None and not self._finished.done() and self._is_finished():
@@ -67,32 +75,52 @@ class Bundle:
 
 
 @dataclass(slots=True, eq=False)
-class Errand:
+class QueuedDelivery:
     """One copy, rendered. `setbacks`: how often it was put back in this attempt without the server's having had it.
-    `in_hand`: a session has it, so that it is to be put back or done, and that once."""
+    `in_flight`: a connection has it, so that it is to be put back or done, and that once."""
 
-    bundle: Bundle
-    letter: Letter
+    tracker: BatchTracker
+    recipient: CopyRecipient
     envelope: Envelope
     setbacks: int = 0
-    in_hand: bool = False
+    in_flight: bool = False
 
     @property
-    def job(self) -> Job:
-        return self.bundle.job
+    def attempt(self) -> BatchAttempt:
+        return self.tracker.attempt
 
     def take(self) -> None:
-        """A session has it."""
-        self.in_hand = True
-        self.bundle.taken()
+        """A connection has it."""
+        self.in_flight = True
+        self.tracker.taken()
 
     def put_back(self) -> None:
         """It has been given back, without an outcome."""
-        if self.in_hand:
-            self.in_hand = False
-            self.bundle.put_back()
+        if self.in_flight:
+            self.in_flight = False
+            self.tracker.put_back()
 
     def done(self) -> None:
         """It has its outcome."""
-        self.bundle.done(1, in_hand=int(self.in_hand))
-        self.in_hand = False
+        self.tracker.done(1, in_flight=int(self.in_flight))
+        self.in_flight = False
+
+
+async def record_all(
+    deliveries: Iterable[QueuedDelivery], disposition: Disposition, policy: CarrierPolicy, told: SmtpError | None = None
+) -> None:
+    """The same outcome for copies that are not in flight. An outcome that cannot be stored fails its batch."""
+    by_tracker: dict[BatchTracker, list[CopyRecipient]] = {}
+    for delivery in deliveries:
+        by_tracker.setdefault(delivery.tracker, []).append(delivery.recipient)
+    for tracker, recipients in by_tracker.items():
+        try:
+            await tracker.attempt.record(recipients, disposition, policy, told)
+        except Postponed as lost:
+            tracker.fail(lost)
+        except Exception as error:
+            # Ours to mend; the other batches are none of its concern.
+            log.exception("outcomes_not_recorded", carrier=policy.name)
+            tracker.fail(error)
+        else:
+            tracker.done(len(recipients))

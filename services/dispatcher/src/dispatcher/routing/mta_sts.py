@@ -59,13 +59,14 @@ class StsPolicy:
         return host in self.servers or f"*.{host.partition('.')[2]}" in self.servers
 
 
-class Policies(Protocol):
-    """`renewed`: a policy that was kept is not good enough. None: the domain has none."""
+class StsLookup(Protocol):
+    """Whoever knows the policies of mail domains. `renewed`: a policy that was kept is not good enough. None: the
+    domain has none."""
 
     async def of(self, domain: str, *, renewed: bool = False) -> StsPolicy | None: ...
 
 
-class NoPolicies:
+class NoStsPolicies:
     """MTA-STS switched off."""
 
     async def of(self, domain: str, *, renewed: bool = False) -> StsPolicy | None:
@@ -139,7 +140,8 @@ class Fetch(Protocol):
 
 
 class StsPolicies:
-    """See the module. `dns` should remember; `wait`: how many seconds the first mail waits for its policy."""
+    """Policies of mail domains, kept for as long as they say. `dns` should remember; `wait`: how many seconds the first
+    mail waits for its policy."""
 
     def __init__(self, dns: Dns, fetch: Fetch, *, wait: float = 5.0, now: Callable[[], float] = monotonic) -> None:
         self._dns = dns
@@ -179,8 +181,8 @@ class StsPolicies:
 
     async def _looked(self, domain: str, kept: _Kept | None, renew: bool) -> _Kept:
         now = self._now()
-        held = kept if kept is not None and kept.in_force(now) is not None else None
-        unchanged = held or _Kept(None, "", now, now, now)
+        in_force = kept if kept is not None and kept.in_force(now) is not None else None
+        unchanged = in_force or _Kept(None, "", now, now, now)
         try:
             found = await self._dns.texts(f"_mta-sts.{domain}")
         except DnsTrouble:
@@ -188,14 +190,16 @@ class StsPolicies:
             return unchanged
         number = read_record(found.records)
         unchanged.look_at = now + max(_LOOK_AGAIN, min(found.ttl, 3600.0))
-        if number is None or (held is not None and held.number == number and now < held.renew_at and not renew):
+        if number is None or (
+            in_force is not None and in_force.number == number and now < in_force.renew_at and not renew
+        ):
             return unchanged
         unchanged.fetched_at = now
         try:
             policy = await self._fetch(domain)
         except (PolicyUnavailable, PolicyError) as error:
             metrics.MTA_STS.labels("not fetched").inc()
-            log.info("mta_sts_policy_not_fetched", reason=str(error), older_one_holds=held is not None)
+            log.info("mta_sts_policy_not_fetched", reason=str(error), older_one_in_force=in_force is not None)
             unchanged.look_at = self._now() + _LOOK_AGAIN
             return unchanged
         now = self._now()

@@ -8,7 +8,7 @@ all) or ours (an address literal, one of our own domains). A no of DNS is believ
 used: somebody has to mend that, so it is tried again, but slowly.
 
 Whoever owns a domain decides what its MX points to, so addresses inside a house or on this very machine are refused:
-nobody shall make us knock there.
+nobody shall make us connect there.
 """
 
 import ipaddress
@@ -57,7 +57,7 @@ class NoServer(DnsTrouble):
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Of one host."""
+    """The addresses of one host, by family: IPv6 and IPv4."""
 
     sixes: tuple[str, ...] = ()
     fours: tuple[str, ...] = ()

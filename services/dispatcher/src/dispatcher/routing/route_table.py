@@ -1,4 +1,4 @@
-"""Routes: where mail for a domain goes. Read once at start from RENRAKUMO_ROUTES, pure.
+"""The route table: what decides where mail for a domain goes. Read once at start from RENRAKUMO_ROUTES, pure.
 
     RENRAKUMO_ROUTES=docomo.ne.jp=127.0.0.1:2601,town.example=mx?starttls=required,*=mx
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import cast, get_args
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from dispatcher.smtp.next_hop import SUBMISSION_PORT, Hop, Host, Login, Tls
+from dispatcher.smtp.next_hop import SUBMISSION_PORT, Login, MailHost, NextHop, Tls
 
 _DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|\[[0-9a-f:.]+\]")
@@ -23,26 +23,26 @@ _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|\[[0-
 
 @dataclass(frozen=True, slots=True)
 class Mx:
-    """DNS decides. `tls` None: the carrier's policy does."""
+    """A target: DNS decides. `tls` None: the carrier's policy does."""
 
     tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """Domain -> fixed hop, or the word that MX decides. `default` is the entry for `*`."""
+    """Domain -> its target: a fixed hop, or that MX decides. `default` is the entry for `*`."""
 
-    exact: dict[str, Hop | Mx]
-    default: Hop | Mx
+    exact: dict[str, NextHop | Mx]
+    default: NextHop | Mx
 
-    def match(self, domain: str) -> Hop | Mx:
+    def match(self, domain: str) -> NextHop | Mx:
         """Where mail for a normalised domain goes."""
         return self.exact.get(domain, self.default)
 
 
 def parse_routes(text: str) -> RouteTable:
     """Read the setting. Raises ValueError that says which entry is wrong, without showing it."""
-    targets: dict[str, Hop | Mx] = {}
+    targets: dict[str, NextHop | Mx] = {}
     for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), start=1):
         domain, equals, target = entry.partition("=")
         domain = domain.strip().lower()
@@ -62,7 +62,7 @@ def parse_routes(text: str) -> RouteTable:
     return RouteTable(targets, default)
 
 
-def _target(text: str) -> Hop | Mx:
+def _target(text: str) -> NextHop | Mx:
     if "://" in text:
         return _relay(text)
     place, _, query = text.partition("?")
@@ -74,10 +74,10 @@ def _target(text: str) -> Hop | Mx:
         raise ValueError
     host = _host(name, port)
     tls = tls or "opportunistic"
-    return Hop(f"fixed:{host.name}:{host.port}:{tls}", (host,), tls, relayed=True)
+    return NextHop(f"fixed:{host.name}:{host.port}:{tls}", (host,), tls, relayed=True)
 
 
-def _relay(text: str) -> Hop:
+def _relay(text: str) -> NextHop:
     url = urlsplit(text)
     if url.scheme != "smtp" or url.path not in ("", "/") or url.fragment or not url.hostname:
         raise ValueError
@@ -88,7 +88,7 @@ def _relay(text: str) -> Hop:
     login = None
     if url.username:
         login = Login(unquote(url.username), unquote(url.password or ""))
-    return Hop(f"relay:{host.name}:{host.port}:{tls}", (host,), tls, login, relayed=True)
+    return NextHop(f"relay:{host.name}:{host.port}:{tls}", (host,), tls, login, relayed=True)
 
 
 def _starttls(query: str) -> Tls | None:
@@ -101,8 +101,8 @@ def _starttls(query: str) -> Tls | None:
     return cast(Tls, wanted[0])
 
 
-def _host(name: str, port: str) -> Host:
+def _host(name: str, port: str) -> MailHost:
     name = name.strip().lower()
     if not _HOST.fullmatch(name) or not (port.isdigit() and port.isascii() and 0 < int(port) < 65536):
         raise ValueError
-    return Host(name.strip("[]").removesuffix("."), int(port))
+    return MailHost(name.strip("[]").removesuffix("."), int(port))

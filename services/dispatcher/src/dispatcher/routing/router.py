@@ -1,9 +1,9 @@
-"""From a domain to its way: the next hop, and the policy of whoever runs it.
+"""From a domain to its route: the next hop, and the policy of whoever runs it.
 
-    route -> fixed hop, or: MX -> policy (by domain, else by servers, else `other`) -> MTA-STS -> addresses -> hop
+    route table -> fixed hop, or: MX -> policy (by domain, else by servers, else `other`) -> MTA-STS -> addresses -> hop
 
 Domains that share their servers share one hop, and so its connections, pace and pauses. A hop's key names nobody: a
-private domain may name a family. Ways are kept for moments, in a few variants that take turns, so that servers and
+private domain may name a family. Routes are kept for moments, in a few variants that take turns, so that servers and
 addresses of equal worth share the load.
 """
 
@@ -17,30 +17,30 @@ from time import monotonic
 from typing import Protocol
 
 from dispatcher import metrics
-from dispatcher.policy.carriers_file import OTHER, CarrierPolicy
-from dispatcher.policy.dispositions import Verdict
-from dispatcher.routing.mta_sts import NoPolicies, Policies, StsPolicy
+from dispatcher.policy.carrier_table import OTHER, CarrierPolicy
+from dispatcher.policy.reply_rules import Disposition
+from dispatcher.routing.mta_sts import NoStsPolicies, StsLookup, StsPolicy
 from dispatcher.routing.mx import Addresses, DnsTrouble, Exchanger, MxLookup, NoMail, NoServer, in_order
 from dispatcher.routing.route_table import RouteTable
-from dispatcher.smtp.next_hop import SMTP_PORT, Hop, Host, Tls
+from dispatcher.smtp.next_hop import SMTP_PORT, MailHost, NextHop, Tls
 
 MOST_HOSTS = 8
 MOST_ADDRESSES = 4
-"""At each host."""
+"""Of each host so many addresses are tried."""
 _KEPT_SECONDS = 30.0
 _KEPT = 20_000
 _VARIANTS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Route:
     """Where mail goes, and how it is to be treated there."""
 
-    hop: Hop
+    hop: NextHop
     policy: CarrierPolicy
 
 
-class Carriers(Protocol):
+class CarrierLookup(Protocol):
     """What we know about carriers; `of_domain` falls back to the policy called `other`."""
 
     def of_domain(self, domain: str) -> CarrierPolicy: ...
@@ -48,72 +48,72 @@ class Carriers(Protocol):
     def of_servers(self, names: Sequence[str]) -> CarrierPolicy | None: ...
 
 
-def without_way(error: NoMail | DnsTrouble, policy: CarrierPolicy) -> Verdict:
-    """What becomes of copies whose domain has no way; `policy` is that of the domain alone. A carrier's domain doesn't
-    vanish: if DNS says so, something is wrong with DNS."""
+def without_route(error: NoMail | DnsTrouble, policy: CarrierPolicy) -> Disposition:
+    """What becomes of copies whose domain has no route; `policy` is that of the domain alone. A carrier's domain
+    doesn't vanish: if DNS says so, something is wrong with DNS."""
     if isinstance(error, NoServer):
-        return Verdict("deferred", str(error), "later")
+        return Disposition("deferred", str(error), "later")
     if isinstance(error, DnsTrouble):
-        return Verdict("deferred", str(error))
+        return Disposition("deferred", str(error))
     if policy.name != OTHER:
-        return Verdict("deferred", str(error), "later")
-    return Verdict("dead" if error.dead else "failed", str(error))
+        return Disposition("deferred", str(error), "later")
+    return Disposition("dead" if error.dead else "failed", str(error))
 
 
 @dataclass(slots=True)
 class _Kept:
     until: float
-    ways: tuple[Way, ...]
+    routes: tuple[Route, ...]
     turn: int = 0
 
-    def next(self) -> Way:
-        self.turn = (self.turn + 1) % len(self.ways)
-        return self.ways[self.turn]
+    def next(self) -> Route:
+        self.turn = (self.turn + 1) % len(self.routes)
+        return self.routes[self.turn]
 
 
 class Router:
-    """`port` is another than 25 only in trials."""
+    """Finds the route of a domain, and keeps it for a moment. `port` is another than 25 only in trials."""
 
     def __init__(
         self,
-        routes: RouteTable,
+        route_table: RouteTable,
         lookup: MxLookup,
-        carriers: Carriers,
+        carriers: CarrierLookup,
         *,
-        policies: Policies | None = None,
+        policies: StsLookup | None = None,
         port: int = SMTP_PORT,
         now: Callable[[], float] = monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._routes = routes
+        self._route_table = route_table
         self._lookup = lookup
         self._carriers = carriers
-        self._policies = policies or NoPolicies()
+        self._policies = policies or NoStsPolicies()
         self._port = port
         self._now = now
         self._chance = chance
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    async def way_for(self, domain: str) -> Way:
-        """The way for a normalised domain. Raises mx.NoMail or mx.DnsTrouble."""
+    async def route_for(self, domain: str) -> Route:
+        """The route of a normalised domain. Raises mx.NoMail or mx.DnsTrouble."""
         kept = self._kept.get(domain)
         if kept is None or kept.until <= self._now():
-            ways = await self._find(domain)
-            kept = self._kept[domain] = _Kept(self._now() + _KEPT_SECONDS, ways)
+            routes = await self._find(domain)
+            kept = self._kept[domain] = _Kept(self._now() + _KEPT_SECONDS, routes)
             self._kept.move_to_end(domain)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return kept.next()
 
-    async def _find(self, domain: str) -> tuple[Way, ...]:
-        route = self._routes.match(domain)
+    async def _find(self, domain: str) -> tuple[Route, ...]:
+        target = self._route_table.match(domain)
         policy = self._carriers.of_domain(domain)
-        if isinstance(route, Hop):
-            return (Way(route, policy),)
+        if isinstance(target, NextHop):
+            return (Route(target, policy),)
         exchangers = await self._lookup.exchangers(domain)
         if policy.name == OTHER:
             policy = self._carriers.of_servers([one.host for one in exchangers]) or policy
-        tls = route.tls or policy.tls
+        tls = target.tls or policy.tls
         sts = None
         if tls != "none":
             exchangers, sts = await self._obey(domain, exchangers)
@@ -124,7 +124,7 @@ class Router:
         key = self._key(policy, tls, sts, exchangers)
         chosen = [one for one in exchangers if one.host in found]
         return tuple(
-            Way(Hop(key, self._hosts(chosen, found), tls, mta_sts=sts is not None), policy)
+            Route(NextHop(key, self._hosts(chosen, found), tls, mta_sts=sts is not None), policy)
             for _ in range(1 if len(found) == 1 and all(len(each) == 1 for each in found.values()) else _VARIANTS)
         )
 
@@ -163,9 +163,9 @@ class Router:
             raise trouble or NoServer("no mail server has an address that we may use")
         return found
 
-    def _hosts(self, exchangers: Sequence[Exchanger], found: Mapping[str, Addresses]) -> tuple[Host, ...]:
+    def _hosts(self, exchangers: Sequence[Exchanger], found: Mapping[str, Addresses]) -> tuple[MailHost, ...]:
         return tuple(
-            Host(name, self._port, found[name].in_order(MOST_ADDRESSES, self._chance))
+            MailHost(name, self._port, found[name].in_order(MOST_ADDRESSES, self._chance))
             for name in in_order(exchangers, self._chance)
         )
 

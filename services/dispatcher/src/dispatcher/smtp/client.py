@@ -1,8 +1,8 @@
-"""The SMTP client: opens sessions with next hops.
+"""The SMTP client: opens connections with next hops.
 
-aiosmtplib makes the connection, from the greeting over EHLO, STARTTLS and its certificates to AUTH. Then it lets go of
-the socket, and a `Wire` takes over, on which a `Session` sends its copies. The servers of a hop, and the addresses of a
-server, are tried in the order given until one of them will talk.
+aiosmtplib connects, from the greeting over EHLO, STARTTLS and its certificates to AUTH. Then it lets go of the socket,
+and a `Wire` takes over, on which an `SmtpConnection` sends its copies. The servers of a hop, and the addresses of a
+server, are tried in the order given until one of them answers.
 """
 
 import ssl
@@ -17,16 +17,14 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
-from dispatcher.smtp.connection import Envelope, Extensions, Session, Timeouts
-from dispatcher.smtp.next_hop import Hop, Host, Login
-from dispatcher.smtp.replies import HopUnavailable, SmtpError, TlsFailed, read_reply
+from dispatcher.smtp.connection import Extensions, SmtpConnection, Timeouts
+from dispatcher.smtp.next_hop import Login, MailHost, NextHop
+from dispatcher.smtp.replies import NextHopUnavailable, SmtpError, TlsFailed, read_reply
 from dispatcher.smtp.wire import Wire
-
-__all__ = ["Connector", "Envelope", "Session", "Timeouts"]
 
 
 class Connector:
-    """Opens sessions. `helo` is our name in EHLO; `required_tls` checks certificates, the opportunistic context does
+    """Opens connections. `helo` is our name in EHLO; `required_tls` checks certificates, the opportunistic context does
     not: an unknown certificate is still better than no encryption."""
 
     def __init__(self, helo: str, *, timeouts: Timeouts | None = None, required_tls: ssl.SSLContext | None = None):
@@ -37,11 +35,11 @@ class Connector:
         self._opportunistic.check_hostname = False
         self._opportunistic.verify_mode = ssl.CERT_NONE
 
-    async def open(self, hop: Hop) -> Session:
-        """A session with the first of the hop's servers that gives one. Raises HopUnavailable."""
+    async def open(self, hop: NextHop) -> SmtpConnection:
+        """A connection with the first of the hop's servers that gives one. Raises NextHopUnavailable."""
         trouble: SmtpError | None = None
-        doors = [(host, address) for host in hop.hosts for address in host.addresses or (host.name,)]
-        for host, address in doors:
+        targets = [(host, address) for host in hop.hosts for address in host.addresses or (host.name,)]
+        for host, address in targets:
             try:
                 return await self._open(hop, host, address)
             except SmtpError as error:
@@ -49,10 +47,10 @@ class Connector:
                 if trouble is None or trouble.reply is None:
                     trouble = error
         if trouble is None:
-            raise HopUnavailable("no server", stage="connect")
-        raise HopUnavailable(str(trouble), stage=trouble.stage, host=trouble.host, reply=trouble.reply) from None
+            raise NextHopUnavailable("no server", stage="connect")
+        raise NextHopUnavailable(str(trouble), stage=trouble.stage, host=trouble.host, reply=trouble.reply) from None
 
-    async def _open(self, hop: Hop, host: Host, address: str) -> Session:
+    async def _open(self, hop: NextHop, host: MailHost, address: str) -> SmtpConnection:
         if hop.tls == "none":
             return await self._dial(hop, host, address, tls=False)
         try:
@@ -62,7 +60,9 @@ class Connector:
                 raise
             return await self._dial(hop, host, address, tls=False, in_clear=str(failed))
 
-    async def _dial(self, hop: Hop, host: Host, address: str, *, tls: bool, in_clear: str = "") -> Session:
+    async def _dial(
+        self, hop: NextHop, host: MailHost, address: str, *, tls: bool, in_clear: str = ""
+    ) -> SmtpConnection:
         smtp = SMTP(
             hostname=address,
             port=host.port,
@@ -81,21 +81,21 @@ class Connector:
             wire = _taken_over(smtp, host)
         finally:
             smtp.close()
-        return Session(wire, hop, host.name, extensions, self._timeouts, in_clear=in_clear)
+        return SmtpConnection(wire, hop, host.name, extensions, self._timeouts, in_clear=in_clear)
 
-    async def _connect(self, smtp: SMTP, host: Host) -> None:
+    async def _connect(self, smtp: SMTP, host: MailHost) -> None:
         try:
             await smtp.connect()
         except SMTPConnectResponseError as error:
             reply = read_reply("connect", error.code, error.message, host.name)
-            raise HopUnavailable("host refuses us", stage="connect", host=host.name, reply=reply) from None
+            raise NextHopUnavailable("host refuses us", stage="connect", host=host.name, reply=reply) from None
         except SMTPTimeoutError:
-            raise HopUnavailable("no connection in time", stage="connect", host=host.name) from None
+            raise NextHopUnavailable("no connection in time", stage="connect", host=host.name) from None
         except (SMTPConnectError, SMTPException, OSError, UnicodeError):
             # UnicodeError: MX may name what cannot be a host, and whose domain it is decides that.
-            raise HopUnavailable("no connection", stage="connect", host=host.name) from None
+            raise NextHopUnavailable("no connection", stage="connect", host=host.name) from None
 
-    async def _hello(self, smtp: SMTP, host: Host) -> None:
+    async def _hello(self, smtp: SMTP, host: MailHost) -> None:
         try:
             try:
                 await smtp.ehlo()
@@ -105,11 +105,11 @@ class Connector:
                 await smtp.helo()
         except SMTPResponseException as error:
             reply = read_reply("ehlo", error.code, error.message, host.name)
-            raise HopUnavailable("host refuses us", stage="ehlo", host=host.name, reply=reply) from None
+            raise NextHopUnavailable("host refuses us", stage="ehlo", host=host.name, reply=reply) from None
         except (SMTPException, OSError):
-            raise HopUnavailable("connection lost", stage="ehlo", host=host.name) from None
+            raise NextHopUnavailable("connection lost", stage="ehlo", host=host.name) from None
 
-    async def _encrypt(self, smtp: SMTP, hop: Hop, host: Host) -> None:
+    async def _encrypt(self, smtp: SMTP, hop: NextHop, host: MailHost) -> None:
         if not smtp.supports_extension("starttls"):
             if hop.tls == "required":
                 raise TlsFailed("no starttls offered", stage="starttls", host=host.name)
@@ -126,18 +126,18 @@ class Connector:
             raise TlsFailed("starttls failed", stage="starttls", host=host.name) from None
         try:
             await self._hello(smtp, host)
-        except HopUnavailable as error:
+        except NextHopUnavailable as error:
             if error.reply is not None:
                 raise
             raise TlsFailed("starttls failed", stage="starttls", host=host.name) from None
 
-    async def _log_in(self, smtp: SMTP, login: Login, host: Host) -> None:
+    async def _log_in(self, smtp: SMTP, login: Login, host: MailHost) -> None:
         try:
             await smtp.login(login.user, login.password)
         except SMTPAuthenticationError:
-            raise HopUnavailable("relay refuses our login", stage="ehlo", host=host.name) from None
+            raise NextHopUnavailable("relay refuses our login", stage="ehlo", host=host.name) from None
         except (SMTPException, OSError):
-            raise HopUnavailable("login failed", stage="ehlo", host=host.name) from None
+            raise NextHopUnavailable("login failed", stage="ehlo", host=host.name) from None
 
 
 def _extensions(smtp: SMTP) -> Extensions:
@@ -148,16 +148,18 @@ def _extensions(smtp: SMTP) -> Extensions:
     )
 
 
-def _taken_over(smtp: SMTP, host: Host) -> Wire:
+def _taken_over(smtp: SMTP, host: MailHost) -> Wire:
     """The connection, which aiosmtplib no longer knows. What it had read without being asked goes along."""
     transport, protocol = smtp.transport, smtp.protocol
     if transport is None or protocol is None:
-        raise HopUnavailable("connection lost", stage="ehlo", host=host.name)
+        raise NextHopUnavailable("connection lost", stage="ehlo", host=host.name)
     smtp.transport = None  # so its close() gives up its locks and callbacks, but not the socket
     wire = Wire.over(transport, bytes(protocol._buffer))
     if wire.trouble:
         reply = None
-        if wire.farewell is not None:
-            reply = read_reply("ehlo", wire.farewell[0], wire.farewell[1].decode("utf-8", "replace"), host.name)
-        raise HopUnavailable("connection lost", stage="ehlo", host=host.name, reply=reply)
+        if wire.closing_reply is not None:
+            reply = read_reply(
+                "ehlo", wire.closing_reply[0], wire.closing_reply[1].decode("utf-8", "replace"), host.name
+            )
+        raise NextHopUnavailable("connection lost", stage="ehlo", host=host.name, reply=reply)
     return wire

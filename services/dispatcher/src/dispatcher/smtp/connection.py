@@ -1,18 +1,18 @@
-"""A session: copies go to a server one after the other, over a connection that client.Connector has opened.
+"""An SMTP connection that client.Connector has opened: copies go to the server one after the other.
 
 MAIL, RCPT and DATA of a copy are written together (RFC 2920), and those of the following copy together with a text:
 
     envelope 1 | text 1 + envelope 2 | text 2 + envelope 3 | ...        one round trip a copy
-To a server without PIPELINING it goes step by step. Every copy ends in a `Reply` or in `ConnectionLost`; after either,
-`usable` says whether the session may carry another. Only the copy whose text is out is ever in doubt. A transaction
-that a refusal left open is ended by RSET in front of the next MAIL.
+To a server without PIPELINING it goes step by step. Every copy ends in an `SmtpReply` or in `ConnectionLost`; after
+either, `usable` says whether the connection may carry another. Only the copy whose text is out is ever in doubt. A
+transaction that a refusal left open is ended by RSET in front of the next MAIL.
 """
 
 from dataclasses import dataclass, field
 from time import monotonic
 
-from dispatcher.smtp.next_hop import Hop
-from dispatcher.smtp.replies import ConnectionLost, Reply, Stage, read_reply
+from dispatcher.smtp.next_hop import NextHop
+from dispatcher.smtp.replies import ConnectionLost, SmtpReply, Stage, read_reply
 from dispatcher.smtp.wire import BLOCK_BYTES, Wire, commands, dot_stuffed
 
 GO_AHEAD = 354
@@ -51,8 +51,8 @@ class Extensions:
     size: int = 0
 
 
-class Session:
-    """An open SMTP session. Not for use by two at once.
+class SmtpConnection:
+    """An open SMTP connection. Not for use by two at once.
 
     host       the server's name
     offered    copies that `send` was given
@@ -63,7 +63,7 @@ class Session:
     def __init__(
         self,
         wire: Wire,
-        hop: Hop,
+        hop: NextHop,
         host: str,
         extensions: Extensions,
         timeouts: Timeouts | None = None,
@@ -85,11 +85,11 @@ class Session:
     def usable(self) -> bool:
         return not self._wire.trouble
 
-    async def send(self, envelope: Envelope, following: Envelope | None = None) -> Reply:
+    async def send(self, envelope: Envelope, following: Envelope | None = None) -> SmtpReply:
         """Offer one copy; the reply that decided. `following` may be announced with it, and is then the one to send
-        next (the same object), or the session is dropped. Raises ConnectionLost with the stage it happened at. What
+        next (the same object), or the connection is dropped. Raises ConnectionLost with the stage it happened at. What
         the server cannot be told (address, size) is refused here. Whatever else ends it early (a stop in the middle)
-        ends the session."""
+        ends the connection."""
         self.offered += 1
         try:
             return await self._send(envelope, following)
@@ -98,7 +98,7 @@ class Session:
             raise
 
     async def close(self) -> None:
-        """Say QUIT if the session is in order and nothing is announced, and close it."""
+        """Say QUIT if the connection is in order and nothing is announced, and close it."""
         try:
             if self.announced is None and self._wire.write(b"QUIT\r\n", 1):
                 await self._wire.arrival(1, self._timeouts.quit)
@@ -112,7 +112,7 @@ class Session:
 
     # -- one copy
 
-    async def _send(self, envelope: Envelope, following: Envelope | None) -> Reply:
+    async def _send(self, envelope: Envelope, following: Envelope | None) -> SmtpReply:
         if self.announced is not None:
             if self.announced is not envelope:
                 raise self._lost("mail", "another copy was announced")
@@ -133,12 +133,12 @@ class Session:
             return b""
         return commands(envelope.sender, envelope.recipient)
 
-    def _unfit(self, envelope: Envelope) -> Reply:
+    def _unfit(self, envelope: Envelope) -> SmtpReply:
         if 0 < self._extensions.size < len(envelope.text):
-            return Reply("mail", 552, "too large for this server", "5.3.4", self.host)
-        return Reply("rcpt", 553, "address cannot be written", "5.1.3", self.host)
+            return SmtpReply("mail", 552, "too large for this server", "5.3.4", self.host)
+        return SmtpReply("rcpt", 553, "address cannot be written", "5.1.3", self.host)
 
-    async def _open(self, opening: bytes) -> Reply | None:
+    async def _open(self, opening: bytes) -> SmtpReply | None:
         if not self._reset:
             self._write("mail", opening, 3)
             return await self._opened()
@@ -146,16 +146,16 @@ class Session:
         await self._begin_anew()
         return await self._opened()
 
-    async def _opened(self) -> Reply | None:
+    async def _opened(self) -> SmtpReply | None:
         """The refusal among the replies to MAIL, RCPT and DATA, the first if there are several; None: the server waits
         for the text."""
         wire = self._wire
         await wire.arrival(3, self._timeouts.command)
-        inbox = wire.inbox
-        if len(inbox) == 3 and (inbox[0][0], inbox[1][0], inbox[2][0]) == (250, 250, GO_AHEAD):
-            inbox.clear()
+        replies = wire.received_replies
+        if len(replies) == 3 and (replies[0][0], replies[1][0], replies[2][0]) == (250, 250, GO_AHEAD):
+            replies.clear()
             return None
-        refusals: list[Reply] = []
+        refusals: list[SmtpReply] = []
         waits_for_text = False
         for stage in _OPENING:
             try:
@@ -163,7 +163,7 @@ class Session:
             except ConnectionLost:
                 if not refusals:
                     raise
-                return refusals[0]  # that was said, whatever happened to the session
+                return refusals[0]  # that was said, whatever happened to the connection
             waits_for_text = refusal is None
             if refusal is not None:
                 refusals.append(refusal)
@@ -180,11 +180,11 @@ class Session:
         if not nobody or not wire.write(b".\r\n", 1):
             return self.drop()
         await wire.arrival(1, self._timeouts.text)
-        if not wire.inbox or 300 <= wire.inbox.popleft()[0] < 400:
+        if not wire.received_replies or 300 <= wire.received_replies.popleft()[0] < 400:
             return self.drop()
         return None
 
-    async def _open_in_steps(self, opening: bytes) -> Reply | None:
+    async def _open_in_steps(self, opening: bytes) -> SmtpReply | None:
         if self._reset:
             self._write("mail", b"RSET\r\n", 1)
             await self._begin_anew()
@@ -203,19 +203,19 @@ class Session:
         """Take the reply to RSET. Raises ConnectionLost if it is none that one can go on from."""
         self._reset = False
         await self._wire.arrival(1, self._timeouts.command)
-        inbox = self._wire.inbox
-        if not inbox:
+        replies = self._wire.received_replies
+        if not replies:
             raise self._lost("mail")
-        code, text = inbox.popleft()
+        code, text = replies.popleft()
         if code != 250:
             raise self._lost("mail", "reset refused", self._reply("mail", code, text))
 
-    def _refusal(self, stage: Stage) -> Reply | None:
+    def _refusal(self, stage: Stage) -> SmtpReply | None:
         """Take the next reply: None to go on. Raises ConnectionLost if there is none, or none that can be right."""
-        inbox = self._wire.inbox
-        if not inbox:
+        replies = self._wire.received_replies
+        if not replies:
             raise self._lost(stage)
-        code, text = inbox.popleft()
+        code, text = replies.popleft()
         if code == GO_AHEAD if stage == "data" else code < 300:
             return None
         # "Bad sequence" to the first command says that we and the server disagree about the last copy.
@@ -223,7 +223,7 @@ class Session:
             raise self._lost(stage, "reply out of step")
         return self._reply(stage, code, text)
 
-    async def _text(self, text: bytes, following: Envelope | None) -> Reply:
+    async def _text(self, text: bytes, following: Envelope | None) -> SmtpReply:
         wire = self._wire
         behind = b""
         if following is not None and self._extensions.pipelining:
@@ -233,13 +233,13 @@ class Session:
         if len(data) <= BLOCK_BYTES:
             written = wire.write(data, replies)
         else:
-            written = await wire.pour(data, replies, self._timeouts.block)
+            written = await wire.write_blocks(data, replies, self._timeouts.block)
         if written:
             self.announced = following if behind else None
             await wire.arrival(1, self._timeouts.text)
-        if not wire.inbox:
+        if not wire.received_replies:
             raise self._lost("body", uncertain=written)
-        code, answer = wire.inbox.popleft()
+        code, answer = wire.received_replies.popleft()
         if 300 <= code < 400 or (code < 300 and not written):
             raise self._lost("body", "reply out of step", uncertain=written)
         if not written:
@@ -247,15 +247,15 @@ class Session:
         self._reset = code >= 400 and not behind
         return self._reply("body", code, answer)
 
-    def _reply(self, stage: Stage, code: int, text: bytes) -> Reply:
+    def _reply(self, stage: Stage, code: int, text: bytes) -> SmtpReply:
         return read_reply(stage, code, text.decode("utf-8", "replace"), self.host)
 
     def _lost(
-        self, stage: Stage, code: str | None = None, reply: Reply | None = None, *, uncertain: bool = False
+        self, stage: Stage, code: str | None = None, reply: SmtpReply | None = None, *, uncertain: bool = False
     ) -> ConnectionLost:
         """`code`: what is wrong when it is not the wire. `reply`: of the server, but to no copy."""
-        if self._wire.farewell is not None:
-            reply = self._reply(stage, *self._wire.farewell)
+        if self._wire.closing_reply is not None:
+            reply = self._reply(stage, *self._wire.closing_reply)
         code = code or self._wire.trouble
         self.drop()
         return ConnectionLost(code, stage=stage, host=self.host, reply=reply, uncertain=uncertain)

@@ -12,7 +12,7 @@ valid for the server's name, or no mail."""
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class MailHost:
     """A server's name (or IP address) and port. `addresses` are to be tried in this order; empty: connect by name.
     Certificates are checked against `name`."""
 
@@ -30,13 +30,13 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
+class NextHop:
     """A next hop: servers of which one is enough, best first. Equal `key` means connections can be shared.
     `relayed`: these are not the recipient's own servers. `mta_sts`: the domain's own published policy asks for
     encryption (then `tls` is `required`) and has named these servers."""
 
     key: str
-    hosts: tuple[Host, ...]
+    hosts: tuple[MailHost, ...]
     tls: Tls = "opportunistic"
     login: Login | None = field(default=None, repr=False)
     relayed: bool = False

@@ -1,8 +1,9 @@
-"""What a server said, where in the talk it said it, and the errors of a talk that broke off.
+"""What a server said, at which command it said it, and the errors of a connection that broke off.
 
-A `Reply` is an answer, good or bad, that belongs to one copy. The errors are for when there is no such answer: the
-next hop would not talk to us at all (HopUnavailable), or the connection broke in the middle (ConnectionLost), which
-says whether the server may have taken the copy. A server's words may hold the address: they are judged, never logged.
+An `SmtpReply` is an answer, good or bad, that belongs to one copy. The errors are for when there is no such answer: the
+next hop would not accept a connection at all (NextHopUnavailable), or the connection broke in the middle
+(ConnectionLost), which says whether the server may have taken the copy. A server's words may hold the address: reply
+rules look at them, nobody logs them.
 """
 
 import re
@@ -15,13 +16,13 @@ Stage = Literal["connect", "ehlo", "starttls", "mail", "rcpt", "data", "body", "
 """The SMTP command that was answered; `plan` when nothing was sent."""
 
 TOO_BUSY = 421
-"""The server ends the session and wants to be left alone for a while (RFC 5321 3.8)."""
+"""The server ends the connection and wants to be left alone for a while (RFC 5321 3.8)."""
 
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SmtpReply:
     """An answer. `enhanced` is the status of RFC 3463 when the text begins with one; `text` is without it."""
 
     stage: Stage
@@ -39,31 +40,31 @@ class Reply:
         return 500 <= self.code < 600
 
 
-def read_reply(stage: Stage, code: int, text: str, host: str | None = None) -> Reply:
-    """A Reply from code and text as they stood on the wire (lines joined by LF). Octets that were no UTF-8 and came as
-    lone surrogates are replaced, since such a text cannot be stored."""
+def read_reply(stage: Stage, code: int, text: str, host: str | None = None) -> SmtpReply:
+    """The reply from code and text as they stood on the wire (lines joined by LF). Octets that were no UTF-8 and came
+    as lone surrogates are replaced, since such a text cannot be stored."""
     if not text.isascii():
         text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     found = _ENHANCED.match(text.lstrip())
     if found is None:
-        return Reply(stage, code, text, None, host)
+        return SmtpReply(stage, code, text, None, host)
     lines = [line.lstrip().removeprefix(found[1]).lstrip() for line in text.split("\n")]
-    return Reply(stage, code, "\n".join(lines), found[1], host)
+    return SmtpReply(stage, code, "\n".join(lines), found[1], host)
 
 
 class SmtpError(RenrakumoError):
-    """Root of what can go wrong in a talk. `stage` and `host` say where, `reply` is what the server said, if anything.
-    The text is a static code."""
+    """Root of what can go wrong with a connection. `stage` and `host` say where, `reply` is what the server said, if
+    anything. The text is a static code."""
 
-    def __init__(self, code: str, *, stage: Stage, host: str | None = None, reply: Reply | None = None) -> None:
+    def __init__(self, code: str, *, stage: Stage, host: str | None = None, reply: SmtpReply | None = None) -> None:
         super().__init__(code)
         self.stage: Stage = stage
         self.host = host
         self.reply = reply
 
 
-class HopUnavailable(SmtpError, TransientError):
-    """No server of the next hop would start a session."""
+class NextHopUnavailable(SmtpError, TransientError):
+    """No server of the next hop would accept a connection."""
 
     @property
     def busy(self) -> bool:
@@ -76,8 +77,8 @@ class TlsFailed(SmtpError, TransientError):
 
 
 class ConnectionLost(SmtpError, TransientError):
-    """Reset, closed, silent for too long, or out of step, after the session had begun. `uncertain`: the end of the text
-    was written, so that the server may have taken the copy; False: surely not taken."""
+    """Reset, closed, silent for too long, or out of step, after the connection was open. `uncertain`: the end of the
+    text was written, so that the server may have taken the copy; False: surely not taken."""
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class ConnectionLost(SmtpError, TransientError):
         *,
         stage: Stage,
         host: str | None = None,
-        reply: Reply | None = None,
+        reply: SmtpReply | None = None,
         uncertain: bool = False,
     ) -> None:
         super().__init__(code, stage=stage, host=host, reply=reply)

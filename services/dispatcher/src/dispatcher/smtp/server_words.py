@@ -11,7 +11,7 @@ import re
 import unicodedata
 from urllib.parse import unquote
 
-from dispatcher.smtp.replies import Reply
+from dispatcher.smtp.replies import SmtpReply
 from mail.addresses import carrier_of
 
 MOST = 200
@@ -28,7 +28,7 @@ _EDGE = r"[^0-9a-z]"
 _REGISTRIES = re.compile(r"(?:ac|ad|co|com|ed|edu|go|gov|gr|lg|ne|net|or|org)\.[a-z]{2}")
 
 
-def server_words(reply: Reply, address: str) -> str:
+def server_words(reply: SmtpReply, address: str) -> str:
     """What the server said, at most 200 characters; `address` is the recipient's, normalised."""
     return _clean(reply.text, address)
 

@@ -1,6 +1,6 @@
 """The wire: an SMTP connection as bytes, after somebody else has opened it (client.Connector).
 
-    write(commands, replies) ─> data_received: cut into lines, lines into replies ─> inbox
+    write(commands, replies) ─> data_received: cut into lines, lines into replies ─> received_replies
                                                         arrival(n, seconds) <─ n of them are there, or `trouble`
 Whoever writes says how many replies that asks for. What comes unasked, is no reply, or is longer than any server's
 reply has a right to be ends the connection, so memory is bounded and no reply is ever taken for another's. The hottest
@@ -21,18 +21,18 @@ SESSION_ENDED = 421
 
 _CODES = {b"%d" % code: code for code in range(200, 600)}
 
-Answer = tuple[int, bytes]
+ReceivedReply = tuple[int, bytes]
 """Code and text of a reply; its lines are joined by LF."""
 
 
 class Wire(asyncio.Protocol):
     """One side of a connection. `trouble`: a static code of what ended it, empty while it is in order; what came before
-    stays in `inbox`. `farewell`: the 421 that the server said without being asked."""
+    stays in `received_replies`. `closing_reply`: the 421 that the server said without being asked."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
-        self.inbox: deque[Answer] = deque()
+        self.received_replies: deque[ReceivedReply] = deque()
         self.trouble = ""
-        self.farewell: Answer | None = None
+        self.closing_reply: ReceivedReply | None = None
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._expected = 0
@@ -46,7 +46,7 @@ class Wire(asyncio.Protocol):
         self._seconds = 0.0
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._rings = 0.0
+        self._timer_at = 0.0
 
     @classmethod
     def over(cls, transport: asyncio.BaseTransport, early: bytes = b"") -> "Wire":
@@ -70,9 +70,9 @@ class Wire(asyncio.Protocol):
         self._transport.write(data)
         return True
 
-    async def pour(self, data: bytes, replies: int, seconds: float) -> bool:
+    async def write_blocks(self, data: bytes, replies: int, seconds: float) -> bool:
         """Write a long text, each block within `seconds`. False: it was not written to the end; if the server has
-        answered before that, its reply is in the inbox."""
+        answered before that, its reply is in `received_replies`."""
         if not self.write(b"", 1):
             return False
         blocks = memoryview(data)
@@ -81,23 +81,23 @@ class Wire(asyncio.Protocol):
                 self._for_room = True
                 await self.arrival(1, seconds)
                 self._for_room = False
-            if self.inbox or self.trouble:
+            if self.received_replies or self.trouble:
                 return False
             self._transport.write(blocks[start : start + BLOCK_BYTES])
         self._expected += replies - 1
         return True
 
     def arrival(self, replies: int, seconds: float) -> "asyncio.Future[None]":
-        """Done when that many replies are in the inbox, or there is trouble; `seconds` are for each reply."""
+        """Done when that many replies have been received, or there is trouble; `seconds` are for each reply."""
         waiter = self._waiter = self._loop.create_future()
-        if len(self.inbox) >= replies or self.trouble:
+        if len(self.received_replies) >= replies or self.trouble:
             waiter.set_result(None)
             return waiter
         self._wanted = replies
         self._seconds = seconds
         self._due = self._loop.time() + seconds
-        # One timer serves many waits: it looks again when it rings too early.
-        if self._timer is None or self._rings > self._due:
+        # One timer serves many waits: it looks again when it comes too early.
+        if self._timer is None or self._timer_at > self._due:
             self._set_timer()
         return waiter
 
@@ -113,7 +113,7 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.trouble:
             return
-        before = len(self.inbox)
+        before = len(self.received_replies)
         lines = (self._rest + data if self._rest else data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
@@ -125,9 +125,9 @@ class Wire(asyncio.Protocol):
             return
         waiter = self._waiter
         if waiter is not None and not waiter.done():
-            if len(self.inbox) >= self._wanted:
+            if len(self.received_replies) >= self._wanted:
                 waiter.set_result(None)
-            elif len(self.inbox) > before:
+            elif len(self.received_replies) > before:
                 self._due = self._loop.time() + self._seconds
 
     def eof_received(self) -> bool:
@@ -167,12 +167,12 @@ class Wire(asyncio.Protocol):
             self._size = 0
             self._reply((code, text))
 
-    def _reply(self, answer: Answer) -> None:
+    def _reply(self, answer: ReceivedReply) -> None:
         if self._expected > 0:
             self._expected -= 1
-            self.inbox.append(answer)
+            self.received_replies.append(answer)
         elif answer[0] == SESSION_ENDED:
-            self.farewell = answer
+            self.closing_reply = answer
         else:
             self.end("reply out of step")
         if answer[0] == SESSION_ENDED:
@@ -191,10 +191,10 @@ class Wire(asyncio.Protocol):
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._rings = self._due
-        self._timer = self._loop.call_at(self._rings, self._ring)
+        self._timer_at = self._due
+        self._timer = self._loop.call_at(self._timer_at, self._look_at_time)
 
-    def _ring(self) -> None:
+    def _look_at_time(self) -> None:
         self._timer = None
         if self._waiter is None or self._waiter.done():
             return

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.pace.state import hour_wait, steady_chance
+from dispatcher.pace.full_hour import hour_wait, steady_chance
 
 
 def hours(*clock: str) -> Iterable[datetime]:
