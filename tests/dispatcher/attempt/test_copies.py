@@ -76,8 +76,8 @@ def writer(
         **fields,
     }
     batch = DeliveryBatch(**values)
-    stationery = CopyHeaders("renraku.example", b"k" * 32, "https://info.renraku.example/100%25", dkim_keys)
-    return CopyWriter(stationery, batch, stationery.compile(batch, content), extra)
+    headers = CopyHeaders("renraku.example", b"k" * 32, "https://info.renraku.example/100%25", dkim_keys)
+    return CopyWriter(headers, batch, headers.compile(batch, content), extra)
 
 
 def written(name: str) -> Envelope:

@@ -166,7 +166,7 @@ async def _enqueue(
 
 
 async def _route_of(context: Context, domain: str) -> Route | Disposition:
-    """Or what becomes of copies that have no route."""
+    """The route of a domain, or what becomes of copies that have none."""
     try:
         return await context.routing.route_for(domain)
     except (DnsTrouble, NoMail) as error:

@@ -53,7 +53,7 @@ class BatchAttempt:
     def of(
         cls, batch: DeliveryBatch, progress: Progress, stopped: StoppedMessages, clock: RetryClock
     ) -> "BatchAttempt":
-        """With the deadline that lane and message give."""
+        """An attempt with the deadline that lane and message give."""
         until = retry.deadline(batch.lane, batch.first_planned_at, batch.expires_at)
         return cls(batch, progress, stopped, clock, until)
 

@@ -60,8 +60,9 @@ class PaceView:
 
 
 class Pace:
-    """Of one carrier, or of one of its mail servers. Ask `wait` before each copy and `opening_wait` before each
-    connection, then tell what came of it; who was told 0 says `started` without waiting for anything in between."""
+    """The pace of one carrier, or of one of its mail servers. Ask `wait` before each copy and `opening_wait` before
+    each connection, then tell what came of it; who was told 0 says `started` without waiting for anything in
+    between."""
 
     def __init__(
         self,

@@ -148,7 +148,7 @@ class Router:
         return allowed, policy
 
     async def _addresses(self, names: Sequence[str], policy: CarrierPolicy) -> dict[str, Addresses]:
-        """Of those servers that have any."""
+        """The addresses of those servers that have any."""
         answers = await asyncio.gather(
             *(self._lookup.addresses(name, ipv4_only=policy.ipv4_only) for name in names), return_exceptions=True
         )

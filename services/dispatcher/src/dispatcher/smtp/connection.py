@@ -23,8 +23,9 @@ _OPENING: tuple[Stage, ...] = ("mail", "rcpt", "data")
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """In seconds, for each reply; after RFC 5321 4.5.3.2, but for `connect`: until the first MAIL, while there may be
-    another server to try. `block`: a block of a long text; `text`: after it, when servers run their filters."""
+    """How long each reply may take, in seconds; after RFC 5321 4.5.3.2, but for `connect`: until the first MAIL, while
+    there may be another server to try. `block`: a block of a long text; `text`: after it, when servers run their
+    filters."""
 
     connect: float = 30.0
     command: float = 300.0
