@@ -13,7 +13,7 @@ from contracts.events import CopyOutcome, DeadLetter, DeadLetterRetry, DeliveryB
 from contracts.reasons import DROPPED
 from contracts.sealed import RecipientCard, RecipientCards
 from contracts.streams import delivery_consumer
-from dispatcher.progress import Progress
+from dispatcher.attempt.progress import Progress
 from dispatcher.store import BusStore
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus.consumer import Delivery, dead_letter

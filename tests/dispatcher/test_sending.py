@@ -61,7 +61,7 @@ async def test_every_parent_gets_a_copy_of_their_own(office: Office, carrier: Op
         assert [len(gmail.mailbox(parent)) for parent in parents] == [1] * 30
         senders = {gmail.mailbox(parent)[0].envelope_from for parent in parents}
         assert len(senders) == 30
-        assert gmail.stats.connections < 10, "as many sessions as the carrier bears, shared by all copies"
+        assert gmail.stats.connections < 10, "as many connections as the carrier bears, shared by all copies"
 
 
 async def test_a_copy_says_who_wrote_and_how_to_answer_and_to_leave(office: Office, carrier: Opens) -> None:
@@ -178,7 +178,7 @@ async def test_only_what_is_left_is_tried_again(office: Office, carrier: Opens) 
         assert not au.duplicates()
 
 
-async def test_a_session_that_may_carry_few_copies_is_followed_by_another(office: Office, carrier: Opens) -> None:
+async def test_a_connection_that_may_carry_few_copies_is_followed_by_another(office: Office, carrier: Opens) -> None:
     async with carrier(SOFTBANK, overload(messages_per_session=3)) as softbank:
         batch = await office.send(people(10, SOFTBANK))
         assert kinds(await office.attempt(batch, 1)) == {"delivered": 10}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.carriers import load_carriers
+from dispatcher.policy.carriers_file import load_carriers
 from simulator import mailer
 from simulator.crowd import DOMAINS
 from tools.bench import letter, sink
@@ -59,7 +59,7 @@ def test_the_limits_file_lets_the_crowds_carriers_go(tmp_path: Path) -> None:
         policy = table.named(carrier)
         assert policy.connections == policy.connections_per_hop == SESSIONS_A_CARRIER
         assert policy.rate is None
-        assert policy.session_limit >= 1000
+        assert policy.copies_per_connection >= 1000
 
 
 def test_a_variant_tells_the_dispatcher_only_what_it_changes(tmp_path: Path) -> None:

@@ -8,22 +8,24 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from dispatcher import SERVICE, consumers
-from dispatcher.carriers import OTHER, CarrierTable, load_carriers
-from dispatcher.client import Connector
-from dispatcher.content import Press
-from dispatcher.control import Control
-from dispatcher.copies import Stationery
-from dispatcher.desks import Desks
-from dispatcher.halted import Halted
-from dispatcher.handlers import Postman, Timing
-from dispatcher.mta_sts import NoPolicies, Policies, StsPolicies
-from dispatcher.mx import MxLookup, OurNames
-from dispatcher.paces import Paces
-from dispatcher.router import Router
-from dispatcher.settings import Settings
+from dispatcher import consumers
+from dispatcher.attempt.batches_at_work import BatchesAtWork
+from dispatcher.attempt.copies import CopyHeaders
+from dispatcher.attempt.rendering_cache import RenderingCache
+from dispatcher.attempt.stopped import StoppedMessages
+from dispatcher.context import Context
+from dispatcher.pace.sharing import PaceSharing
+from dispatcher.pace.table import PaceTable
+from dispatcher.policy.carrier_table import OTHER, CarrierTable
+from dispatcher.policy.carriers_file import load_carriers
+from dispatcher.queue.delivery_queues import DeliveryQueues
+from dispatcher.routing.mta_sts import NoStsPolicies, StsLookup, StsPolicies
+from dispatcher.routing.mx import MxLookup, OurNames
+from dispatcher.routing.router import Router
+from dispatcher.routing.sts_fetch import PolicyFetcher
+from dispatcher.settings import SERVICE, Settings
+from dispatcher.smtp.client import Connector
 from dispatcher.store import BusStore
-from dispatcher.sts_fetch import PolicyFetcher
 from runtime.crypto.sealing import Opener, Sealer
 from runtime.dns.cache import DnsCache
 from runtime.dns.client import SystemDns
@@ -43,40 +45,43 @@ async def set_up(service: Service, settings: Settings, *, now: Callable[[], date
     store = BusStore(bus)
     carriers = load_carriers(settings.carriers)
     opener = Opener(SERVICE, settings.seal_private_keys)
-    stationery = Stationery(
+    copy_headers = CopyHeaders(
         settings.base_domain, settings.token_keys.current[1], settings.public_url, settings.dkim_keys
     )
-    paces = Paces(carriers.policies.values())
-    desks = Desks(paces.of, Connector(settings.helo_name or settings.base_domain).open)
-    paces.on_change(desks.wake)
-    halted = Halted(bus)
-    control = Control(
+    paces = PaceTable(carriers.policies.values())
+    queues = DeliveryQueues(paces.of, Connector(settings.helo_name or settings.base_domain).open)
+    paces.on_change(queues.pace_changed)
+    stopped = StoppedMessages(bus)
+    sharing = PaceSharing(
         bus,
         paces,
-        desks,
+        queues,
         instance=secrets.token_hex(6),
         sending_address=settings.sending_address or socket.gethostname(),
         now=now,
     )
-    await control.load()
-    postman = Postman(
+    await sharing.load()
+    context = Context(
         store=store,
         opener=opener,
         sealer=Sealer(settings.seal_public_keys),
-        press=Press(store, opener, stationery),
+        renderings=RenderingCache(store, opener, copy_headers),
         routing=_router(settings, carriers),
-        desks=desks,
+        queues=queues,
         carriers=carriers,
-        halted=halted,
-        timing=Timing(now, random.random, settings.retry_plan),
+        stopped=stopped,
+        at_work=BatchesAtWork(),
         signers=ThreadPoolExecutor(SIGNERS_A_PROCESSOR * (os.cpu_count() or 1), thread_name_prefix="signer"),
         stopping=service.stop,
+        now=now,
+        chance=random.random,
+        retry_plan=settings.retry_plan,
     )
-    service.health.add("superseded", halted.check)
-    service.task("halted", halted.follow)
-    service.task("desks", desks.tend)
-    service.task("control", control.run)
-    consumers.register(service, bus, postman, carriers)
+    service.health.add("stopped_messages", stopped.check)
+    service.task("stopped_messages", stopped.follow)
+    service.task("queues", queues.run)
+    service.task("pace", sharing.run)
+    consumers.register(service, bus, context)
 
 
 def _router(settings: Settings, carriers: CarrierTable) -> Router:
@@ -91,5 +96,7 @@ def _router(settings: Settings, carriers: CarrierTable) -> Router:
         ours=OurNames((settings.helo_name or settings.base_domain).lower(), settings.base_domain),
         private=settings.mx_private == "allow",
     )
-    policies: Policies = StsPolicies(remembered, PolicyFetcher(lookup.addresses)) if settings.mta_sts else NoPolicies()
+    policies: StsLookup = (
+        StsPolicies(remembered, PolicyFetcher(lookup.addresses)) if settings.mta_sts else NoStsPolicies()
+    )
     return Router(settings.routes, lookup, carriers, policies=policies, port=settings.mx_port)

@@ -1,8 +1,7 @@
 """Process entry: settings, then the service's life."""
 
-from dispatcher import SERVICE
 from dispatcher.app import set_up
-from dispatcher.settings import Settings
+from dispatcher.settings import SERVICE, Settings
 from runtime.process import lifecycle
 from runtime.settings import load
 

@@ -8,12 +8,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
-from dispatcher import SERVICE
-from dispatcher.carriers import load_carriers
-from dispatcher.routes import SMTP_PORT, RouteTable, parse_routes
+from dispatcher.policy.carriers_file import load_carriers
+from dispatcher.routing.route_table import RouteTable, parse_routes
+from dispatcher.smtp.next_hop import SMTP_PORT
 from mail.outgoing.dkim_keys import DkimKeys
 from runtime.dns.client import parse_servers
 from runtime.settings import CipherKeysSetting, KeyRingSetting, PublicKeysSetting, ServiceSettings
+
+SERVICE = "dispatcher"
+"""This service on the bus, and in the boxes that are sealed for it."""
 
 _MOST_SECONDS = 7 * 86_400
 
@@ -52,7 +55,7 @@ def _dkim(value: Any) -> DkimKeys:
 
 class Settings(ServiceSettings):
     """`routes` has no default, so that no mail leaves the house before somebody said where to. `retry_plan` replaces
-    the carriers' plans; `carriers` is a file to lay over the shipped one (dispatcher.carriers); `helo_name` is this
+    the carriers' plans; `carriers` is a file to lay over the shipped one (dispatcher.policy); `helo_name` is this
     machine's name in EHLO (default: the base domain). `dns_servers` takes the place of the system's; `mx_private` and
     `mx_port` are for trials: whether MX may name servers inside the house, and another port than 25. Dispatchers of the
     same `sending_address` (default: the machine's name) share what carriers allow to one address. `dkim_keys` is

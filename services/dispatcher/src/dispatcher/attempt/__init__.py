@@ -1,0 +1,1 @@
+"""One attempt at a batch: claimed, rendered, recorded copy by copy, settled, and when it is made again."""

@@ -1,0 +1,1 @@
+"""Copies that wait, by carrier, next hop and lane, and the workers that carry them over SMTP connections."""
