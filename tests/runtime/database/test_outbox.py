@@ -99,6 +99,7 @@ class Hesitant:
 
     def __init__(self) -> None:
         self.stored: list[bytes] = []
+        self.subjects: list[str] = []
         self._refusals = 1
 
     async def publish_many(self, messages: Sequence[Outgoing], *, timeout: float = 10) -> list[Exception | None]:
@@ -108,6 +109,7 @@ class Hesitant:
             results.append(BusUnavailable("bus_error_10008") if refused else None)
             if not refused:
                 self.stored.append(message.payload)
+                self.subjects.append(message.subject)
         return results
 
 
@@ -159,6 +161,23 @@ async def test_the_newest_change_of_a_key_is_what_stays_in_its_bucket(tables: Ta
         b"sakura 0",
         b"sakura 1",
         b"sakura 3",
+    ]
+
+
+async def test_what_an_earlier_release_left_behind_is_told_under_the_names_of_today(tables: Tables) -> None:
+    outbox, hesitant = Outbox(tables.outbox), Hesitant()
+    async with tables.engine.begin() as conn:
+        await outbox.add_raw(conn, "$KV.superseded.71", b"before", "stop-71")
+        await outbox.add_raw(conn, "$KV.stopped-messages.71", b"after", "stop-71-again")
+        await outbox.add_raw(conn, "again.receipts", b"decision", "decision-1")
+    await start(OutboxRelay(tables.engine, tables.outbox, cast(Bus, hesitant)))
+    await tables.empty()
+    # Of one key the newest is stored last, whatever name its bucket had.
+    assert hesitant.stored == [b"before", b"after", b"decision"]
+    assert hesitant.subjects == [
+        "$KV.stopped-messages.71",
+        "$KV.stopped-messages.71",
+        "dead-letter-retry.receipts",
     ]
 
 

@@ -81,7 +81,8 @@ DIRECTORY = BucketSpec(
     "directory", writers=("admin-api",), readers=("ingress-smtp", "registry", "responder", "dispatcher")
 )
 CONTENT = BucketSpec("content", ttl=40 * DAY, writers=("admin-api",), readers=("dispatcher",))
-ANSWERED = BucketSpec("answered", ttl=3_600.0, writers=("responder",), readers=("responder",))
+# What an address was sent automatically within the last hour, by sender key: the limit counts it.
+RECENT_AUTOMATIC_MAIL = BucketSpec("recent-automatic-mail", ttl=3_600.0, writers=("responder",), readers=("responder",))
 # Longer than any copy is tried for; what is older cannot come back.
 STOPPED_MESSAGES = BucketSpec(
     "stopped-messages", ttl=4 * DAY, max_value=1_000, writers=("admin-api",), readers=("dispatcher",)
@@ -92,7 +93,7 @@ DISPATCHERS = BucketSpec(
     "dispatchers", ttl=60.0, max_value=64_000, writers=("dispatcher",), readers=("admin-api", "dispatcher")
 )
 
-BUCKETS: tuple[BucketSpec, ...] = (DIRECTORY, CONTENT, ANSWERED, STOPPED_MESSAGES, PACE, DISPATCHERS)
+BUCKETS: tuple[BucketSpec, ...] = (DIRECTORY, CONTENT, RECENT_AUTOMATIC_MAIL, STOPPED_MESSAGES, PACE, DISPATCHERS)
 
 REGISTRY_INBOUND = ConsumerSpec(
     "INBOUND", "registry-inbound", "registry", ("inbound.entry", "inbound.leave", "inbound.post")

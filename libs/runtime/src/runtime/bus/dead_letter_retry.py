@@ -1,10 +1,10 @@
 """Dead letters once more: what the operator decided about a message that this service had given up.
 
-    again.<service> -> the dead letter in it -> the message as it was -> the handler of the consumer that gave it up
-                                                                         -> done
-                                                                         -> given up again: a dead letter that names
-                                                                            the first one, so that the two are one case
-                    -> given up for good -> whoever waits for its outcome is told, where the service can do that
+    dead-letter-retry.<service>
+        -> the dead letter in it -> the message as it was -> the handler of the consumer that gave it up
+               -> done
+               -> given up again: a dead letter that names the first one, so that the two are one case
+        -> given up for good -> whoever waits for its outcome is told, where the service can do that
 The bus loop is the usual one: outages are waited for, mistakes tried a few times. A handler that was rolled back when
 it gave up has left nothing behind (see Inbox), so this time is the first time for it.
 """
@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
 from contracts.events.dead import DeadLetter, DeadLetterRetry
+from contracts.retired import current_subject
 from contracts.streams import ConsumerSpec
 from runtime import tracing
 from runtime.bus.consumer import SEQUENCE_HEADER, STREAM_HEADER, Delivery, dead_letter, letter_id
@@ -25,8 +26,8 @@ log = get_logger(__name__)
 
 
 class RetryHandler:
-    """Handler of the consumer `<service>-again`. `handlers`: those of the service's consumers, by consumer name.
-    `given_up`: what to do about a message that will never be handled; None where nobody waits for it."""
+    """Handler of the consumer `<service>-dead-letter-retry`. `handlers`: those of the service's consumers, by
+    consumer name. `given_up`: what to do about a message that will never be handled; None where nobody waits for it."""
 
     def __init__(self, handlers: Mapping[str, Handler], given_up: Handler | None = None) -> None:
         self._handlers = handlers
@@ -64,7 +65,7 @@ def as_it_was(letter: DeadLetter, attempt: int, correlation: str) -> Delivery:
         raise PermanentError("message_not_understood") from None
     number = letter.headers.get(SEQUENCE_HEADER, "")
     return Delivery(
-        subject=letter.subject,
+        subject=current_subject(letter.subject),  # it may have lain with the operator since an earlier release
         data=data,
         headers=letter.headers,
         attempt=attempt,
@@ -86,6 +87,6 @@ def letter_of(spec: ConsumerSpec, delivery: Delivery, error: Exception) -> DeadL
             "occurred_at": datetime.now(UTC),
             "reason": reason_of(error),
             "attempts": letter.attempts + delivery.attempt,
-            "again_of": letter.first,
+            "retry_of": letter.first,
         }
     )
