@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from contracts.events.delivery import CopyOutcome, DeliveryBatch, Outcome
+from contracts.lifetimes import LONGEST, ends_at
 from contracts.sealed import RecipientCard
 from dispatcher import retry
 from dispatcher.carriers import CarrierPolicy
@@ -51,7 +52,7 @@ class Job:
     @classmethod
     def of(cls, batch: DeliveryBatch, progress: Progress, halted: Halted, moment: Moment) -> "Job":
         """With the time from when on its copies are of no use."""
-        until = retry.deadline(batch.lane, batch.first_planned_at, batch.expires_at)
+        until = ends_at(batch.first_planned_at, batch.expires_at, LONGEST)
         return cls(batch, progress, halted, moment, until)
 
     def spared(self) -> Verdict | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from contracts import lifetimes
 from contracts.base import Event
 from contracts.events import (
     Addressee,
@@ -37,9 +38,6 @@ from responder.texts import Text, leaving, news, operator, posts, registration
 from runtime.crypto.sealing import Sealer
 from runtime.logs import get_logger
 
-NEWS_LIFE = timedelta(hours=12)
-POST_LIFE = timedelta(hours=24)
-LIFE = timedelta(days=3)
 _GUIDE = "guide"
 """Registry lets an address have one guide an hour as long as it doesn't answer; here only their number is limited."""
 log = get_logger(__name__)
@@ -77,7 +75,7 @@ class AutomaticMail:
     reply_kind: ReplyKind | None = None
     null_sender: bool = False
     extra: Sealed | None = None
-    life: timedelta = LIFE
+    life: timedelta = lifetimes.BY_LANE["prompt"]
 
 
 class Responder:
@@ -127,7 +125,7 @@ class Responder:
                     event.carrier,
                     event.ref,
                     null_sender=True,
-                    life=NEWS_LIFE,
+                    life=lifetimes.NEWS,
                 ),
             )
 
@@ -137,9 +135,7 @@ class Responder:
             self._withhold(event, "no_operator_mailbox")
             return
         text = operator.forwarded(event.unit, event.mailbox)
-        letter = AutomaticMail(
-            text, operator.SENDER_NAME, event.recipient, event.carrier, event.ref, null_sender=True, life=LIFE
-        )
+        letter = AutomaticMail(text, operator.SENDER_NAME, event.recipient, event.carrier, event.ref, null_sender=True)
         await self._send(event, letter)
 
     # Registering
@@ -194,7 +190,7 @@ class Responder:
             event.message,
             reply_kind="post",
             extra=event.excerpt,
-            life=POST_LIFE,
+            life=lifetimes.POST_CONFIRMATION,
         )
         await self._send(event, letter)
 
