@@ -238,7 +238,9 @@ async def test_a_message_to_the_wrong_group_is_stopped_and_can_be_corrected_afte
     rows = await desk.sql("SELECT action FROM office.audit_log WHERE object = $1 ORDER BY id", f"message/{first['id']}")
     assert [row["action"] for row in rows] == ["message.sent", "message.stopped"]
     # Each note has an id of its own, or the bus would take the second for the first.
-    rows = await desk.sql("SELECT count(DISTINCT msg_id) AS count FROM office.outbox WHERE subject LIKE '$KV.stopped-messages.%'")
+    rows = await desk.sql(
+        "SELECT count(DISTINCT msg_id) AS count FROM office.outbox WHERE subject LIKE '$KV.stopped-messages.%'"
+    )
     assert rows[0]["count"] == 2
 
 
