@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+from contracts import retired
 from contracts.events.dead import DeadLetter, DeadLetterRetry
 from contracts.streams import ConsumerSpec
 from renrakumo_cli.local.nats import NatsServer
@@ -126,17 +127,18 @@ async def test_what_no_consumer_knows_any_more_is_kept_as_the_same_case(fresh_na
 
 
 def test_a_message_that_was_given_up_under_an_earlier_name_is_handled_under_that_of_today() -> None:
+    renamed = retired.SUBJECTS[0].subject
     letter = DeadLetter(
         id="admin-api-inbound/1",
         occurred_at=datetime.now(UTC),
         service="admin-api",
         consumer="admin-api-inbound",
-        subject="inbound.guessed",
+        subject=renamed.name,
         reason="KeyError",
         attempts=20,
         payload=base64.b64encode(b"{}").decode(),
     )
-    assert as_it_was(letter, 1, "c").subject == "inbound.secret-probe"
+    assert as_it_was(letter, 1, "c").subject == renamed.successor
 
 
 async def test_a_large_sealed_message_is_kept_whole(fresh_nats: NatsServer) -> None:

@@ -41,7 +41,7 @@ async def apply(
         known = {info.config.name: info.config for info in await js.streams_info()}
         usual = max([config.num_replicas or 1 for config in known.values()], default=1)
         copies = {spec.name: replicas or _copies(known, spec.name, usual) for spec in STREAMS}
-        held = {spec.name: replicas or _copies(known, f"KV_{spec.name}", usual) for spec in BUCKETS}
+        bucket_copies = {spec.name: replicas or _copies(known, f"KV_{spec.name}", usual) for spec in BUCKETS}
         # What nobody is to read goes at the moment when a stream begins to keep only what somebody is.
         turning = {spec.name for spec in STREAMS if spec.retention == "interest" and _keeps_all(known.get(spec.name))}
         first = [spec for spec in consumers() if spec.stream in turning]
@@ -51,7 +51,8 @@ async def apply(
             await _stream(js, known, "stream", _stream_config(spec, copies[spec.name]), spec.name) for spec in STREAMS
         ]
         changes += [
-            await _stream(js, known, "bucket", _bucket_config(spec, held[spec.name]), spec.name) for spec in BUCKETS
+            await _stream(js, known, "bucket", _bucket_config(spec, bucket_copies[spec.name]), spec.name)
+            for spec in BUCKETS
         ]
         changes += [await _consumer(js, spec) for spec in consumers() if spec not in first]
         changes += await retired.move_streams(js)
@@ -148,13 +149,13 @@ async def _consumer(js: JetStreamContext, spec: ConsumerSpec) -> Change:
 
 def _covers(current: StreamConfig | ConsumerConfig, wanted: StreamConfig | ConsumerConfig) -> bool:
     """Does the server hold every value that we state? What we leave open is the server's own choice."""
-    held = current.as_dict()
-    return all(_same(held.get(key), value) for key, value in wanted.as_dict().items())
+    there = current.as_dict()
+    return all(_same(there.get(key), value) for key, value in wanted.as_dict().items())
 
 
-def _same(held: object, stated: object) -> bool:
+def _same(there: object, stated: object) -> bool:
     """The server says "none" and "no limit" in several ways: they are one."""
-    return held == stated or (_is_none(held) and _is_none(stated))
+    return there == stated or (_is_none(there) and _is_none(stated))
 
 
 def _is_none(value: object) -> bool:

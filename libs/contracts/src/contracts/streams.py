@@ -126,7 +126,7 @@ ADMIN_API_DEADLETTERS = ConsumerSpec("DEADLETTERS", "admin-api-deadletters", "ad
 
 
 def dead_letter_retry_consumer(service: str) -> ConsumerSpec:
-    """What this service is to handle once more or to give up for good, see DEADLETTER_RETRIES."""
+    """The consumer of the operator's decisions about what this service gave up: to be handled once more, or never."""
     name = f"{service}-dead-letter-retry"
     return ConsumerSpec(DEADLETTER_RETRIES.name, name, service, (f"dead-letter-retry.{service}",))
 
