@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from admin_api import model
+from contracts import lifetimes
 from contracts.events import MessageApproved
 from contracts.stopped import StoppedMessage
 from tests.admin_api.desk import START, Desk
@@ -49,9 +50,9 @@ async def _said(desk: Desk) -> list[tuple[str, int]]:
     for subject, payload in await desk.outbox():
         if subject == MessageApproved.name:
             told.append(("approved", payload["message"]))
-        elif subject.startswith("$KV.superseded."):
+        elif subject.startswith("$KV.stopped-messages."):
             entry = StoppedMessage.model_validate(payload)
-            assert subject == f"$KV.superseded.{entry.message}"
+            assert subject == f"$KV.stopped-messages.{entry.message}"
             told.append(("superseded", entry.message))
     return told
 
@@ -91,7 +92,7 @@ async def test_a_correction_says_why_the_first_ended(desk: Desk) -> None:
     headers = await desk.as_("administrator")
     first = await _send(desk, headers, **WRONG)
     second = (await _correct(desk, headers, first["id"])).json()
-    (entry,) = [payload for subject, payload in await desk.outbox() if subject.startswith("$KV.superseded.")]
+    (entry,) = [payload for subject, payload in await desk.outbox() if subject.startswith("$KV.stopped-messages.")]
     assert StoppedMessage.model_validate(entry) == StoppedMessage(
         message=int(first["id"]), by=int(second["id"]), at=desk.clock.now
     )
@@ -237,7 +238,9 @@ async def test_a_message_to_the_wrong_group_is_stopped_and_can_be_corrected_afte
     rows = await desk.sql("SELECT action FROM office.audit_log WHERE object = $1 ORDER BY id", f"message/{first['id']}")
     assert [row["action"] for row in rows] == ["message.sent", "message.stopped"]
     # Each note has an id of its own, or the bus would take the second for the first.
-    rows = await desk.sql("SELECT count(DISTINCT msg_id) AS count FROM office.outbox WHERE subject LIKE '$KV.super%'")
+    rows = await desk.sql(
+        "SELECT count(DISTINCT msg_id) AS count FROM office.outbox WHERE subject LIKE '$KV.stopped-messages.%'"
+    )
     assert rows[0]["count"] == 2
 
 
@@ -298,7 +301,7 @@ async def test_an_end_lies_ahead_and_not_too_far_and_has_a_time_zone(desk: Desk)
     assert draft["sent_until"] is None
     # The dispatchers give up earlier than that; what is promised on the board stays.
     sent = await desk.client.post(f"{U}/messages/{draft['id']}/approve", headers=headers)
-    assert datetime.fromisoformat(sent.json()["sent_until"]) == START + model.PATIENCE
+    assert datetime.fromisoformat(sent.json()["sent_until"]) == START + lifetimes.LONGEST
 
 
 async def test_a_draft_whose_time_is_over_is_not_sent(desk: Desk) -> None:

@@ -153,7 +153,7 @@ async def test_what_fails_again_is_the_same_entry_with_the_new_reason(desk: Desk
         back = letter(
             1, id=f"DEADLETTER_RETRIES-{number}-registry-again", reason="SealError: sealed_with_unknown_key", attempts=2
         )
-        back = back.model_copy(update={"again_of": first.id})
+        back = back.model_copy(update={"retry_of": first.id})
         await arrive(desk, back, back)
         (now,) = await operator.listed()
         assert (now["id"], now["state"], now["reason"]) == (row["id"], "held", "sealed_with_unknown_key")
@@ -210,7 +210,7 @@ async def test_a_retry_of_all_reaches_each_once_however_soon_some_fail_again(des
         for again in (await operator.said())[len(reached) :]:
             reached.append(again.letter.first)
             back = again.letter.model_copy(
-                update={"id": f"DEADLETTER_RETRIES-{number}-{again.id}", "again_of": again.letter.first}
+                update={"id": f"DEADLETTER_RETRIES-{number}-{again.id}", "retry_of": again.letter.first}
             )
             await arrive(desk, back)
     assert reached == [each.id for each in letters]

@@ -28,9 +28,9 @@ from mail.automatic import decision as automatic
 from mail.mime import reading
 from mail.tokens import Token, TokenKind
 from receipts import store, tables
-from receipts.handlers import Receipts
-from receipts.model import Lives, SentMessage
-from receipts.sent import SentMessages
+from receipts.context import Context
+from receipts.model import SentMessage, TokenLifetimes
+from receipts.sent_messages import SentMessages
 from renrakumo_cli.local.postgres import PostgresServer
 from runtime.crypto.ciphers import FieldCipher
 from runtime.crypto.keys import KeyRing
@@ -106,17 +106,17 @@ class House:
             async with self.engine.connect() as connection:
                 return await store.sent_message(connection, self.cipher, unit=unit, message=message)
 
-        self.receipts = Receipts(
+        self.context = Context(
             engine=self.engine,
             inbox=Inbox(tables.inbox),
             outbox=Outbox(tables.outbox),
             token_keys=KeyRing({"t1": self.token_key}),
-            lives=Lives(timedelta(days=7), timedelta(hours=24), timedelta(days=400)),
+            token_lifetimes=TokenLifetimes(timedelta(days=7), timedelta(hours=24), timedelta(days=400)),
             cipher=self.cipher,
             opener=Opener("receipts", self.private),
             sealer=self.sealer,
             clock=lambda: self.now,
-            sent=SentMessages(look),
+            sent_messages=SentMessages(look),
         )
 
     # What comes in

@@ -20,7 +20,7 @@ from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from simulator.servers import Databases
 from tests.receipts.conftest import NOW, House, letter, prepare
-from tests.receipts.test_copies import planned, settled
+from tests.receipts.handlers.test_copies import planned, settled
 
 
 def settings_of(house: House, nats: NatsServer) -> Settings:

@@ -12,7 +12,7 @@ from board.model import japanese_day
 from contracts import directory as contract
 from contracts.base import Event
 from contracts.events import Automatic, DeliveryBatch, RegistrationOpened
-from contracts.streams import ANSWERED, DELIVERY, DIRECTORY
+from contracts.streams import DELIVERY, DIRECTORY, RECENT_AUTOMATIC_MAIL
 from renrakumo_cli.local.nats import NatsServer
 from responder.app import set_up
 from responder.limits import AnswerLimit, PerHour
@@ -153,7 +153,7 @@ async def test_two_processes_never_answer_more_than_the_limit_together(nats_serv
         *(limits[each % 2].allow(SENDER_KEY, f"e{each}", now, about="guide", proven=True) for each in range(8))
     )
     assert sum(allowed) == 3
-    entry = await buses[0].kv_entry(ANSWERED.name, SENDER_KEY)
+    entry = await buses[0].kv_entry(RECENT_AUTOMATIC_MAIL.name, SENDER_KEY)
     assert entry is not None
     assert len(json.loads(entry.value)) == 3
     winners = [f"e{each}" for each in range(8) if allowed[each]]

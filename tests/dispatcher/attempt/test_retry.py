@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.base import LANES, Lane
+from contracts.lifetimes import LONGEST, ends_at
 from dispatcher.attempt import retry
 from dispatcher.policy.carrier_table import CarrierPolicy
 from dispatcher.policy.carriers_file import load_carriers
@@ -104,8 +105,7 @@ def test_no_attempt_and_no_hour_makes_the_next_wait_shorter(
 def test_every_copy_comes_to_an_end_and_none_goes_out_late(
     lane: Lane, hint: RetryHint, policy: CarrierPolicy, chance: float, useful: int | None, start: datetime
 ) -> None:
-    until = retry.deadline(lane, start, None if useful is None else start + timedelta(seconds=useful))
-    assert until <= start + (retry.GIVE_UP[lane] if useful is None else retry.PATIENCE)
+    until = ends_at(start, None if useful is None else start + timedelta(seconds=useful), LONGEST)
     now, tries = start, 1
     while True:
         wait = retry.delay(tries, now - start, hint, lane, policy, override=None, chance=chance)
@@ -176,12 +176,3 @@ def test_what_would_come_back_on_the_hour_is_spread_after_it() -> None:
     assert moved == [datetime(2026, 4, 1, 9, 2, tzinfo=UTC), datetime(2026, 4, 1, 9, 3, tzinfo=UTC)]
     unspread = retry.next_attempt(now, timedelta(minutes=10), until, "ordinary", PLAN, 0.5)
     assert unspread == datetime(2026, 4, 1, 9, 0, tzinfo=UTC)
-
-
-def test_each_lane_has_its_own_patience_and_no_message_outlives_its_use() -> None:
-    ends = {lane: retry.deadline(lane, START, None) - START for lane in LANES}
-    assert ends["urgent"] < ends["prompt"] < ends["correction"] == ends["ordinary"]
-    useful = START + timedelta(hours=1)
-    assert {retry.deadline(lane, START, useful) for lane in LANES} == {useful}
-    assert retry.deadline("urgent", START, START + timedelta(hours=20)) == START + timedelta(hours=20)
-    assert {retry.deadline(lane, START, START + timedelta(days=9)) for lane in LANES} == {START + ends["ordinary"]}

@@ -1,15 +1,18 @@
 """What was given up can be handled once more: by the very handler that gave it up, once, and as one case for ever."""
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+from contracts import retired
 from contracts.events.dead import DeadLetter, DeadLetterRetry
 from contracts.streams import ConsumerSpec
 from renrakumo_cli.local.nats import NatsServer
 from runtime.bus.client import Bus
 from runtime.bus.consumer import Delivery
+from runtime.bus.dead_letter_retry import as_it_was
 from runtime.errors import PermanentError
 from runtime.process.lifecycle import Service
 from tests.runtime.bus.test_consumer import until
@@ -75,11 +78,11 @@ async def test_a_message_that_was_given_up_is_handled_once_its_cause_is_mended(f
     async with at_work(fresh_nats, spec, work):
         await bus.publish_raw(subject_of(spec), b"sealed", headers={"Renrakumo-Correlation": "abc"})
         first = await letter_number(bus, 1)
-        assert (first.consumer, first.again_of) == (spec.name, None)
+        assert (first.consumer, first.retry_of) == (spec.name, None)
 
         await bus.publish(decided(first, 1))
         second = await letter_number(bus, 2)
-        assert (second.again_of, second.consumer, second.subject) == (first.id, spec.name, first.subject)
+        assert (second.retry_of, second.consumer, second.subject) == (first.id, spec.name, first.subject)
         assert (second.message(), second.attempts) == (b"sealed", 2)
         assert second.id != first.id
 
@@ -116,11 +119,26 @@ async def test_what_no_consumer_knows_any_more_is_kept_as_the_same_case(fresh_na
         first = await letter_number(bus, 1)
         await bus.publish(decided(first.model_copy(update={"consumer": "of-an-older-release"}), 1))
         second = await letter_number(bus, 2)
-        assert (second.reason, second.again_of) == ("PermanentError: consumer_is_no_more", first.id)
+        assert (second.reason, second.retry_of) == ("PermanentError: consumer_is_no_more", first.id)
         await bus.publish_raw("dead-letter-retry.registry", b"not an event")
         third = await letter_number(bus, 3)
-        assert (third.reason, third.again_of) == ("PermanentError: message_not_understood", None)
+        assert (third.reason, third.retry_of) == ("PermanentError: message_not_understood", None)
     await bus.close()
+
+
+def test_a_message_that_was_given_up_under_an_earlier_name_is_handled_under_that_of_today() -> None:
+    renamed = retired.SUBJECTS[0].subject
+    letter = DeadLetter(
+        id="admin-api-inbound/1",
+        occurred_at=datetime.now(UTC),
+        service="admin-api",
+        consumer="admin-api-inbound",
+        subject=renamed.name,
+        reason="KeyError",
+        attempts=20,
+        payload=base64.b64encode(b"{}").decode(),
+    )
+    assert as_it_was(letter, 1, "c").subject == renamed.successor
 
 
 async def test_a_large_sealed_message_is_kept_whole(fresh_nats: NatsServer) -> None:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import MetaData, Table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts import retired
 from contracts.base import Event
 from contracts.streams import ConsumerSpec
 from renrakumo_cli.local.nats import NatsServer
@@ -100,6 +101,7 @@ class Hesitant:
 
     def __init__(self) -> None:
         self.stored: list[bytes] = []
+        self.subjects: list[str] = []
         self._refusals = 1
 
     async def publish_many(self, messages: Sequence[Outgoing], *, timeout: float = 10) -> list[Exception | None]:
@@ -109,6 +111,7 @@ class Hesitant:
             results.append(BusUnavailable("bus_error_10008") if refused else None)
             if not refused:
                 self.stored.append(message.payload)
+                self.subjects.append(message.subject)
         return results
 
 
@@ -160,6 +163,24 @@ async def test_the_newest_change_of_a_key_is_what_stays_in_its_bucket(tables: Ta
         b"sakura 0",
         b"sakura 1",
         b"sakura 3",
+    ]
+
+
+async def test_what_an_earlier_release_left_behind_is_told_under_the_names_of_today(tables: Tables) -> None:
+    outbox, hesitant = Outbox(tables.outbox), Hesitant()
+    bucket, stream = retired.BUCKETS[0], retired.STREAMS[0]
+    async with tables.engine.begin() as conn:
+        await outbox.add_raw(conn, f"$KV.{bucket.name}.71", b"before", "stop-71")
+        await outbox.add_raw(conn, f"$KV.{bucket.successor.name}.71", b"after", "stop-71-again")
+        await outbox.add_raw(conn, f"{stream.subject.name}receipts", b"decision", "decision-1")
+    await start(OutboxRelay(tables.engine, tables.outbox, cast(Bus, hesitant)))
+    await tables.empty()
+    # Of one key the newest is stored last, whatever name its bucket had.
+    assert hesitant.stored == [b"before", b"after", b"decision"]
+    assert hesitant.subjects == [
+        "$KV.stopped-messages.71",
+        "$KV.stopped-messages.71",
+        "dead-letter-retry.receipts",
     ]
 
 

@@ -1,37 +1,28 @@
-"""Apply what contracts declare to a bus: streams, consumers and buckets, created or brought up to date, never deleted.
+"""Apply what contracts declare to a bus: streams, consumers and buckets, created or brought up to date.
 
 One explicit step, run by the operator, by `make up` and by a deployment before services start. Doing it twice changes
-nothing. What the bus has and contracts don't know is reported as `unknown` and left alone.
+nothing. What an earlier release called otherwise is moved to its new name (`retired`), and nothing else is deleted:
+what the bus has and contracts don't know is reported as `unknown` and left alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
 from contracts.streams import BUCKETS, STREAMS, BucketSpec, ConsumerSpec, StreamSpec, consumers
+from renrakumo_cli.bus import retired
+from renrakumo_cli.bus.change import Change, Kind
 from renrakumo_cli.bus.cluster import formed
 from renrakumo_cli.bus.login import connected
 
-Outcome = Literal["created", "updated", "unchanged", "unknown"]
 _BUCKET_DUPLICATES = 120.0
 _RETENTION = {
     "limits": RetentionPolicy.LIMITS,
     "interest": RetentionPolicy.INTEREST,
     "workqueue": RetentionPolicy.WORK_QUEUE,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What became of one stream, bucket or consumer."""
-
-    kind: Literal["stream", "bucket", "consumer"]
-    name: str
-    outcome: Outcome
 
 
 async def apply(
@@ -54,7 +45,8 @@ async def apply(
         # What nobody is to read goes at the moment when a stream begins to keep only what somebody is.
         turning = {spec.name for spec in STREAMS if spec.retention == "interest" and _keeps_all(known.get(spec.name))}
         first = [spec for spec in consumers() if spec.stream in turning]
-        changes = [await _consumer(js, spec) for spec in first]
+        changes = await retired.move_subjects(js)
+        changes += [await _consumer(js, spec) for spec in first]
         changes += [
             await _stream(js, known, "stream", _stream_config(spec, copies[spec.name]), spec.name) for spec in STREAMS
         ]
@@ -63,7 +55,8 @@ async def apply(
             for spec in BUCKETS
         ]
         changes += [await _consumer(js, spec) for spec in consumers() if spec not in first]
-        changes += await _unknown(js, set(known))
+        changes += await retired.move_streams(js)
+        changes += await _unknown(js, set(known) - retired.names())
         return changes
 
 
@@ -127,7 +120,7 @@ def _consumer_config(spec: ConsumerSpec) -> ConsumerConfig:
 async def _stream(
     js: JetStreamContext,
     known: dict[str | None, StreamConfig],
-    kind: Literal["stream", "bucket"],
+    kind: Kind,
     wanted: StreamConfig,
     name: str,
 ) -> Change:

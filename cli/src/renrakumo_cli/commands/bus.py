@@ -19,7 +19,8 @@ def apply(
         None, min=1, max=5, help="Copies of each stream: 3 in a cluster. Default: as they are."
     ),
 ) -> None:
-    """Create or update streams, consumers and buckets as this version needs them. Deletes nothing."""
+    """Create or update streams, consumers and buckets as this version needs them, and move what an earlier version
+    called otherwise to its new name. Deletes nothing else."""
     try:
         login = operator_bus()
         changes = asyncio.run(bus.apply(login.url, login.user, login.password, replicas=replicas))

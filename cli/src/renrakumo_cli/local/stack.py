@@ -243,8 +243,8 @@ class LocalStack:
             replicas=None if self.configuration.external_nats else self.configuration.nats_servers,
             within=_CLUSTER_WITHIN,
         )
-        changed = [change for change in changes if change.outcome in ("created", "updated")]
-        self._say(f"streams: {len(changed)} of {len(changes)} created or updated")
+        changed = [change for change in changes if change.outcome not in ("unchanged", "unknown")]
+        self._say(f"streams: {len(changed)} of {len(changes)} created, updated or moved")
 
     async def _start_services(self) -> None:
         self._say("starting " + ", ".join(spec.name for spec in self.services))

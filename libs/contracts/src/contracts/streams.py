@@ -91,7 +91,8 @@ DIRECTORY = BucketSpec(
     "directory", writers=("admin-api",), readers=("ingress-smtp", "registry", "responder", "dispatcher")
 )
 CONTENT = BucketSpec("content", ttl=40 * DAY, writers=("admin-api",), readers=("dispatcher",))
-ANSWERED = BucketSpec("answered", ttl=3_600.0, writers=("responder",), readers=("responder",))
+# What an address was sent automatically within the last hour, by sender key: the limit counts it.
+RECENT_AUTOMATIC_MAIL = BucketSpec("recent-automatic-mail", ttl=3_600.0, writers=("responder",), readers=("responder",))
 # Longer than any copy is tried for; what is older cannot come back.
 STOPPED_MESSAGES = BucketSpec(
     "stopped-messages", ttl=4 * DAY, max_value=1_000, writers=("admin-api",), readers=("dispatcher",)
@@ -102,7 +103,7 @@ DISPATCHERS = BucketSpec(
     "dispatchers", ttl=60.0, max_value=64_000, writers=("dispatcher",), readers=("admin-api", "dispatcher")
 )
 
-BUCKETS: tuple[BucketSpec, ...] = (DIRECTORY, CONTENT, ANSWERED, STOPPED_MESSAGES, PACE, DISPATCHERS)
+BUCKETS: tuple[BucketSpec, ...] = (DIRECTORY, CONTENT, RECENT_AUTOMATIC_MAIL, STOPPED_MESSAGES, PACE, DISPATCHERS)
 
 REGISTRY_INBOUND = ConsumerSpec(
     "INBOUND", "registry-inbound", "registry", ("inbound.entry", "inbound.leave", "inbound.post")
@@ -138,7 +139,7 @@ ADMIN_API_DEADLETTERS = ConsumerSpec("DEADLETTERS", "admin-api-deadletters", "ad
 
 
 def dead_letter_retry_consumer(service: str) -> ConsumerSpec:
-    """The consumer that brings a service the dead letters that it is to handle once more or to give up for good."""
+    """The consumer of the operator's decisions about what this service gave up: to be handled once more, or never."""
     name = f"{service}-dead-letter-retry"
     return ConsumerSpec(DEADLETTER_RETRIES.name, name, service, (f"dead-letter-retry.{service}",))
 

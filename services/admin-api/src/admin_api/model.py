@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+from contracts import lifetimes
+
 Role = Literal["operator", "administrator", "sender", "viewer"]
 ROLES: Final[tuple[Role, ...]] = ("operator", "administrator", "sender", "viewer")
 Asks = Literal["none", "receipt", "choice", "text"]
@@ -23,17 +25,10 @@ RESERVED_GROUPS: Final = frozenset({"r", "b"})
 
 LOGIN_LENGTH = 64
 
-USEFUL: Final[Mapping[OfficeLane, timedelta]] = {"urgent": timedelta(hours=6), "ordinary": timedelta(days=2)}
-"""For how long a message is of use to those who wait for it, where its sender didn't say: what is urgent today must not
-arrive tomorrow morning."""
-
-PATIENCE: Final = timedelta(days=2)
-"""How long the dispatchers try at most, whatever the sender said."""
-
 FURTHEST_END: Final = timedelta(days=30)
 """How far away the end that a sender names may be."""
 
-CORRECTABLE: Final = timedelta(days=3)
+CORRECTABLE: Final = lifetimes.LONGEST + timedelta(days=1)
 """How long after it was last sent a message can be corrected: as long as copies may be on their way, and a day."""
 
 EXCERPT = 200
@@ -144,7 +139,7 @@ def lane_of_post(subject: str) -> OfficeLane:
 
 def useful_until(lane: OfficeLane, asked: datetime | None, sent_at: datetime) -> datetime:
     """From when on copies of a wave that left at `sent_at` are not sent any more. `asked`: what the sender said."""
-    return sent_at + USEFUL[lane] if asked is None else min(asked, sent_at + PATIENCE)
+    return lifetimes.ends_at(sent_at, asked, lifetimes.BY_LANE[lane])
 
 
 def excerpt(text: str) -> str:

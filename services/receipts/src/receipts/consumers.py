@@ -8,8 +8,8 @@ from contracts.events import (
     InboundReply,
     InboundUnsubscribe,
 )
-from receipts import reports
-from receipts.handlers import Receipts
+from receipts.context import Context
+from receipts.handlers import confirmations, copies, replies, reports
 from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError
 
@@ -17,19 +17,19 @@ from runtime.errors import PermanentError
 class InboundConsumer:
     """Replies, reports and one-click unsubscriptions."""
 
-    def __init__(self, receipts: Receipts) -> None:
-        self._receipts = receipts
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     async def __call__(self, delivery: Delivery) -> None:
         match delivery.subject:
             case InboundReply.name:
-                await self._receipts.reply(delivery.event(InboundReply))
+                await replies.reply(self._context, delivery.event(InboundReply))
             case InboundBounce.name:
-                await reports.bounce(self._receipts, delivery.event(InboundBounce))
+                await reports.bounce(self._context, delivery.event(InboundBounce))
             case InboundFeedback.name:
-                await reports.complaint(self._receipts, delivery.event(InboundFeedback))
+                await reports.complaint(self._context, delivery.event(InboundFeedback))
             case InboundUnsubscribe.name:
-                await self._receipts.unsubscribe(delivery.event(InboundUnsubscribe))
+                await confirmations.unsubscribe(self._context, delivery.event(InboundUnsubscribe))
             case _:
                 raise PermanentError("unexpected_subject")
 
@@ -37,14 +37,14 @@ class InboundConsumer:
 class OutcomesConsumer:
     """Plans and outcomes of copies."""
 
-    def __init__(self, receipts: Receipts) -> None:
-        self._receipts = receipts
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     async def __call__(self, delivery: Delivery) -> None:
         match delivery.subject:
             case DeliveryPlanned.name:
-                await self._receipts.plan(delivery.event(DeliveryPlanned))
+                await copies.plan(self._context, delivery.event(DeliveryPlanned))
             case DeliverySettled.name:
-                await self._receipts.settle(delivery.event(DeliverySettled))
+                await copies.settle(self._context, delivery.event(DeliverySettled))
             case _:
                 raise PermanentError("unexpected_subject")

@@ -19,7 +19,7 @@ CONFIRMATIONS: Final[dict[TokenKind, ConfirmationKind]] = {
 }
 """Kinds of token whose reply confirms something."""
 
-_VERDICT_OUTCOMES: Final[dict[str, Outcome]] = {
+_OUTCOMES: Final[dict[str, Outcome]] = {
     Verdict.DEAD: "dead",
     Verdict.FULL: "full",
     Verdict.FILTERED: "filtered",
@@ -29,8 +29,12 @@ _VERDICT_OUTCOMES: Final[dict[str, Outcome]] = {
 }
 
 
+MAX_ANSWER = 20_000
+"""Characters of an answer that are kept; nobody writes more to a school in a reply."""
+
+
 @dataclass(frozen=True, slots=True)
-class Lives:
+class TokenLifetimes:
     """How long a token is good for after it was issued."""
 
     registration: timedelta
@@ -38,13 +42,15 @@ class Lives:
     answer: timedelta
 
     def of(self, kind: TokenKind) -> timedelta:
+        """How long a token of this kind is good for."""
         if kind in (TokenKind.REGISTRATION, TokenKind.LEAVE):
             return self.registration
         return self.post if kind is TokenKind.POST else self.answer
 
 
-def is_expired(token: Token, lives: Lives, now: datetime) -> bool:
-    return expired(token, now, lives.of(token.kind))
+def is_expired(token: Token, lifetimes: TokenLifetimes, now: datetime) -> bool:
+    """Is a token too old to count for what it was issued for?"""
+    return expired(token, now, lifetimes.of(token.kind))
 
 
 def issued_at(token: Token) -> datetime:
@@ -90,6 +96,6 @@ def reading_of(asks: Asks, written: str, choice: Choice | None, doubt: str = "")
     return Reading(choice.number, choice.needs_look, choice.why)
 
 
-def outcome_of_bounce(verdict: str) -> Outcome:
-    """The state of a copy that came back with this verdict."""
-    return _VERDICT_OUTCOMES.get(verdict, "failed")
+def outcome_of_bounce(classification: str) -> Outcome:
+    """The state of a copy that came back for such a reason."""
+    return _OUTCOMES.get(classification, "failed")

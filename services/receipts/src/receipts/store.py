@@ -107,7 +107,7 @@ async def plan(driver: Driver, event: DeliveryPlanned) -> None:
 async def settle(driver: Driver, event: DeliverySettled) -> None:
     """Write down what happened to these copies: a statement for all, and one more when some of it is old news.
 
-    Each statement may commit by itself, as with `plan`."""
+    Each statement may commit by itself: told again, they complete what a crash between them left."""
     left = sorted(map(_without_addresses, event.outcomes), key=_number)
     while left:
         # A statement can touch a row once only. An attempt names each copy once; should one not, the rest is next.

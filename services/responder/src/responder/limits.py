@@ -1,7 +1,8 @@
 """How many automatic mails one address may cause in an hour, counted on the bus so that all processes count together.
 
-The bucket `answered` holds what was answered lately, by sender key; an event that is delivered again is therefore not
-counted twice. Whether one more may go out is a pure rule (`may_answer`). Compare-and-set: whoever loses reads again.
+The bucket `recent-automatic-mail` holds what was sent lately, by sender key; an event that is delivered again is
+therefore not counted twice. Whether one more may go out is a pure rule (`may_answer`). Compare-and-set: whoever
+loses reads again.
 """
 
 import json
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from contracts.streams import ANSWERED
+from contracts.streams import RECENT_AUTOMATIC_MAIL
 from runtime.bus.client import KvEntry
 from runtime.errors import TransientError, WrongRevision
 
@@ -72,7 +73,7 @@ class AnswerLimit:
         """Count this answer and say whether it may go out. TransientError when it cannot be told now."""
         wanted = Answer(event_id, now.timestamp(), about, told)
         for _ in range(_ROUNDS):
-            entry = await self._bucket.kv_entry(ANSWERED.name, sender_key)
+            entry = await self._bucket.kv_entry(RECENT_AUTOMATIC_MAIL.name, sender_key)
             earlier = [] if entry is None else [Answer(*each) for each in json.loads(entry.value)]
             if any(each.event == event_id for each in earlier):
                 return True
@@ -82,9 +83,9 @@ class AnswerLimit:
             value = json.dumps([(each.event, each.at, each.about, each.told) for each in recent]).encode()
             try:
                 if entry is None:
-                    await self._bucket.kv_create(ANSWERED.name, sender_key, value)
+                    await self._bucket.kv_create(RECENT_AUTOMATIC_MAIL.name, sender_key, value)
                 else:
-                    await self._bucket.kv_update(ANSWERED.name, sender_key, value, entry.revision)
+                    await self._bucket.kv_update(RECENT_AUTOMATIC_MAIL.name, sender_key, value, entry.revision)
             except WrongRevision:
                 continue
             return True

@@ -6,6 +6,7 @@ passed on sealed; the texts have placeholders for them.
 
 from datetime import timedelta
 
+from contracts import lifetimes
 from contracts.events import (
     DeliveryBatch,
     InboundInfo,
@@ -27,7 +28,6 @@ from responder.model import batch_id
 from responder.texts import Text
 from runtime.logs import get_logger
 
-LIFE = timedelta(days=3)
 GUIDE = "guide"
 """Registry lets an address have one guide an hour as long as it doesn't answer; here only their number is limited."""
 log = get_logger(__name__)
@@ -58,7 +58,7 @@ async def send(
     reply_kind: ReplyKind | None = None,
     null_sender: bool = False,
     extra: Sealed | None = None,
-    life: timedelta = LIFE,
+    life: timedelta = lifetimes.BY_LANE["prompt"],
 ) -> None:
     """Have dispatcher send one mail to one person, on the lane `prompt`; it is stored when this returns. `message` is
     what a reply's token names; `null_sender`: its bounces interest nobody; `extra`: values of placeholders."""

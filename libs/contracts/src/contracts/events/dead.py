@@ -4,7 +4,7 @@ import base64
 import zlib
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from contracts.base import Event
 
@@ -12,9 +12,10 @@ from contracts.base import Event
 class DeadLetter(Event):
     """A message that a consumer gave up on. `payload` is base64 of what was on the bus, sealed parts still sealed, and
     empty when it was too large to keep; `packed`: compressed (zlib) before that. `reason` is the error's class and
-    static text, never what the message said. `again_of`: it had been given up before, and the operator had it handled
+    static text, never what the message said. `retry_of`: it had been given up before, and the operator had it handled
     once more; this is the id of its first dead letter."""
 
+    model_config = ConfigDict(populate_by_name=True)
     name: ClassVar[str] = "dead"
 
     service: str
@@ -25,7 +26,8 @@ class DeadLetter(Event):
     headers: dict[str, str] = Field(default_factory=dict)
     payload: str
     packed: bool = False
-    again_of: str | None = None
+    # Release 0.1 wrote `again_of`, and the office still holds such letters.
+    retry_of: str | None = Field(default=None, validation_alias=AliasChoices("retry_of", "again_of"))
 
     def bus_subject(self) -> str:
         return f"dead.{self.service}"
@@ -33,7 +35,7 @@ class DeadLetter(Event):
     @property
     def first(self) -> str:
         """Id of the first dead letter of this message."""
-        return self.again_of or self.id
+        return self.retry_of or self.id
 
     def message(self) -> bytes:
         """What was on the bus. Raises ValueError when the payload is not what it should be."""

@@ -15,7 +15,7 @@ TokenText = Annotated[str, StringConstraints(pattern=r"^[rb]-[a-z2-7]{48}$")]
 
 
 AuthenticationResult = Literal["pass", "fail", "softfail", "neutral", "none", "policy", "temperror", "permerror"]
-"""Results of SPF, DKIM and DMARC by their names in Authentication-Results (RFC 8601 2.7)."""
+"""What one check of a mail's origin came to, in the words of Authentication-Results (RFC 8601 2.7)."""
 
 
 class Automatic(Contract):
@@ -63,7 +63,7 @@ class Inbound(Event):
 
 
 class InboundEntry(Inbound):
-    """Somebody wrote to `<group>-entry`. The letter is an `EntryMail` for registry."""
+    """Somebody wrote to `<group>-entry`. `letter` is an `EntryMail` for registry."""
 
     name: ClassVar[str] = "inbound.entry"
 
@@ -74,7 +74,7 @@ class InboundEntry(Inbound):
 
 
 class InboundLeave(Inbound):
-    """Somebody wrote to `leave` (group None) or `<group>-leave`. The letter is an `EntryMail` for registry."""
+    """Somebody wrote to `leave` (group None) or `<group>-leave`. `letter` is an `EntryMail` for registry."""
 
     name: ClassVar[str] = "inbound.leave"
 
@@ -85,7 +85,7 @@ class InboundLeave(Inbound):
 
 
 class InboundPost(Inbound):
-    """A message for a group, sent to its secret post address. The letter is a `PostMail` for registry."""
+    """A message for a group, sent to its secret post address. `letter` is a `PostMail` for registry."""
 
     name: ClassVar[str] = "inbound.post"
 

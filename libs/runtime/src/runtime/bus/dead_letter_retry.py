@@ -1,9 +1,10 @@
 """Dead letters once more: what the operator decided about a message that this service had given up.
 
-    dead-letter-retry.<service> -> the dead letter in it -> the message as it was -> the handler of its consumer
-                                     -> done
-                                     -> given up again: a dead letter that names the first one, so that both are one
-                                -> given up for good -> whoever waits for its outcome is told, where the service can
+    dead-letter-retry.<service>
+        -> the dead letter in it -> the message as it was -> the handler of the consumer that gave it up
+               -> done
+               -> given up again: a dead letter that names the first one, so that the two are one case
+        -> given up for good -> whoever waits for its outcome is told, where the service can do that
 The bus loop is the usual one: outages are waited for, mistakes tried a few times. A handler that was rolled back when
 it gave up has left nothing behind (its row in the inbox went with it), so this time is the first time for it.
 """
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
 from contracts.events.dead import DeadLetter, DeadLetterRetry
+from contracts.retired import current_subject
 from contracts.streams import ConsumerSpec
 from runtime import tracing
 from runtime.bus.consumer import SEQUENCE_HEADER, STREAM_HEADER, Delivery, dead_letter, dead_letter_id
@@ -63,7 +65,7 @@ def as_it_was(letter: DeadLetter, attempt: int, correlation: str) -> Delivery:
         raise PermanentError("message_not_understood") from None
     number = letter.headers.get(SEQUENCE_HEADER, "")
     return Delivery(
-        subject=letter.subject,
+        subject=current_subject(letter.subject),  # it may have lain with the operator since an earlier release
         data=data,
         headers=letter.headers,
         attempt=attempt,
@@ -85,6 +87,6 @@ def repeated_dead_letter(spec: ConsumerSpec, delivery: Delivery, error: Exceptio
             "occurred_at": datetime.now(UTC),
             "reason": reason_of(error),
             "attempts": letter.attempts + delivery.attempt,
-            "again_of": letter.first,
+            "retry_of": letter.first,
         }
     )

@@ -15,6 +15,7 @@ import asyncpg
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.retired import current_subject
 from runtime.bus.client import Bus, Outgoing
 from runtime.database.outbox import default_channel, quoted
 from runtime.errors import BusRefused
@@ -102,7 +103,11 @@ class OutboxRelay:
 
     async def _publish(self, driver: "asyncpg.Connection[Any]", rows: list["asyncpg.Record"]) -> bool:
         results = await self._bus.publish_many(
-            [Outgoing(row["subject"], row["payload"], row["msg_id"], json.loads(row["headers"])) for row in rows]
+            # What an earlier release left here goes to where it would be told today.
+            [
+                Outgoing(current_subject(row["subject"]), row["payload"], row["msg_id"], json.loads(row["headers"]))
+                for row in rows
+            ]
         )
         stored = [row["id"] for row, result in zip(rows, results, strict=True) if result is None]
         if stored:
@@ -137,10 +142,11 @@ def _one_change_a_key(rows: list["asyncpg.Record"]) -> list["asyncpg.Record"]:
     would be stored after the second and stay the newest."""
     seen: set[str] = set()
     for number, row in enumerate(rows):
-        if row["subject"] in seen:
+        subject = current_subject(row["subject"])
+        if subject in seen:
             return rows[:number]
-        if row["subject"].startswith(_BUCKETS):
-            seen.add(row["subject"])
+        if subject.startswith(_BUCKETS):
+            seen.add(subject)
     return rows
 
 

@@ -79,7 +79,7 @@ async def arrived(books: Books, sequence: int, subject: str, data: bytes, *, bou
     row = _row_of(letter)
     async with books.engine.begin() as connection:
         await held.alone(connection)
-        if letter.again_of is not None and await held.is_known(connection, letter.first):
+        if letter.retry_of is not None and await held.is_known(connection, letter.first):
             new = await held.come_back(connection, books.cipher, row, letter)
         else:
             new = await held.add(connection, books.cipher, row, letter)
@@ -281,7 +281,7 @@ def _row_of(letter: DeadLetter) -> HeldMail:
         message=number,
         size=len(message),
         state="held",
-        times_back=0 if letter.again_of is None else 1,
+        times_back=0 if letter.retry_of is None else 1,
         decided_at=None,
         decided_by=None,
         kept=bool(message),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from contracts.events.delivery import CopyOutcome, DeliveryBatch, Outcome
+from contracts.lifetimes import LONGEST, ends_at
 from contracts.sealed import RecipientCard
 from dispatcher.attempt import retry
 from dispatcher.attempt.progress import Progress
@@ -54,7 +55,7 @@ class BatchAttempt:
         cls, batch: DeliveryBatch, progress: Progress, stopped: StoppedMessages, clock: RetryClock
     ) -> "BatchAttempt":
         """An attempt with the deadline that lane and message give."""
-        until = retry.deadline(batch.lane, batch.first_planned_at, batch.expires_at)
+        until = ends_at(batch.first_planned_at, batch.expires_at, LONGEST)
         return cls(batch, progress, stopped, clock, until)
 
     def skip_reason(self) -> Disposition | None:

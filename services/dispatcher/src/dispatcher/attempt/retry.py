@@ -3,9 +3,9 @@
     delay          how long to wait after an attempt that failed for now
     next_attempt   when that is; or None: it would be too late
 Greylisting wants a second attempt soon, an outage wants patience: the carrier's plan grows with the attempts, and what
-is old already is tried no more often than its age makes sensible. A copy that is of no use any more (its message
-expired, or its lane's patience is over) is not sent late; the last attempt is put just before that moment if the plan
-would jump over it. Ordinary mail keeps clear of the full hour, when everybody's scheduled mail jams the carriers.
+is old already is tried no more often than its age makes sensible. A copy that is of no use any more
+(contracts.lifetimes) is not sent late; the last attempt is put just before that moment if the plan would jump over it.
+Ordinary mail keeps clear of the full hour, when everybody's scheduled mail jams the carriers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,6 @@ from datetime import UTC, datetime, timedelta
 from contracts.base import Lane
 from dispatcher.policy.carrier_table import CarrierPolicy
 from dispatcher.policy.reply_rules import RetryHint
-
-GIVE_UP: Mapping[Lane, timedelta] = {
-    "urgent": timedelta(hours=6),
-    "prompt": timedelta(days=1),
-    "correction": timedelta(days=2),
-    "ordinary": timedelta(days=2),
-}
-"""How long after it was planned a copy is worth trying, where its message doesn't say until when it is of use."""
-
-PATIENCE = timedelta(days=2)
-"""How long a copy is tried at most, whatever its message says."""
 
 MOST: Mapping[Lane, timedelta] = {
     "urgent": timedelta(minutes=5),
@@ -52,12 +41,6 @@ BEFORE_THE_HOUR = timedelta(seconds=30)
 _LAST_CHANCE = timedelta(seconds=30)
 _BEFORE_DEADLINE = timedelta(seconds=5)
 _JITTER = 0.2
-
-
-def deadline(lane: Lane, first_planned_at: datetime, expires_at: datetime | None) -> datetime:
-    """From when on a copy is not sent any more. Who says until when an urgent message is of use knows better than its
-    lane."""
-    return first_planned_at + GIVE_UP[lane] if expires_at is None else min(expires_at, first_planned_at + PATIENCE)
 
 
 def delay(

@@ -1,15 +1,12 @@
 """The latest news, for whoever sends an empty mail."""
 
-from datetime import timedelta
-
 from board.model import Board, news_of
+from contracts import lifetimes
 from contracts.events import InboundInfo
 from responder.context import Context
 from responder.model import NEWEST_NOTICES, fingerprint
 from responder.sending import send, withhold, within_limit
 from responder.texts import news
-
-NEWS_LIFE = timedelta(hours=12)
 
 
 async def asked(context: Context, event: InboundInfo) -> None:
@@ -39,5 +36,5 @@ async def asked(context: Context, event: InboundInfo) -> None:
             carrier=event.carrier,
             message=event.ref,
             null_sender=True,
-            life=NEWS_LIFE,
+            life=lifetimes.NEWS,
         )

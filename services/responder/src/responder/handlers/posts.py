@@ -1,13 +1,11 @@
 """Posting from a phone: the confirmation before anything goes out, and what became of the post."""
 
-from datetime import timedelta
-
+from contracts import lifetimes
 from contracts.events import PostClosed, PostHeld
 from responder.context import Context
 from responder.sending import send
 from responder.texts import posts
 
-CONFIRMATION_LIFE = timedelta(hours=24)
 """As long as the post itself waits."""
 
 
@@ -24,7 +22,7 @@ async def held(context: Context, event: PostHeld) -> None:
         message=event.message,
         reply_kind="post",
         extra=event.excerpt,
-        life=CONFIRMATION_LIFE,
+        life=lifetimes.POST_CONFIRMATION,
     )
 
 

@@ -7,13 +7,14 @@ import pytest
 
 from contracts.events import AnswerRecorded, Authentication
 from mail.tokens import TokenKind
-from receipts.model import CONFIRMATIONS, Lives, Reading, outcome_of_bounce, reading_of
+from receipts.handlers import copies, replies
+from receipts.model import CONFIRMATIONS, Reading, TokenLifetimes, outcome_of_bounce, reading_of
 from runtime.errors import PermanentError
 from runtime.ids import new_id
 from simulator.client_styles import STYLES, Style, reply, vacation_reply
 from simulator.incoming import Incoming
 from tests.receipts.conftest import NOW, PARENT, SENT, House, letter
-from tests.receipts.test_copies import planned
+from tests.receipts.handlers.test_copies import planned
 
 
 def received(house: House, token: str, body: str = SENT) -> Incoming:
@@ -40,17 +41,17 @@ async def answer(
     copy = copy or new_id()
     token = house.token(TokenKind.ANSWER, message, copy)
     mail = reply(style, received(house, token), words, sender=PARENT, date=at)
-    await house.receipts.reply(house.reply(token, mail.raw, at=at))
+    await replies.reply(house.context, house.reply(token, mail.raw, at=at))
     return copy
 
 
 async def test_an_answer_counts_whatever_its_carrier_proves_and_what_it_proved_is_kept(house: House) -> None:
     message, copy = await house.sent(), new_id()
-    await house.receipts.plan(planned(house, message, [copy]))
+    await copies.plan(house.context, planned(house, message, [copy]))
     token = house.token(TokenKind.ANSWER, message, copy)
     mail = reply(Style.IPHONE, received(house, token), "2", sender=PARENT, date=NOW)
     shown = Authentication(spf="fail", dmarc="fail", policy="reject")
-    await house.receipts.reply(house.reply(token, mail.raw, authentication=shown))
+    await replies.reply(house.context, house.reply(token, mail.raw, authentication=shown))
     (row,) = await house.answers(message)
     assert row["choice"] == 2
     assert Authentication.model_validate(row["authentication"]) == shown
@@ -59,7 +60,7 @@ async def test_an_answer_counts_whatever_its_carrier_proves_and_what_it_proved_i
 @pytest.mark.parametrize("style", list(STYLES))
 async def test_an_answer_in_any_mail_programs_style_is_read_and_recorded(house: House, style: Style) -> None:
     message, copy = await house.sent(), new_id()
-    await house.receipts.plan(planned(house, message, [copy]))
+    await copies.plan(house.context, planned(house, message, [copy]))
     await answer(house, message, "３番です。昨夜から熱があります。", copy=copy, style=style)
     (row,) = await house.answers(message)
     assert (row["choice"], row["needs_look"], row["latest"]) == (3, False, True)
@@ -85,7 +86,7 @@ async def test_a_redelivered_answer_is_recorded_once(house: House) -> None:
     token = house.token(TokenKind.ANSWER, message, copy)
     event = house.reply(token, letter("2\n"))
     for _ in range(3):
-        await house.receipts.reply(event)
+        await replies.reply(house.context, event)
     assert len(await house.answers(message)) == 1
     assert len(await house.said(AnswerRecorded)) == 1
 
@@ -126,7 +127,7 @@ async def test_a_vacation_note_is_no_answer(house: House) -> None:
     message, copy = await house.sent(), new_id()
     token = house.token(TokenKind.ANSWER, message, copy)
     note = vacation_reply(received(house, token), sender=PARENT, date=NOW)
-    await house.receipts.reply(house.reply(token, note.raw, sender=""))
+    await replies.reply(house.context, house.reply(token, note.raw, sender=""))
     assert await house.answers(message) == []
     assert await house.said(AnswerRecorded) == []
 
@@ -134,7 +135,7 @@ async def test_a_vacation_note_is_no_answer(house: House) -> None:
 async def test_what_a_machine_may_have_written_is_kept_for_a_human_to_look_at(house: House) -> None:
     message, copy = await house.sent(), new_id()
     token = house.token(TokenKind.ANSWER, message, copy)
-    await house.receipts.reply(house.reply(token, letter("1\n", subject="【自動返信】健康調査")))
+    await replies.reply(house.context, house.reply(token, letter("1\n", subject="【自動返信】健康調査")))
     (row,) = await house.answers(message)
     assert (row["choice"], row["needs_look"]) == (None, True)
 
@@ -143,14 +144,14 @@ async def test_an_answer_after_the_tokens_life_is_not_recorded(house: House) -> 
     message = await house.sent()
     for age, recorded in ((399, 1), (401, 1)):
         token = house.token(TokenKind.ANSWER, message, new_id(), age=timedelta(days=age))
-        await house.receipts.reply(house.reply(token, letter("1\n")))
+        await replies.reply(house.context, house.reply(token, letter("1\n")))
         assert len(await house.answers(message)) == recorded
 
 
 async def test_an_answer_to_a_message_that_the_office_does_not_know_is_a_dead_letter(house: House) -> None:
     event = house.reply(house.token(TokenKind.ANSWER, new_id(), new_id()), letter("1\n"))
     with pytest.raises(PermanentError, match="unknown_message"):
-        await house.receipts.reply(event)
+        await replies.reply(house.context, event)
 
 
 async def test_one_of_two_guardians_is_enough_for_the_child(house: House) -> None:
@@ -158,7 +159,7 @@ async def test_one_of_two_guardians_is_enough_for_the_child(house: House) -> Non
     for copy in (mother, father):
         event = planned(house, message, [copy])
         both = tuple(each.model_copy(update={"child": 77}) for each in event.copies)
-        await house.receipts.plan(event.model_copy(update={"copies": both}))
+        await copies.plan(house.context, event.model_copy(update={"copies": both}))
     await answer(house, message, "1", copy=father)
     (counts,) = await house.rows("SELECT * FROM ledger.counts WHERE message = :m", m=message)
     assert (counts["planned"], counts["answered"], counts["children"], counts["children_answered"]) == (2, 1, 1, 1)
@@ -172,7 +173,7 @@ def test_a_reading_is_made_of_what_was_asked() -> None:
 
 
 def test_every_token_has_a_life_and_every_verdict_an_outcome() -> None:
-    lives = Lives(timedelta(days=7), timedelta(hours=24), timedelta(days=400))
+    lives = TokenLifetimes(timedelta(days=7), timedelta(hours=24), timedelta(days=400))
     week = {TokenKind.REGISTRATION, TokenKind.LEAVE}
     assert {kind for kind in TokenKind if lives.of(kind) == timedelta(days=7)} == week
     assert lives.of(TokenKind.POST) == timedelta(hours=24)

@@ -8,9 +8,9 @@ import pytest
 from contracts.events import ConfirmationGiven, InboundReply, InboundUnsubscribe
 from mail import tokens
 from mail.tokens import TokenKind
-from receipts import reports
 from receipts.consumers import InboundConsumer, OutcomesConsumer
-from receipts.context import KEPT
+from receipts.handlers import confirmations, housekeeping, replies, reports
+from receipts.handlers.incoming import KEPT_OCTETS, unseal
 from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError
 from tests.receipts.conftest import NOW, PARENT, House, letter
@@ -18,7 +18,7 @@ from tests.receipts.conftest import NOW, PARENT, House, letter
 
 async def test_a_reply_to_the_guide_confirms_and_carries_the_corrected_name_sealed(house: House) -> None:
     token = house.token(TokenKind.REGISTRATION, 11, 12)
-    await house.receipts.reply(house.reply(token, letter("15 山田 太郎 母\n")))
+    await replies.reply(house.context, house.reply(token, letter("15 山田 太郎 母\n")))
     (given,) = await house.said(ConfirmationGiven)
     assert (given.kind, given.message_ref, given.recipient_ref, given.expired) == ("registration", 11, 12, False)
     assert given.issued_at == NOW
@@ -30,7 +30,7 @@ async def test_a_reply_to_the_guide_confirms_and_carries_the_corrected_name_seal
     ("kind", "said"), [(TokenKind.LEAVE, "leave"), (TokenKind.POST, "post"), (TokenKind.UNSUBSCRIBE, "unsubscribe")]
 )
 async def test_other_replies_confirm_without_their_text(house: House, kind: TokenKind, said: str) -> None:
-    await house.receipts.reply(house.reply(house.token(kind, 5, 6), letter("はい\n")))
+    await replies.reply(house.context, house.reply(house.token(kind, 5, 6), letter("はい\n")))
     (given,) = await house.said(ConfirmationGiven)
     assert (given.kind, given.message_ref, given.recipient_ref, given.reply) == (said, 5, 6, None)
 
@@ -46,7 +46,7 @@ async def test_other_replies_confirm_without_their_text(house: House, kind: Toke
 )
 async def test_an_expired_token_is_said_to_be_expired(house: House, kind: TokenKind, life: timedelta) -> None:
     for age in (life - timedelta(hours=1), life + timedelta(hours=2)):
-        await house.receipts.reply(house.reply(house.token(kind, age=age), letter("はい\n")))
+        await replies.reply(house.context, house.reply(house.token(kind, age=age), letter("はい\n")))
     assert [given.expired for given in await house.said(ConfirmationGiven)] == [False, True]
 
 
@@ -57,7 +57,9 @@ async def test_a_reply_that_was_held_for_long_counts_by_when_it_came_but_starts_
     house: House, kind: TokenKind, expired: bool
 ) -> None:
     came = NOW - timedelta(days=10)
-    await house.receipts.reply(house.reply(house.token(kind, age=timedelta(days=10)), letter("はい\n"), at=came))
+    await replies.reply(
+        house.context, house.reply(house.token(kind, age=timedelta(days=10)), letter("はい\n"), at=came)
+    )
     (given,) = await house.said(ConfirmationGiven)
     assert (given.occurred_at, given.expired) == (came, expired)
 
@@ -66,16 +68,16 @@ async def test_a_reply_that_was_held_for_long_counts_by_when_it_came_but_starts_
 async def test_an_absence_note_confirms_nothing(house: House, kind: TokenKind) -> None:
     token = house.token(kind)
     robot = letter("不在です。\n", subject="不在のお知らせ", Auto_Submitted="auto-replied")
-    await house.receipts.reply(house.reply(token, robot, sender=""))
+    await replies.reply(house.context, house.reply(token, robot, sender=""))
     # Without any mark but its subject: enough to doubt, and nobody is registered in doubt.
-    await house.receipts.reply(house.reply(token, letter("不在です。\n", subject="【自動返信】不在です")))
+    await replies.reply(house.context, house.reply(token, letter("不在です。\n", subject="【自動返信】不在です")))
     assert await house.said(ConfirmationGiven) == []
 
 
 async def test_a_mail_program_may_unsubscribe_by_itself(house: House) -> None:
     token = house.token(TokenKind.UNSUBSCRIBE, 8, 9)
     mail = letter("", subject="unsubscribe", Auto_Submitted="auto-generated")
-    await house.receipts.reply(house.reply(token, mail))
+    await replies.reply(house.context, house.reply(token, mail))
     (given,) = await house.said(ConfirmationGiven)
     assert (given.kind, given.recipient_ref) == ("unsubscribe", 9)
 
@@ -83,8 +85,8 @@ async def test_a_mail_program_may_unsubscribe_by_itself(house: House) -> None:
 async def test_pressing_unsubscribe_twice_is_one_confirmation(house: House) -> None:
     token = house.token(TokenKind.UNSUBSCRIBE, 8, 9)
     press = InboundUnsubscribe(id=f"unsubscribe-{house.unit}-{token}", occurred_at=NOW, unit=house.unit, token=token)
-    await house.receipts.unsubscribe(press)
-    await house.receipts.unsubscribe(press)
+    await confirmations.unsubscribe(house.context, press)
+    await confirmations.unsubscribe(house.context, press)
     assert len(await house.said(ConfirmationGiven)) == 1
 
 
@@ -92,14 +94,14 @@ async def test_a_token_of_another_kind_does_not_unsubscribe(house: House) -> Non
     token = house.token(TokenKind.ANSWER)
     press = InboundUnsubscribe(id="unsubscribe-x", occurred_at=NOW, unit=house.unit, token=token)
     with pytest.raises(PermanentError, match="another_kind"):
-        await house.receipts.unsubscribe(press)
+        await confirmations.unsubscribe(house.context, press)
 
 
 async def test_a_replayed_mail_confirms_once_and_a_second_mail_again(house: House) -> None:
     token = house.token(TokenKind.REGISTRATION)
     event = house.reply(token, letter("はい\n"))
     for again in (event, event, house.reply(token, letter("はい\n"))):
-        await house.receipts.reply(again)
+        await replies.reply(house.context, again)
     # Whether a second reply has any effect is for registry, which knows what is already done.
     assert len(await house.said(ConfirmationGiven)) == 2
 
@@ -123,9 +125,9 @@ def altered(house: House) -> str:
 async def test_a_token_that_is_not_ours_confirms_nothing(house: House, make: object) -> None:
     token = make(house)  # type: ignore[operator]
     with pytest.raises(PermanentError, match="token_not_ours"):
-        await house.receipts.reply(house.reply(token, letter("はい\n")))
+        await replies.reply(house.context, house.reply(token, letter("はい\n")))
     with pytest.raises(PermanentError, match="token_not_ours"):
-        await reports.bounce(house.receipts, house.bounce("b" + token[1:], letter("")))
+        await reports.bounce(house.context, house.bounce("b" + token[1:], letter("")))
     assert await house.said(ConfirmationGiven) == []
 
 
@@ -133,23 +135,23 @@ async def test_of_a_long_mail_with_a_token_that_is_not_ours_only_the_beginning_i
     raw = letter("はい\n" + "x" * 70 + "\n" * 200_000)
     event = house.reply(forged(house), raw)
     with pytest.raises(PermanentError, match="token_not_ours") as refused:
-        await house.receipts.reply(event)
+        await replies.reply(house.context, event)
     assert refused.value.kept is not None
     kept = InboundReply.model_validate_json(refused.value.kept)
     assert (kept.token, kept.size) == (event.token, len(raw))
-    assert house.receipts.unseal(kept.letter) == (PARENT, raw[:KEPT])
+    assert unseal(house.context, kept.letter) == (PARENT, raw[:KEPT_OCTETS])
 
 
 async def test_a_cut_token_is_not_even_understood(house: House) -> None:
     event = house.reply(house.token(TokenKind.REGISTRATION), letter("はい\n"))
     body = event.model_dump_json().replace(event.token, event.token[:-1]).encode()
     with pytest.raises(PermanentError, match="not_understood"):
-        await InboundConsumer(house.receipts)(delivery(InboundReply.name, body))
+        await InboundConsumer(house.context)(delivery(InboundReply.name, body))
 
 
 async def test_an_old_phones_upper_case_is_the_same_token(house: House) -> None:
     event = house.reply(house.token(TokenKind.LEAVE, 5, 6), letter("はい\n"))
-    await house.receipts.reply(event.model_copy(update={"token": event.token.upper()}))
+    await replies.reply(house.context, event.model_copy(update={"token": event.token.upper()}))
     (given,) = await house.said(ConfirmationGiven)
     assert (given.message_ref, given.recipient_ref) == (5, 6)
 
@@ -159,22 +161,22 @@ async def test_a_letter_sealed_for_somebody_else_is_a_dead_letter(house: House) 
     other = House(house.databases, unit=house.unit, token_key=house.token_key)
     try:
         with pytest.raises(PermanentError, match="does_not_open"):
-            await other.receipts.reply(event)
+            await replies.reply(other.context, event)
     finally:
         await other.engine.dispose()
 
 
 async def test_an_unknown_subject_is_a_dead_letter(house: House) -> None:
-    for consumer in (InboundConsumer(house.receipts), OutcomesConsumer(house.receipts)):
+    for consumer in (InboundConsumer(house.context), OutcomesConsumer(house.context)):
         with pytest.raises(PermanentError, match="unexpected_subject"):
             await consumer(delivery("inbound.other", b"{}"))
 
 
 async def test_handled_events_are_forgotten_only_when_no_stream_holds_them_any_more(house: House) -> None:
     event = house.reply(house.token(TokenKind.LEAVE), letter("はい\n"))
-    await house.receipts.reply(event)
-    await house.receipts.forget_old_events()
-    await house.receipts.reply(event)
+    await replies.reply(house.context, event)
+    await housekeeping.clean(house.context)
+    await replies.reply(house.context, event)
     assert len(await house.said(ConfirmationGiven)) == 1
 
 

@@ -1,7 +1,7 @@
 """What is being answered is looked up once for many replies."""
 
 from receipts.model import SentMessage
-from receipts.sent import SentMessages
+from receipts.sent_messages import SentMessages
 
 HELLO = SentMessage("text", (), "件名", "本文")
 

@@ -18,7 +18,8 @@ from contracts.events import (
     PlannedCopy,
 )
 from mail.tokens import TokenKind
-from receipts import reports
+from receipts.handlers import reports
+from receipts.handlers.copies import plan, settle
 from receipts.tables import metadata
 from runtime.ids import new_id
 from simulator.behaviour import LateDsn
@@ -102,11 +103,11 @@ def returned(
 
 async def tell(house: House, fact: Fact) -> None:
     if isinstance(fact, DeliveryPlanned):
-        await house.receipts.plan(fact)
+        await plan(house.context, fact)
     elif isinstance(fact, DeliverySettled):
-        await house.receipts.settle(fact)
+        await settle(house.context, fact)
     else:
-        await reports.bounce(house.receipts, fact)
+        await reports.bounce(house.context, fact)
 
 
 def plain(row: dict[str, Any], copy: int) -> dict[str, Any]:
@@ -137,11 +138,11 @@ async def story(house: House, order: list[int], facts: int = 4) -> dict[str, Any
 
 async def test_an_outcome_that_overtakes_its_plan_leaves_the_same_row(house: House) -> None:
     message, early, late = new_id(), new_id(), new_id()
-    await house.receipts.plan(planned(house, message, [early]))
-    await house.receipts.settle(settled(house, message, [early], "delivered", attempt=1))
-    await house.receipts.settle(settled(house, message, [late], "delivered", attempt=1))
+    await plan(house.context, planned(house, message, [early]))
+    await settle(house.context, settled(house, message, [early], "delivered", attempt=1))
+    await settle(house.context, settled(house, message, [late], "delivered", attempt=1))
     assert (await house.copy(late))["member"] is None
-    await house.receipts.plan(planned(house, message, [late]))
+    await plan(house.context, planned(house, message, [late]))
     assert plain(await house.copy(early), early) == plain(await house.copy(late), late)
     counts = (await house.rows("SELECT * FROM ledger.counts WHERE message = :m", m=message))[0]
     assert (counts["planned"], counts["delivered"], counts["failed"]) == (2, 2, 0)
@@ -213,7 +214,7 @@ async def test_every_attempt_is_kept_with_time_host_and_words_in_any_order_and_o
 async def test_attempts_that_are_told_at_the_same_time_are_all_kept(house: House) -> None:
     message, copies = new_id(), [new_id() for _ in range(30)]
     facts = [settled(house, message, copies, "deferred", attempt=attempt) for attempt in range(1, 9)]
-    await asyncio.gather(*(house.receipts.settle(fact) for fact in [*facts, *facts]))
+    await asyncio.gather(*(settle(house.context, fact) for fact in [*facts, *facts]))
     rows = await house.rows(
         "SELECT copy_ref, count(*) AS tries FROM ledger.attempts WHERE copy_ref = ANY(:c) GROUP BY copy_ref", c=copies
     )
@@ -226,7 +227,7 @@ async def test_no_address_gets_into_the_ledger_even_when_somebody_says_it(house:
     told = event.outcomes[0].model_copy(
         update={"reply": "550 5.1.1 <taro.yamada@docomo.example>: User unknown", "reason": "no taro@docomo.example"}
     )
-    await house.receipts.settle(event.model_copy(update={"outcomes": (told,)}))
+    await settle(house.context, event.model_copy(update={"outcomes": (told,)}))
     row = await house.copy(copy)
     assert (row["last_reply"], row["last_reason"]) == (
         "550 5.1.1 <〔アドレス省略〕>: User unknown",
@@ -236,9 +237,9 @@ async def test_no_address_gets_into_the_ledger_even_when_somebody_says_it(house:
 
 async def test_a_copy_that_was_delivered_and_came_back_says_both(house: House) -> None:
     message, copy = new_id(), new_id()
-    await house.receipts.plan(planned(house, message, [copy]))
-    await house.receipts.settle(settled(house, message, [copy], "delivered", attempt=1))
-    await reports.bounce(house.receipts, returned(house, message, copy, at=NOW + timedelta(hours=2), status="5.2.2"))
+    await plan(house.context, planned(house, message, [copy]))
+    await settle(house.context, settled(house, message, [copy], "delivered", attempt=1))
+    await reports.bounce(house.context, returned(house, message, copy, at=NOW + timedelta(hours=2), status="5.2.2"))
     row = await house.copy(copy)
     assert (row["state"], row["stage"], row["enhanced"]) == ("full", "dsn", "5.2.2")
     assert (row["last_host"], row["last_reply"]) == ("mx.docomo.example", "delivered: said the server")
@@ -270,7 +271,7 @@ async def test_an_attempt_that_names_a_copy_twice_is_written_all_the_same(house:
     message, copy, other = new_id(), new_id(), new_id()
     first = settled(house, message, [copy, other], "deferred", attempt=1)
     second = settled(house, message, [copy], "delivered", attempt=2)
-    await house.receipts.settle(first.model_copy(update={"outcomes": (*second.outcomes, *first.outcomes)}))
+    await settle(house.context, first.model_copy(update={"outcomes": (*second.outcomes, *first.outcomes)}))
     assert [(await house.copy(each))["state"] for each in (copy, other)] == ["delivered", "deferred"]
     assert (await house.copy(copy))["attempts"] == 2
 
@@ -278,7 +279,7 @@ async def test_an_attempt_that_names_a_copy_twice_is_written_all_the_same(house:
 async def test_copies_of_a_batch_that_was_given_up_are_seen_waiting(house: House) -> None:
     """A batch that became a dead letter has no outcomes: its copies stay planned, as of when they were."""
     message, copy = new_id(), new_id()
-    await house.receipts.plan(planned(house, message, [copy]))
+    await plan(house.context, planned(house, message, [copy]))
     row = await house.copy(copy)
     assert (row["state"], row["attempts"], row["updated_at"]) == ("planned", 0, NOW)
     counts = (await house.rows("SELECT * FROM ledger.counts WHERE message = :m", m=message))[0]
@@ -287,9 +288,9 @@ async def test_copies_of_a_batch_that_was_given_up_are_seen_waiting(house: House
 
 async def test_a_new_wave_waits_without_the_words_of_the_last(house: House) -> None:
     message, copy = new_id(), new_id()
-    await house.receipts.plan(planned(house, message, [copy]))
-    await house.receipts.settle(settled(house, message, [copy], "delivered", attempt=1))
-    await house.receipts.plan(planned(house, message, [copy], wave=2))
+    await plan(house.context, planned(house, message, [copy]))
+    await settle(house.context, settled(house, message, [copy], "delivered", attempt=1))
+    await plan(house.context, planned(house, message, [copy], wave=2))
     row = await house.copy(copy)
     assert (row["state"], row["code"], row["stage"], row["attempts"]) == ("planned", None, None, 1)
 
@@ -298,13 +299,13 @@ async def test_of_several_reports_the_hard_one_counts_in_either_order(house: Hou
     states = []
     for hard_first in (True, False):
         message, copy = new_id(), new_id()
-        await house.receipts.settle(settled(house, message, [copy], "delivered", attempt=1))
+        await settle(house.context, settled(house, message, [copy], "delivered", attempt=1))
         both = [
             returned(house, message, copy, at=NOW + timedelta(hours=1)),
             returned(house, message, copy, at=NOW + timedelta(hours=2), status="5.2.2"),
         ]
         for report in both if hard_first else reversed(both):
-            await reports.bounce(house.receipts, report)
+            await reports.bounce(house.context, report)
         states.append((await house.copy(copy))["state"])
     assert states == ["dead", "dead"]
 
@@ -313,7 +314,7 @@ async def test_a_report_is_told_to_registry_once(house: House) -> None:
     message, copy = new_id(), new_id()
     report = returned(house, message, copy, at=NOW)
     for _ in range(3):
-        await reports.bounce(house.receipts, report)
+        await reports.bounce(house.context, report)
     (told,) = await house.said(CopyBounced)
     assert (told.message, told.copy_ref, told.verdict, told.hard, told.status) == (message, copy, "dead", True, "5.1.1")
     assert "gone" not in told.model_dump_json()
@@ -322,26 +323,26 @@ async def test_a_report_is_told_to_registry_once(house: House) -> None:
 
 async def test_of_a_passing_trouble_registry_learns_no_address(house: House) -> None:
     report = returned(house, new_id(), new_id(), at=NOW, status="5.2.2")
-    await reports.bounce(house.receipts, report)
+    await reports.bounce(house.context, report)
     (told,) = await house.said(CopyBounced)
     assert (told.verdict, told.hard, told.recipients) == ("full", False, None)
 
 
 async def test_what_is_no_report_of_non_delivery_changes_nothing(house: House) -> None:
     message, copy = new_id(), new_id()
-    await house.receipts.settle(settled(house, message, [copy], "delivered", attempt=1))
+    await settle(house.context, settled(house, message, [copy], "delivered", attempt=1))
     token = house.token(TokenKind.BOUNCE, message, copy)
-    await reports.bounce(house.receipts, house.bounce(token, letter("明日は休みます。")))
+    await reports.bounce(house.context, house.bounce(token, letter("明日は休みます。")))
     old = house.token(TokenKind.BOUNCE, message, copy, age=timedelta(days=500))
     report = returned(house, message, copy, at=NOW)
-    await reports.bounce(house.receipts, report.model_copy(update={"token": old}))
+    await reports.bounce(house.context, report.model_copy(update={"token": old}))
     assert (await house.copy(copy))["state"] == "delivered"
     assert await house.said(CopyBounced) == []
 
 
 async def test_mail_that_is_no_messages_copy_has_no_ledger(house: House) -> None:
     message, copy = new_id(), new_id()
-    await house.receipts.settle(settled(house, message, [copy], "delivered", attempt=1, tracked=False))
+    await settle(house.context, settled(house, message, [copy], "delivered", attempt=1, tracked=False))
     assert await house.rows("SELECT 1 FROM ledger.copies WHERE copy_ref = :copy", copy=copy) == []
 
 
@@ -349,9 +350,9 @@ async def test_a_whole_batch_is_written_in_one_go_and_two_about_the_same_copies_
     message = new_id()
     copies = [new_id() for _ in range(100)]
     await asyncio.gather(
-        house.receipts.plan(planned(house, message, copies)),
-        house.receipts.settle(settled(house, message, copies[::-1], "deferred", attempt=1)),
-        house.receipts.settle(settled(house, message, copies, "delivered", attempt=2)),
+        plan(house.context, planned(house, message, copies)),
+        settle(house.context, settled(house, message, copies[::-1], "deferred", attempt=1)),
+        settle(house.context, settled(house, message, copies, "delivered", attempt=2)),
     )
     counts = (await house.rows("SELECT * FROM ledger.counts WHERE message = :m", m=message))[0]
     assert (counts["planned"], counts["delivered"], counts["deferred"], counts["children"]) == (100, 100, 0, 100)
@@ -359,13 +360,13 @@ async def test_a_whole_batch_is_written_in_one_go_and_two_about_the_same_copies_
 
 async def test_what_was_held_back_on_purpose_is_no_failure(house: House) -> None:
     message, copies = new_id(), [new_id() for _ in range(6)]
-    await house.receipts.plan(planned(house, message, copies))
+    await plan(house.context, planned(house, message, copies))
     outcomes: tuple[Outcome, ...] = ("delivered", "deferred", "superseded", "expired", "filtered")
     for attempt, (copy, outcome) in enumerate(zip(copies, outcomes, strict=False), 1):
-        await house.receipts.settle(settled(house, message, [copy], outcome, attempt=attempt))
+        await settle(house.context, settled(house, message, [copy], outcome, attempt=attempt))
     # The retry of the deferred one finds its message stopped: that is its last word, whatever comes late.
-    await house.receipts.settle(settled(house, message, [copies[1]], "superseded", attempt=7))
-    await house.receipts.settle(settled(house, message, [copies[1]], "deferred", attempt=2))
+    await settle(house.context, settled(house, message, [copies[1]], "superseded", attempt=7))
+    await settle(house.context, settled(house, message, [copies[1]], "deferred", attempt=2))
     counts = (await house.rows("SELECT * FROM ledger.counts WHERE message = :m", m=message))[0]
     assert {name: counts[name] for name in ("planned", "delivered", "deferred", "failed", "expired", "superseded")} == {
         "planned": 6,

@@ -8,8 +8,8 @@ import pytest
 from contracts.events import ConfirmationGiven, CopyBounced, InboundFeedback
 from mail import tokens
 from mail.tokens import TokenKind
-from receipts import reports
 from receipts.consumers import InboundConsumer
+from receipts.handlers import reports
 from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError
 from simulator.behaviour import LateDsn
@@ -29,13 +29,13 @@ async def complaints(house: House) -> list[tuple[str, int, int]]:
 @pytest.mark.parametrize("kind", ["abuse", "opt-out", "opt-out-list"])
 async def test_who_presses_the_spam_button_leaves(house: House, kind: str) -> None:
     original = sent_copy(house.unit, reply=house.token(TokenKind.ANSWER, 11, 12))
-    await reports.complaint(house.receipts, house.feedback(arf(original, kind)))
+    await reports.complaint(house.context, house.feedback(arf(original, kind)))
     assert await complaints(house) == [("complaint", 11, 12)]
 
 
 async def test_a_complaint_of_outlook_com_has_the_same_effect(house: House) -> None:
     original = sent_copy(house.unit, leave=house.token(TokenKind.UNSUBSCRIBE, 11, 12))
-    await reports.complaint(house.receipts, house.feedback(jmrp(original)))
+    await reports.complaint(house.context, house.feedback(jmrp(original)))
     assert await complaints(house) == [("complaint", 11, 12)]
 
 
@@ -43,26 +43,26 @@ async def test_a_complaint_of_outlook_com_has_the_same_effect(house: House) -> N
 async def test_any_token_of_the_copy_tells_whose_it_is(house: House, place: str) -> None:
     kinds = {"reply": TokenKind.ANSWER, "leave": TokenKind.UNSUBSCRIBE, "bounce": TokenKind.BOUNCE}
     raw = arf(sent_copy(house.unit, **{place: house.token(kinds[place], 11, 12)}, to="redacted"))
-    await reports.complaint(house.receipts, house.feedback(raw))
+    await reports.complaint(house.context, house.feedback(raw))
     assert await complaints(house) == [("complaint", 11, 12)]
 
 
 async def test_the_unit_is_the_one_that_the_token_names_wherever_the_report_came(house: House) -> None:
     raw = arf(sent_copy(house.unit, reply=house.token(TokenKind.ANSWER, 11, 12)))
-    await reports.complaint(house.receipts, house.feedback(raw, unit="operator"))
+    await reports.complaint(house.context, house.feedback(raw, unit="operator"))
     assert await complaints(house) == [("complaint", 11, 12)]
 
 
 async def test_a_report_that_hides_everything_counts_when_it_came_to_the_copys_own_address(house: House) -> None:
     raw = arf(sent_copy("hidden", message_id="redacted"))
-    await reports.complaint(house.receipts, house.feedback(raw, token=house.token(TokenKind.BOUNCE, 11, 12)))
+    await reports.complaint(house.context, house.feedback(raw, token=house.token(TokenKind.BOUNCE, 11, 12)))
     assert await complaints(house) == [("complaint", 11, 12)]
 
 
 async def test_a_report_that_comes_twice_counts_once(house: House) -> None:
     event = house.feedback(arf(sent_copy(house.unit, reply=house.token(TokenKind.ANSWER, 11, 12))))
     for _ in range(3):
-        await reports.complaint(house.receipts, event)
+        await reports.complaint(house.context, event)
     assert len(await complaints(house)) == 1
 
 
@@ -73,7 +73,7 @@ async def test_a_forged_report_has_no_effect_and_is_kept(house: House) -> None:
         jmrp(b"Subject: x\r\n\r\n"),
     ):
         with pytest.raises(PermanentError, match="feedback_without_token"):
-            await reports.complaint(house.receipts, house.feedback(raw))
+            await reports.complaint(house.context, house.feedback(raw))
     assert await complaints(house) == []
 
 
@@ -81,19 +81,19 @@ async def test_a_forged_report_has_no_effect_and_is_kept(house: House) -> None:
 async def test_what_is_no_complaint_is_kept_for_the_operator(house: House, kind: str) -> None:
     original = sent_copy(house.unit, reply=house.token(TokenKind.ANSWER, 11, 12))
     with pytest.raises(PermanentError, match="feedback_of_another_kind"):
-        await reports.complaint(house.receipts, house.feedback(arf(original, kind)))
+        await reports.complaint(house.context, house.feedback(arf(original, kind)))
     assert await complaints(house) == []
 
 
 async def test_that_a_mail_is_not_spam_after_all_has_no_effect(house: House) -> None:
     original = sent_copy(house.unit, reply=house.token(TokenKind.ANSWER, 11, 12))
-    await reports.complaint(house.receipts, house.feedback(arf(original, "not-spam")))
+    await reports.complaint(house.context, house.feedback(arf(original, "not-spam")))
     assert await complaints(house) == []
 
 
 async def test_a_complaint_about_a_guide_takes_nobody_off(house: House) -> None:
     original = sent_copy(house.unit, reply=house.token(TokenKind.REGISTRATION, 11, 12))
-    await reports.complaint(house.receipts, house.feedback(arf(original)))
+    await reports.complaint(house.context, house.feedback(arf(original)))
     assert await complaints(house) == []
 
 
@@ -102,7 +102,7 @@ async def test_a_mail_that_only_refers_to_a_copy_is_not_that_copy(house: House) 
         "転送します\n", References=f"<{house.token(TokenKind.ANSWER, 11, 12)}.1@{house.unit}.renrakumo.example>"
     )
     with pytest.raises(PermanentError, match="feedback_without_token"):
-        await reports.complaint(house.receipts, house.feedback(arf(forwarded)))
+        await reports.complaint(house.context, house.feedback(arf(forwarded)))
 
 
 async def test_a_delivery_report_that_came_elsewhere_is_kept_and_has_no_effect(house: House) -> None:
@@ -114,7 +114,7 @@ async def test_a_delivery_report_that_came_elsewhere_is_kept_and_has_no_effect(h
         plan=LateDsn("127.0.0.1", 25), at=NOW, number=1,
     )  # fmt: skip
     with pytest.raises(PermanentError, match="report_without_token"):
-        await reports.bounce(house.receipts, house.bounce(None, raw))
+        await reports.bounce(house.context, house.bounce(None, raw))
     assert await house.said(CopyBounced) == []
 
 
@@ -123,7 +123,7 @@ async def test_the_bus_brings_feedback_to_the_right_place(house: House) -> None:
         arf(sent_copy(house.unit, reply=house.token(TokenKind.ANSWER, 11, 12, age=timedelta(days=3))))
     )
     body = event.model_dump_json().encode()
-    await InboundConsumer(house.receipts)(
+    await InboundConsumer(house.context)(
         Delivery(subject=InboundFeedback.name, data=body, headers={}, attempt=1, stream="INBOUND", sequence=1)
     )
     (given,) = await house.said(ConfirmationGiven)

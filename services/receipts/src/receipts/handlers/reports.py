@@ -1,6 +1,6 @@
 """What receipts does with reports: of non-delivery (RFC 3464) and of complaints (feedback loops, RFC 5965).
 
-    delivery report at a copy's own address, token ours -> ledger, copy.bounced for registry, which judges the address
+    delivery report at a copy's own address, token ours -> ledger, copy.bounced: registry decides on the address
     delivery report anywhere else                       -> counted, kept for the operator
     complaint about a mail with a token of ours         -> confirmation.given(complaint): registry lets him leave
     any other feedback                                  -> counted, kept for the operator ("not spam": only counted)
@@ -15,19 +15,24 @@ from prometheus_client import Counter
 
 from contracts.events import CopyBounced, InboundBounce, InboundFeedback
 from contracts.sealed import ReportedRecipients, Sealed
+from mail import tokens
 from mail.reports import bounces, feedback
 from mail.reports.bounces import Verdict
 from mail.reports.feedback import Feedback, FeedbackType
-from mail.tokens import Token, TokenError, TokenKind, check
+from mail.tokens import Token, TokenError, TokenKind
 from receipts import model, store
 from receipts.context import Context
+from receipts.handlers.confirmations import confirm
+from receipts.handlers.incoming import check, unseal
 from runtime.errors import PermanentError
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-BOUNCES = Counter("renrakumo_receipts_bounces", "Reports of non-delivery by verdict", ["verdict"])
-STRAYS = Counter("renrakumo_receipts_stray_reports", "Reports of non-delivery without a token, by verdict", ["verdict"])
+BOUNCES = Counter("renrakumo_receipts_bounces", "Reports of non-delivery by classification", ["classification"])
+WITHOUT_TOKEN = Counter(
+    "renrakumo_receipts_reports_without_token", "Reports of non-delivery without a token", ["classification"]
+)
 FEEDBACK = Counter("renrakumo_receipts_feedback", "Feedback reports by type and effect", ["type", "effect"])
 
 _NOTHING_FAILED = (Verdict.DELAYED, Verdict.DELIVERED)
@@ -37,17 +42,17 @@ _OF_COPIES = (TokenKind.ANSWER, TokenKind.UNSUBSCRIBE, TokenKind.BOUNCE)
 async def bounce(context: Context, event: InboundBounce) -> None:
     """Something came to the envelope sender of a copy: a delivery report, or noise. Or a report came elsewhere."""
     if event.token is None:
-        await _stray(context, event)
+        await _without_token(context, event)
         return
-    token = await context.check(event, event.token)
+    token = await check(context, event, event.token)
     if token.kind is not TokenKind.BOUNCE:
         raise PermanentError("token_of_another_kind")
-    _, raw = await asyncio.to_thread(context.unseal, event.letter)
+    _, raw = await asyncio.to_thread(unseal, context, event.letter)
     report = await asyncio.to_thread(bounces.judge, raw)
-    verdict = str(report.verdict)
-    expired = model.is_expired(token, context.lives, context.clock())
-    if expired or not report.is_bounce or verdict in _NOTHING_FAILED:
-        log.info("report_without_effect", id=event.id, verdict=verdict, expired=expired)
+    classification = str(report.verdict)
+    expired = model.is_expired(token, context.token_lifetimes, context.clock())
+    if expired or not report.is_bounce or classification in _NOTHING_FAILED:
+        log.info("report_without_effect", id=event.id, classification=classification, expired=expired)
         return
     bounced = CopyBounced(
         id=f"{event.id}/bounced",
@@ -55,7 +60,7 @@ async def bounce(context: Context, event: InboundBounce) -> None:
         unit=event.unit,
         message=token.message_ref,
         copy_ref=token.recipient_ref,
-        verdict=verdict,
+        verdict=classification,
         hard=report.sure,
         status=report.status,
         recipients=_named(context, report),
@@ -73,12 +78,12 @@ async def bounce(context: Context, event: InboundBounce) -> None:
             at=event.occurred_at,
         )
         await context.outbox.add(connection, bounced)
-    BOUNCES.labels(verdict).inc()
+    BOUNCES.labels(classification).inc()
 
 
 async def complaint(context: Context, event: InboundFeedback) -> None:
     """A carrier tells what one of its users thinks of a mail of ours."""
-    _, raw = await asyncio.to_thread(context.unseal, event.letter)
+    _, raw = await asyncio.to_thread(unseal, context, event.letter)
     report = await asyncio.to_thread(feedback.read, raw)
     if report is None:
         raise PermanentError("feedback_not_understood")
@@ -97,19 +102,19 @@ async def complaint(context: Context, event: InboundFeedback) -> None:
     if token.kind not in _OF_COPIES:
         # A guide that he doesn't want ends by itself: nobody answers it.
         FEEDBACK.labels(str(report.type), "none").inc()
-        log.info("complaint_about_a_guide", id=event.id, unit=unit)
+        log.info("complaint_about_an_automatic_mail", id=event.id, unit=unit)
         return
-    if await context.confirm(event.id, unit, token, "complaint", at=event.occurred_at):
+    if await confirm(context, event.id, unit, token, "complaint", at=event.occurred_at):
         FEEDBACK.labels(str(report.type), "complaint").inc()
         log.info("complaint", id=event.id, unit=unit, type=str(report.type))
 
 
-async def _stray(context: Context, event: InboundBounce) -> None:
-    _, raw = await asyncio.to_thread(context.unseal, event.letter)
-    verdict = (await asyncio.to_thread(bounces.judge, raw)).verdict
-    STRAYS.labels(str(verdict)).inc()
-    if verdict in _NOTHING_FAILED:
-        log.info("report_without_effect", id=event.id, verdict=str(verdict), expired=False)
+async def _without_token(context: Context, event: InboundBounce) -> None:
+    _, raw = await asyncio.to_thread(unseal, context, event.letter)
+    classification = (await asyncio.to_thread(bounces.judge, raw)).verdict
+    WITHOUT_TOKEN.labels(str(classification)).inc()
+    if classification in _NOTHING_FAILED:
+        log.info("report_without_effect", id=event.id, classification=str(classification), expired=False)
         return
     raise PermanentError("report_without_token")
 
@@ -121,7 +126,7 @@ def _genuine(context: Context, event: InboundFeedback, report: Feedback) -> tupl
         named.append((event.token, event.unit))
     for text, unit in named:
         try:
-            return unit, check(context.token_keys, unit, text)
+            return unit, tokens.check(context.token_keys, unit, text)
         except TokenError:
             continue
     return None

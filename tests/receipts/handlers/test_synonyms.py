@@ -3,7 +3,7 @@
 import pytest
 
 from tests.receipts.conftest import House
-from tests.receipts.test_answers import answer
+from tests.receipts.handlers.test_answers import answer
 
 SYNONYMS = (("元気", "異常なし"), (), ("熱あり",))
 
