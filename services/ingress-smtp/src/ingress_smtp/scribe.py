@@ -25,7 +25,7 @@ from ingress_smtp import model
 from ingress_smtp.model import Recipient, Sender
 from mail import tokens
 from mail.addresses import Kind, carrier_of
-from mail.automatic import decision as automatic
+from mail.automatic.decision import Decision, decide, is_our_automatic, is_read_receipt
 from mail.mime import reading
 from mail.mime.reading import DEFAULT_LIMITS, Limits, ParsedMail
 from mail.reports import bounces, feedback
@@ -68,9 +68,9 @@ class Scribe:
         self._sender_key = sender_hash.hexdigest(sender.mailbox)
         self._letter = reading.read(raw, limits)
         self._boxes: dict[str, Sealed] = {}
-        verdict = automatic.judge(self._letter, sender.given, base_domain)
-        self._report = _report(self._letter, raw, sender.given, verdict)
-        self._automatic = self._marks(verdict)
+        decision = decide(self._letter, sender.given, base_domain)
+        self._report = _report(self._letter, raw, sender.given, decision)
+        self._automatic = self._marks(decision)
 
     @property
     def text_length(self) -> int:
@@ -101,7 +101,7 @@ class Scribe:
                 return InboundLeave(**common, **who, **group, letter=self._entry_letter())
             case Kind.POST:
                 # What a post says is meant for its group: "closed over the holidays" makes nobody a machine.
-                marks = automatic.judge(self._letter, self._sender.given, self._base_domain, by_words=False)
+                marks = decide(self._letter, self._sender.given, self._base_domain, by_phrases=False)
                 who["automatic"] = self._marks(marks)
                 return InboundPost(**common, **who, **group, letter=self._post_letter())
             case Kind.REPLY:
@@ -118,13 +118,13 @@ class Scribe:
                     return InboundReply(**common, **who, token=token, letter=self._raw_letter())
                 return InboundInfo(**common, **who, **group, ref=number, **self._asker(number))
 
-    def _marks(self, verdict: automatic.Automatic) -> Automatic:
+    def _marks(self, decision: Decision) -> Automatic:
         # Whom we cannot write to we do not answer, whatever the mail looks like.
         return Automatic(
-            reply_allowed=verdict.reply_allowed and bool(self._sender.address),
-            count_answer=verdict.count_answer,
-            why=verdict.why or ("" if self._sender.address else "no sender address to write to"),
-            needs_look=verdict.needs_look,
+            reply_allowed=decision.reply_allowed and bool(self._sender.address),
+            count_answer=decision.count_answer,
+            why=decision.why or ("" if self._sender.address else "no sender address to write to"),
+            needs_look=decision.needs_look,
         )
 
     def _asker(self, number: int) -> dict[str, Any]:
@@ -135,7 +135,7 @@ class Scribe:
 
     def _for_operator(self, common: dict[str, Any], recipient: Recipient, number: int) -> InboundOperator:
         # What another instance forwarded to a postmaster of ours may come back: two such would talk for ever.
-        address = None if automatic.is_our_automatic(self._letter) else self._operator_address
+        address = None if is_our_automatic(self._letter) else self._operator_address
         fields = {
             "from": self._letter.sender or self._sender.address,
             "subject": self._letter.subject[:_SUBJECT],
@@ -186,13 +186,13 @@ class Scribe:
         return self._boxes["report"]
 
 
-def _report(letter: ParsedMail, raw: bytes, envelope_from: str, verdict: automatic.Automatic) -> Report:
+def _report(letter: ParsedMail, raw: bytes, envelope_from: str, decision: Decision) -> Report:
     """Is the mail a report? Looked at closely only where some mark suggests it."""
     if letter.content_type.startswith("multipart/") and feedback.may_be_feedback(raw) and feedback.read(raw):
         return "feedback"
-    if not envelope_from and letter.content_type == "multipart/report" and not automatic.is_read_receipt(letter):
+    if not envelope_from and letter.content_type == "multipart/report" and not is_read_receipt(letter):
         return "delivery"
-    return "delivery" if not verdict.reply_allowed and bounces.judge(raw).is_bounce else ""
+    return "delivery" if not decision.reply_allowed and bounces.read(raw).is_bounce else ""
 
 
 def _carrier(address: str) -> str:

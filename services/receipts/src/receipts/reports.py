@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from contracts.events import CopyBounced, InboundBounce, InboundFeedback
 from contracts.sealed import ReportedRecipients, Sealed
 from mail.reports import bounces, feedback
-from mail.reports.bounces import Verdict
+from mail.reports.classification import Classification
 from mail.reports.feedback import Feedback, FeedbackType
 from mail.tokens import Token, TokenError, TokenKind, check
 from receipts import model, store
@@ -30,7 +30,7 @@ BOUNCES = Counter("renrakumo_receipts_bounces", "Reports of non-delivery by verd
 STRAYS = Counter("renrakumo_receipts_stray_reports", "Reports of non-delivery without a token, by verdict", ["verdict"])
 FEEDBACK = Counter("renrakumo_receipts_feedback", "Feedback reports by type and effect", ["type", "effect"])
 
-_NOTHING_FAILED = (Verdict.DELAYED, Verdict.DELIVERED)
+_NOTHING_FAILED = (Classification.DELAYED, Classification.DELIVERED)
 _OF_COPIES = (TokenKind.ANSWER, TokenKind.UNSUBSCRIBE, TokenKind.BOUNCE)
 
 
@@ -43,8 +43,8 @@ async def bounce(context: Context, event: InboundBounce) -> None:
     if token.kind is not TokenKind.BOUNCE:
         raise PermanentError("token_of_another_kind")
     _, raw = await asyncio.to_thread(context.unseal, event.letter)
-    report = await asyncio.to_thread(bounces.judge, raw)
-    verdict = str(report.verdict)
+    report = await asyncio.to_thread(bounces.read, raw)
+    verdict = str(report.classification)
     expired = model.is_expired(token, context.lives, context.clock())
     if expired or not report.is_bounce or verdict in _NOTHING_FAILED:
         log.info("report_without_effect", id=event.id, verdict=verdict, expired=expired)
@@ -68,7 +68,7 @@ async def bounce(context: Context, event: InboundBounce) -> None:
             event_id=event.id,
             bounced=bounced,
             # A report may speak of several addresses; which of them is the copy's, registry alone can tell.
-            state=model.outcome_of_bounce(str(report.kindest)),
+            state=model.outcome_of_bounce(str(report.mildest)),
             issued_at=model.issued_at(token),
             at=event.occurred_at,
         )
@@ -106,7 +106,7 @@ async def complaint(context: Context, event: InboundFeedback) -> None:
 
 async def _stray(context: Context, event: InboundBounce) -> None:
     _, raw = await asyncio.to_thread(context.unseal, event.letter)
-    verdict = (await asyncio.to_thread(bounces.judge, raw)).verdict
+    verdict = (await asyncio.to_thread(bounces.read, raw)).classification
     STRAYS.labels(str(verdict)).inc()
     if verdict in _NOTHING_FAILED:
         log.info("report_without_effect", id=event.id, verdict=str(verdict), expired=False)

@@ -37,14 +37,14 @@ _DOMAIN = re.compile(r"(?:[A-Za-z0-9Ａ-Ｚａ-ｚ０-９－-]{1,63}[.．。｡,
 _OMITTED = "〔アドレス省略〕"
 
 
-def answer_text(letter: ParsedMail, sent: str | None, *, sent_subject: str | None = None) -> str:
+def answer_text(mail: ParsedMail, sent: str | None, *, sent_subject: str | None = None) -> str:
     """Return what the person wrote, with LF line ends and without blank ends; "" when there is nothing.
 
     `sent` is the text that the reply is to, where it is known; placeholders in it (``{{child}}``) stand for whatever a
     copy has in their place. An answer that stands in the subject only is found when the subject differs from
     `sent_subject`, which may hold placeholders too (or, that unknown, when it doesn't even start with Re:).
     """
-    lines = letter.text.split("\n")[:_MAX_LINES]
+    lines = mail.text.split("\n")[:_MAX_LINES]
     original = Comparison(sent or "", lines)
     sorted_lines = _sort(lines, original)
     return (
@@ -52,7 +52,7 @@ def answer_text(letter: ParsedMail, sent: str | None, *, sent_subject: str | Non
         # Somebody who only copies one of our lines, or deletes all the others, means it.
         or _tidy(sorted_lines.copied)
         or _tidy(_only_quoted(sorted_lines, original))
-        or subjects.answer_in(letter.subject, sent_subject)
+        or subjects.answer_in(mail.subject, sent_subject)
     )
 
 

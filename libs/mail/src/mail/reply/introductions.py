@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mail.reply import client_phrases as words
+from mail.reply import client_phrases
 from mail.reply.quotation import is_quoted, without_marks
 
 _MAX = 500
@@ -35,10 +35,10 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
 _TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:時h]\s?\d{2}|(?<!\d)\d{1,2}\.\d{2}(?![\d.])|(?<!\d)\d{1,2}時")
 _ADDRESS = re.compile(r"[^\s<>()@:\[\]\"]{1,100}@[^\s<>()@]{1,200}")
 _MAILBOX = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,200}", re.ASCII)
-_STARTS = re.compile(rf"(?:{words.BEGINNINGS})\b|[在于於]", re.IGNORECASE)
+_STARTS = re.compile(rf"(?:{client_phrases.BEGINNINGS})\b|[在于於]", re.IGNORECASE)
 _PROSE = re.compile(r"\d(?:日|分|時半?)?(?:\(.\))?(?:から|まで|頃|ごろ|より|以|は|も|を|の(?! )|へ)")
-_WROTE = re.compile(rf"(?:{words.WROTE})\s?:?$", re.IGNORECASE)
-_WROTE_SOMEBODY = re.compile(rf"\b(?:{words.WROTE_SOMEBODY})\b.{{1,160}}:$", re.IGNORECASE)
+_WROTE = re.compile(rf"(?:{client_phrases.WROTE})\s?:?$", re.IGNORECASE)
+_WROTE_SOMEBODY = re.compile(rf"\b(?:{client_phrases.WROTE_SOMEBODY})\b.{{1,160}}:$", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?:です|ます|ました|ません|ください|下さい|でした|。|！|？|!|\?|[a-z]{4}\.)\s*$")
 _SAID = re.compile(r"です|ます|ました|ません|ください|下さい")
 _JAPANESE = re.compile(r"[ぁ-んァ-ヶ]")
@@ -54,14 +54,14 @@ _GLUED = re.compile(
 _RULE_CHARACTERS = "/／-－ー―─—–＿_=＝*＊~〜～━═#＃+＋・･…☆★◆◇■□♪｡゜┏┓┗┛┌┐└┘"
 _SEPARATOR = re.compile(
     r"[\s*>]{0,4}[-―─—–_=*・~#+▼▽■◆<\[【]{1,80}\s{0,4}"
-    rf"(?:{words.ORIGINAL})\s{{0,4}}(?:[^-―─—–_=*<>\]】▲]{{0,40}}(?:[-―─—–_=*・~#+]{{2,80}}|[▼▽▲△■◆>\]】*]{{1,4}}))?\s*:?\s*",
+    rf"(?:{client_phrases.ORIGINAL})\s{{0,4}}(?:[^-―─—–_=*<>\]】▲]{{0,40}}(?:[-―─—–_=*・~#+]{{2,80}}|[▼▽▲△■◆>\]】*]{{1,4}}))?\s*:?\s*",
     re.IGNORECASE,
 )
 _OPENED = re.compile(r"[\s*>]{0,4}(?:[-―─—–_=*・~#+]{2,}|[▼▽■◆<\[【])")
 _NAMED_RULE = re.compile(  # "---- 田中 さんは書きました ----"
     r"[\s*]{0,4}[-―─—–_=]{2,80} ?[^-―─—–_=].{0,120}(?:さん)?[がは](?:次のように)?書きました ?:? ?[-―─—–_=]{2,80}\s*"
 )
-_BEGIN = re.compile(rf"\s*(?:{words.BEGIN})\s*:?\s*", re.IGNORECASE)
+_BEGIN = re.compile(rf"\s*(?:{client_phrases.BEGIN})\s*:?\s*", re.IGNORECASE)
 _FIELD = re.compile(r"[\s*_>|]{0,6}([^\s:*_>|][^:*]{0,24}?)\s{0,3}\*{0,2}\s{0,3}:\s?\*{0,2}")
 _ONCE = frozenset({"origin", "date", "subject"})
 _RULE = re.compile(rf"\s*[{re.escape(_RULE_CHARACTERS)}][\s{re.escape(_RULE_CHARACTERS)}]{{3,}}")
@@ -249,7 +249,7 @@ def _field(line: str) -> tuple[str, str]:
     found = _FIELD.match(text)
     if not found:
         return "", ""
-    return words.FIELDS.get(found[1].strip().casefold(), ""), text[found.end() :]
+    return client_phrases.FIELDS.get(found[1].strip().casefold(), ""), text[found.end() :]
 
 
 def is_rule(line: str) -> bool:
