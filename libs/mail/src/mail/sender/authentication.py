@@ -62,9 +62,9 @@ class Origin:
 class AuthenticationResults:
     """What the checks of one mail showed, in the words of RFC 8601.
 
-    `dmarc` is `policy` where it failed and a forwarder that we trust vouches for the mail. `sender_proven`: the envelope
-    sender's domain did send it. A signature shows that of its author only, as a mail can be handed in again under any
-    envelope.
+    `dmarc` is `policy` where it failed and a forwarder that we trust vouches for the mail. `sender_proven`: the
+    envelope sender's domain did send it. A signature shows that of its author only, as a mail can be handed in again
+    under any envelope.
     """
 
     spf: SpfResult = "none"
