@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from mail.reply import client_phrases
-from mail.reply.introductions import is_rule
+from mail.reply.separators import is_rule
 
 _MAX = 500
 _MAX_SIGNATURE = 16  # lines
