@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from mail.choices.recognition import Choice, recognise
 from mail.mime.reading import ParsedMail
 from mail.reply import signatures, subjects
-from mail.reply.comparison import Comparison, plain
+from mail.reply.comparison import Comparison
+from mail.reply.plain_form import plain
 from mail.reply.sorting import MAX_COPIED, SortedLines, sort_lines
 
 __all__ = ["Choice", "answer_text", "recognise", "redact"]

@@ -2,9 +2,9 @@
 
     lines -> fields, as far as they reach (`_collect`) -> are they a mail's, or did a person write so? (`_is_of_a_mail`)
 
-A parent may well write "From: 10時" and "To: 11時", or "日時: ... 件名: ...". So one of the fields must say who wrote, and
-the others or its value must be those of a mail, unless a separator announced the block; below a mere rule three fields
-are enough.
+A parent may well write "From: 10時" and "To: 11時", or "日時: ... 件名: ...". So one of the fields must say who wrote,
+and the others or its value must be those of a mail, unless a separator announced the block; below a mere rule three
+fields are enough.
 """
 
 from __future__ import annotations
