@@ -2,8 +2,8 @@
 
 answer -> `normal_form` -> mentions of choices: their words (`vocabulary`), days and times (`dates`), `numbers` and,
 beside these, words with a typo (`typos`) -> what follows affirms it (`affirmations`), or it is denied or doubtful
-(`doubt`) -> the one choice that all mentions fit. Two different ones, a number that isn't offered, a denial, a
-condition, a question: a human looks.
+(`denials`, `doubt`) -> the one choice that all mentions fit. Two different ones, a number that isn't offered, a
+denial, a condition, a question: a human looks.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from functools import lru_cache
 from mail.choices import dates, doubt, numbers, typos, vocabulary
 from mail.choices.affirmations import affirms, is_topic
 from mail.choices.dates import Moment
+from mail.choices.denials import Denial, denial
 from mail.choices.mentions import Kind, Mention
 from mail.choices.normal_form import blank, normal, without_lookalikes
 from mail.choices.vocabulary import Form, Vocabulary
@@ -85,7 +86,7 @@ def recognise(answer: str, choices: Sequence[str], synonyms: Sequence[Sequence[s
     denied = False
     for mention, following in zip(found, [*found[1:], None], strict=False):
         end = following.start if following else len(text)
-        how = doubt.denies(text, mention, end)
+        how = denial(text, mention, end)
         opposite = _opposite(mention, offer)
         if is_topic(text, mention):
             continue
@@ -93,9 +94,9 @@ def recognise(answer: str, choices: Sequence[str], synonyms: Sequence[Sequence[s
             return _look("other words around it")
         if not how:
             affirmed.append(mention)
-        elif how == "plainly" and opposite:
+        elif how is Denial.PLAIN and opposite:
             affirmed.append(Mention(mention.start, mention.end, frozenset({opposite}), Kind.WORDS))
-        elif how == "plainly" and (form := forms.get(mention.start)) and form.symptom:
+        elif how is Denial.PLAIN and (form := forms.get(mention.start)) and form.symptom:
             absent |= mention.choices
         else:
             denied = True

@@ -130,7 +130,7 @@ FORMS = (
     ),
     Form(
         "address and date",
-        "4/8 9:00 緑小学校 <a@b.jp>",
+        "4月8日 9:00 緑小学校 <a@b.jp>",
         Meaning.NEEDS_QUOTATION,
         lambda shape: shape.identified,
     ),
@@ -189,11 +189,17 @@ def meaning_of(text: str) -> Meaning:
     """What a text of one line, in normal width, is by its shape."""
     if len(text) < _MAX_NAMED and _SURELY.fullmatch(text):
         return Meaning.CERTAIN  # nobody writes so
+    form = form_of(text)
+    return form.meaning if form else Meaning.PROSE
+
+
+def form_of(text: str) -> Form | None:
+    """The form that a text of one line, in normal width, has; None where it has none."""
     wrote = bool(_WROTE.search(text[-60:]))
     if not wrote and not text.endswith((":", ">")):
-        return Meaning.PROSE
+        return None
     shape = Shape(text, wrote=wrote)
-    return next((form.meaning for form in FORMS if form.holds(shape)), Meaning.PROSE)
+    return next((form for form in FORMS if form.holds(shape)), None)
 
 
 def _over_lines(lines: Sequence[str], at: int) -> Introduction | None:
