@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from mail.outgoing.rendering import PLACEHOLDER
+from mail.placeholders import PLACEHOLDER
 from mail.reply.plain_form import GAP, Pattern, plain, plain_places, plain_sent
 
 _MAX_SENT = 100_000
@@ -55,6 +55,7 @@ class Comparison:
         self._sent_text = "\n".join(["", *sent_lines, ""])
         self._ends = set(accumulate(map(len, sent_lines)))
         self._forms = [form for line in sent[:_MAX_SENT].split("\n")[:_MAX_SENT_LINES] if (form := _form(line))]
+        self._plain_forms: dict[str, str] = {}
         self._lines = [self._compared(line) for line in lines]
         self._filled: dict[int, tuple[str, int]] = {}  # line: the sent line that it fills in, over how many lines
         found = self._sent_lines.intersection(self._lines) - {""}
@@ -78,10 +79,14 @@ class Comparison:
                     self._filled.setdefault(start, (found, at - start + 1))
                     break
 
-    @staticmethod
-    def _compared(line: str) -> str:
-        line = line[:_MAX_LINE]
-        return plain(_LINK.sub("", line) if "<" in line else line)
+    def _compared(self, line: str) -> str:
+        """The plain form of a line; each is needed several times, by itself and behind its mark."""
+        compared = self._plain_forms.get(line)
+        if compared is None:
+            text = line[:_MAX_LINE]
+            compared = plain(_LINK.sub("", text) if "<" in text else text)
+            self._plain_forms[line] = compared
+        return compared
 
     @property
     def known(self) -> bool:

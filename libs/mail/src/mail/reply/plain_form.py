@@ -9,7 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from mail.outgoing.rendering import PLACEHOLDER
+from mail.placeholders import PLACEHOLDER
 
 GAP = "\ufdd0"  # a noncharacter: never in text that people exchange
 _GAPS = re.compile(f"{GAP}+")
