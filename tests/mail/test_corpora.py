@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from mail import addresses, names
-from mail.automatic import decision as automatic
+from mail.automatic.decision import decide
 from mail.mime.reading import read
 from mail.reply import answers
 from mail.reports import bounces, feedback
@@ -45,18 +45,18 @@ def test_no_mail_at_all_makes_anything_raise(score: Callable[[str], None]) -> No
     for path in sorted(FOLDER.glob("*/*.eml")):
         raw = path.read_bytes()
         started = perf_counter()
-        letter = read(raw)
-        automatic.judge(letter, letter.sender)
-        text = answers.redact(answers.answer_text(letter, None))
+        mail = read(raw)
+        decide(mail, mail.sender)
+        text = answers.redact(answers.answer_text(mail, None))
         answers.recognise(text, CHOICES)
-        names.parse_all(letter.text)
-        bounces.judge(raw, letter.tree)
+        names.parse_all(mail.text)
+        bounces.read(raw, mail.tree)
         feedback.read(raw)
         took[path] = perf_counter() - started
-        for said in (letter.text, letter.subject, text):
+        for said in (mail.text, mail.subject, text):
             said.encode()
             assert not {"\r", "\0"} & set(said)
-        if path.parent.name == "torture" and not letter.text:
+        if path.parent.name == "torture" and not mail.text:
             empty.append(path.stem)
     slowest = max(took, key=lambda path: took[path])
     hostile = sum(path.parent.name == "torture" for path in took)
@@ -67,8 +67,8 @@ def test_no_mail_at_all_makes_anything_raise(score: Callable[[str], None]) -> No
 def test_replies(score: Callable[[str], None]) -> None:
     texts = choices = wrong = total = asked = 0
     for row in rows("replies.jsonl"):
-        letter = read((FOLDER / "replies" / f"{row['n']}.eml").read_bytes())
-        text = answers.answer_text(letter, None)
+        mail = read((FOLDER / "replies" / f"{row['n']}.eml").read_bytes())
+        text = answers.answer_text(mail, None)
         total += 1
         texts += words(text) == words((FOLDER / "replies" / f"{row['n']}.expected.txt").read_text())
         if row["choice"]:
@@ -85,7 +85,7 @@ def test_replies(score: Callable[[str], None]) -> None:
 def test_bounces(score: Callable[[str], None]) -> None:
     found = hard = wrongly_hard = total = dead = named = naming = 0
     for row in rows("bounces.jsonl"):
-        bounce = bounces.judge((FOLDER / "bounces" / row["file"]).read_bytes())
+        bounce = bounces.read((FOLDER / "bounces" / row["file"]).read_bytes())
         if row["kind"] == "bounce":
             total += 1
             found += bounce.is_bounce
@@ -117,13 +117,13 @@ def normalised(address: str) -> str:
 def test_automatic_or_human(score: Callable[[str], None]) -> None:
     robots = lost = answered = total = 0
     for row in rows("auto.jsonl"):
-        letter = read((FOLDER / "auto" / f"{row['n']}.eml").read_bytes())
-        envelope = letter.header("return-path") if "return-path" in letter.headers else letter.sender
-        judged = automatic.judge(letter, envelope)
+        mail = read((FOLDER / "auto" / f"{row['n']}.eml").read_bytes())
+        envelope = mail.header("return-path") if "return-path" in mail.headers else mail.sender
+        decision = decide(mail, envelope)
         total += row["auto"]
-        robots += row["auto"] and not (judged.count_answer and not judged.needs_look)
-        answered += row["auto"] and judged.reply_allowed
-        lost += not row["auto"] and not judged.count_answer
+        robots += row["auto"] and not (decision.count_answer and not decision.needs_look)
+        answered += row["auto"] and decision.reply_allowed
+        lost += not row["auto"] and not decision.count_answer
     score(f"automatic: {robots}/{total} not counted, {answered} answered, {lost} humans lost")
     assert lost == 0
     assert answered == 0

@@ -24,7 +24,7 @@ from contracts.events import Authentication, Automatic, InboundBounce, InboundFe
 from contracts.sealed import RawMail, ReplyText, ReportedRecipients, Sealed
 from contracts.views import SENT_MESSAGES
 from mail import tokens
-from mail.automatic import decision as automatic
+from mail.automatic.decision import decide
 from mail.mime import reading
 from mail.tokens import Token, TokenKind
 from receipts import store, tables
@@ -140,8 +140,8 @@ class House:
         event_id: str = "",
         authentication: Authentication | None = None,
     ) -> InboundReply:
-        """The event of a reply, judged as the front door judges it."""
-        judged = automatic.judge(reading.read(raw), sender)
+        """The event of a reply, with the decision that the front door makes."""
+        decision = decide(reading.read(raw), sender)
         return InboundReply(
             id=event_id or f"reply-{secrets.token_hex(8)}",
             occurred_at=at,
@@ -151,10 +151,10 @@ class House:
             authentication=authentication,
             sender_key="0" * 64,
             automatic=Automatic(
-                reply_allowed=judged.reply_allowed,
-                count_answer=judged.count_answer,
-                why=judged.why,
-                needs_look=judged.needs_look,
+                reply_allowed=decision.reply_allowed,
+                count_answer=decision.count_answer,
+                why=decision.why,
+                needs_look=decision.needs_look,
             ),
             letter=self.sealed(raw, sender),
         )

@@ -7,7 +7,7 @@ import pytest
 
 from admin_api.explanations import explain
 from contracts import reasons
-from mail.reports.bounces import Verdict
+from mail.reports.classification import Classification
 from receipts import model
 
 MIGRATION = resources.files("receipts") / "migrations" / "versions" / "0005_why_copies_came_back.py"
@@ -19,8 +19,10 @@ REASONS = {
 }
 
 
-@pytest.mark.parametrize("verdict", [each for each in Verdict if each not in (Verdict.DELAYED, Verdict.DELIVERED)])
-def test_a_copy_that_came_back_is_explained(verdict: Verdict) -> None:
+@pytest.mark.parametrize(
+    "verdict", [each for each in Classification if each not in (Classification.DELAYED, Classification.DELIVERED)]
+)
+def test_a_copy_that_came_back_is_explained(verdict: Classification) -> None:
     outcome = model.outcome_of_bounce(verdict)
     reason = REASONS.get(verdict, "")
     assert reason == "" or reason in reasons.REASONS
@@ -31,6 +33,6 @@ def test_a_copy_that_came_back_is_explained(verdict: Verdict) -> None:
 
 
 def test_only_a_dead_address_is_said_to_be_dead() -> None:
-    assert [each for each in Verdict if model.outcome_of_bounce(each) == "dead"] == [Verdict.DEAD]
+    assert [each for each in Classification if model.outcome_of_bounce(each) == "dead"] == [Classification.DEAD]
     assert REASONS["dead"] == "no such user"
     assert REASONS["suspended"] == "mailbox suspended"

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from board.model import Board, News, news_of
-from mail.automatic import decision as automatic
+from mail.automatic.decision import decide
 from mail.mime import reading
 from registry import naming
 from responder.model import NEWEST_NOTICES
@@ -48,7 +48,7 @@ def every_text() -> list[Text]:
 @pytest.mark.parametrize("text", every_text(), ids=lambda text: text.subject)
 def test_who_replies_and_quotes_without_marks_is_not_taken_for_a_machine(text: Text) -> None:
     raw = f"From: <hanako@docomo.ne.jp>\r\nSubject: Re: {text.subject}\r\n\r\nはい\r\n\r\n{text.text}".encode()
-    assert automatic.judge(reading.read(raw), "hanako@docomo.ne.jp").why == ""
+    assert decide(reading.read(raw), "hanako@docomo.ne.jp").why == ""
 
 
 @pytest.mark.parametrize("text", every_text(), ids=lambda text: text.subject)

@@ -6,8 +6,8 @@ SPF needs the peer that handed the mail in, DKIM, ARC and DMARC what the DNS say
 from mail.mime.reading import ParsedMail
 
 
-def without_network(letter: ParsedMail) -> dict[str, str]:
+def without_network(parsed: ParsedMail) -> dict[str, str]:
     """`unchecked`: there is a signature, which only the DNS could confirm; `none`: nothing to check."""
-    signed = "unchecked" if "dkim-signature" in letter.headers else "none"
-    sealed = "unchecked" if "arc-seal" in letter.headers else "none"
+    signed = "unchecked" if "dkim-signature" in parsed.headers else "none"
+    sealed = "unchecked" if "arc-seal" in parsed.headers else "none"
     return {"spf": "none", "dkim": signed, "dmarc": "none", "arc": sealed}

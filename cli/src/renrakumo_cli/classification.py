@@ -12,7 +12,7 @@ from typing import Any
 
 from mail import addresses
 from mail.addresses import Kind
-from mail.automatic import decision as automatic
+from mail.automatic.decision import decide
 from mail.mime.reading import DEFAULT_LIMITS, ParsedMail, read
 from mail.reply import answers
 from mail.reports import bounces
@@ -70,38 +70,38 @@ def classify_file(file: Path, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
 def classify(raw: bytes, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
     """Read one mail. `choice` is its 1-based number, None (none offered, or the mail is no answer at all), or "needs a
     look". Never raises."""
-    letter = read(raw)
-    marks = automatic.judge(letter, _envelope_from(letter, known), known.base_domain)
-    report = bounces.judge(raw, letter.tree)
-    answer = answers.answer_text(letter, known.sent, sent_subject=known.sent_subject)
+    parsed = read(raw)
+    marks = decide(parsed, _envelope_from(parsed, known), known.base_domain)
+    report = bounces.read(raw, parsed.tree)
+    answer = answers.answer_text(parsed, known.sent, sent_subject=known.sent_subject)
     counts = marks.count_answer and not report.is_bounce and not known.to_bounces
     return {
-        "charset": letter.charset,
-        "subject": letter.subject,
-        "text": letter.text,
+        "charset": parsed.charset,
+        "subject": parsed.subject,
+        "text": parsed.text,
         "answer": answer,
         "choice": _choice(answer, known.choices, doubtful=marks.needs_look) if counts and known.choices else None,
         "automatic": {"reply_allowed": marks.reply_allowed, "count_answer": marks.count_answer, "why": marks.why},
         "bounce": {
             "is_bounce": report.is_bounce,
             "hard": report.hard,
-            "verdict": str(report.verdict),
+            "verdict": str(report.classification),
             "recipients": list(report.recipients),
             "status": report.status,
             "why": report.why,
         },
-        "authentication": known.origin(raw, _envelope_from(letter, known))
+        "authentication": known.origin(raw, _envelope_from(parsed, known))
         if known.origin
-        else authentication.without_network(letter),
+        else authentication.without_network(parsed),
     }
 
 
-def _envelope_from(letter: ParsedMail, known: Known) -> str:
+def _envelope_from(parsed: ParsedMail, known: Known) -> str:
     if known.envelope_from is not None:
         return known.envelope_from
-    if "return-path" in letter.headers:
-        return letter.header("return-path")
-    return letter.sender or "unknown"  # which isn't the same as the empty sender of a machine
+    if "return-path" in parsed.headers:
+        return parsed.header("return-path")
+    return parsed.sender or "unknown"  # which isn't the same as the empty sender of a machine
 
 
 def _choice(answer: str, choices: Sequence[str], *, doubtful: bool) -> int | str | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from mail.sender.authentication import Examiner, Origin, conclude
 from mail.sender.dmarc import Organisations
-from mail.sender.dns_notes import Answer, Question
+from mail.sender.dns_answers import Answer, Question
 from runtime.dns.cache import DnsCache
 from runtime.dns.client import DnsTrouble, SystemDns
 
@@ -27,8 +27,8 @@ class Lookup:
 
     def __call__(self, raw: bytes, envelope_from: str) -> dict[str, str | bool]:
         origin = Origin(self._peer, self._helo, envelope_from.strip().removeprefix("<").removesuffix(">"))
-        verdict = conclude(self._examiner.examine(raw, origin), self._answer)
-        return dataclasses.asdict(verdict)
+        results = conclude(self._examiner.examine(raw, origin), self._answer)
+        return dataclasses.asdict(results)
 
     def _answer(self, question: Question) -> Answer:
         try:

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail.automatic import phrases as automatic_words
-from mail.automatic.prefilter import Sought, folded, needed
+from mail.automatic import phrases
+from mail.automatic.prefilter import PrefilteredPattern, folded, needed
 
 ALL = [
     pattern
-    for value in vars(automatic_words).values()
+    for value in vars(phrases).values()
     for pattern in (value if isinstance(value, tuple) else (value,))
-    if isinstance(pattern, Sought)
+    if isinstance(pattern, PrefilteredPattern)
 ]
-WORDS = sorted({word for pattern in ALL for word in pattern.words or ()})
+WORDS = sorted({word for pattern in ALL for word in pattern.needed_words or ()})
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_words_that_a_pattern_cannot_do_without(pattern: str, words: set[str
 
 
 def test_every_pattern_of_machines_words_has_such_words() -> None:
-    assert [pattern for pattern in ALL if pattern.words is None] == []
+    assert [pattern for pattern in ALL if pattern.needed_words is None] == []
 
 
 @given(
@@ -54,6 +54,6 @@ def test_nothing_is_overlooked(parts: list[str], between: str, upper: bool) -> N
 
 
 def test_a_pattern_without_such_words_is_always_tried() -> None:
-    assert Sought("[0-9]+").search(folded("a1")) is not None
-    assert Sought("a|[0-9]").match(folded("1")) is not None
-    assert Sought("HELLO", re.IGNORECASE).search(folded("say hello")) is not None
+    assert PrefilteredPattern("[0-9]+").search(folded("a1")) is not None
+    assert PrefilteredPattern("a|[0-9]").match(folded("1")) is not None
+    assert PrefilteredPattern("HELLO", re.IGNORECASE).search(folded("say hello")) is not None

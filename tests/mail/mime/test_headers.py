@@ -116,14 +116,14 @@ def test_a_raw_file_name_is_read(charset: str) -> None:
     ],
 )
 def test_header_and_body_are_told_apart(raw: bytes, text: str) -> None:
-    letter = read(raw)
-    assert letter.text == text
-    assert letter.subject == ("" if text.startswith("Broken") else "s")
+    parsed = read(raw)
+    assert parsed.text == text
+    assert parsed.subject == ("" if text.startswith("Broken") else "s")
 
 
 def test_a_message_id_that_was_folded_in_its_middle_is_whole() -> None:
-    letter = read(b"In-Reply-To: <r-abc\r\n def@xx.example>\r\nReferences: (a) <c@d> junk <e@f>\r\n\r\n")
-    assert letter.references == ("<r-abcdef@xx.example>", "<e@f>", "<c@d>")
+    parsed = read(b"In-Reply-To: <r-abc\r\n def@xx.example>\r\nReferences: (a) <c@d> junk <e@f>\r\n\r\n")
+    assert parsed.references == ("<r-abcdef@xx.example>", "<e@f>", "<c@d>")
 
 
 def test_references_that_are_too_long_keep_the_nearest() -> None:

@@ -98,13 +98,13 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_mail_is_read_all_the_same(name: str) -> None:
     raw = HOSTILE[name]()
-    letter = read(raw)
-    assert letter.raw_size == len(raw)
-    assert len(letter.text) <= 2 * Limits().text
-    assert max(map(len, letter.text.split("\n"))) <= Limits().line
-    letter.text.encode()
-    letter.subject.encode()
-    assert not set("\r\0") & set(letter.text + letter.subject)
+    parsed = read(raw)
+    assert parsed.raw_size == len(raw)
+    assert len(parsed.text) <= 2 * Limits().text
+    assert max(map(len, parsed.text.split("\n"))) <= Limits().line
+    parsed.text.encode()
+    parsed.subject.encode()
+    assert not set("\r\0") & set(parsed.text + parsed.subject)
 
 
 def test_what_lies_deep_is_found_up_to_the_limit() -> None:
@@ -121,9 +121,9 @@ def test_a_mail_in_base64_in_a_mail_in_base64() -> None:
 
 
 def test_only_so_much_is_looked_at() -> None:
-    letter = read(text(b"x" * 5000), Limits(size=1000, text=100))
-    assert len(letter.text) <= 101
-    assert letter.raw_size > 5000
+    parsed = read(text(b"x" * 5000), Limits(size=1000, text=100))
+    assert len(parsed.text) <= 101
+    assert parsed.raw_size > 5000
     many = b"".join(b"X-%d: y\r\n" % number for number in range(100))
     assert len(read(many + b"\r\n2", Limits(headers=10)).headers) == 10
     assert read(many + b"\r\n2", Limits(headers=10)).text == "2\n"
@@ -132,9 +132,9 @@ def test_only_so_much_is_looked_at() -> None:
 
 
 def test_long_lines_are_broken_and_long_fields_cut() -> None:
-    letter = read(b"X-Long: " + b"a" * 500 + b"\r\n\r\n" + b"b" * 250, Limits(line=100))
-    assert len(letter.header("x-long")) == 99  # the blank before it is cut off as well
-    assert [len(line) for line in letter.text.splitlines()] == [100, 100, 50]
+    parsed = read(b"X-Long: " + b"a" * 500 + b"\r\n\r\n" + b"b" * 250, Limits(line=100))
+    assert len(parsed.header("x-long")) == 99  # the blank before it is cut off as well
+    assert [len(line) for line in parsed.text.splitlines()] == [100, 100, 50]
 
 
 def test_many_texts_share_one_limit() -> None:

@@ -112,5 +112,5 @@ def test_the_odds_and_ends_of_html(page: str, text: str) -> None:
 def test_a_page_may_name_its_charset_itself(charset: str) -> None:
     label = {"cp932": "Shift_JIS", "euc_jp": "euc-jp"}.get(charset, charset)
     page = f'<html><head><META http-equiv="Content-Type" content="text/html; charset={label}"></head>ｶﾅ2です'
-    letter = read(b"Content-Type: text/html\r\n\r\n" + page.encode(charset))
-    assert (letter.text, letter.charset) == ("ｶﾅ2です\n", {"euc_jp": "euc-jp"}.get(charset, charset))
+    parsed = read(b"Content-Type: text/html\r\n\r\n" + page.encode(charset))
+    assert (parsed.text, parsed.charset) == ("ｶﾅ2です\n", {"euc_jp": "euc-jp"}.get(charset, charset))

@@ -29,7 +29,7 @@ def together(kind: str, *parts: bytes, boundary: str = "b", more: str = "") -> b
     return part(f"multipart/{kind}{more}", body + f"--{boundary}--\r\n".encode(), boundary=boundary)
 
 
-def letter(tree: bytes) -> ParsedMail:
+def parsed(tree: bytes) -> ParsedMail:
     return read(b"From: taro@docomo.ne.jp\r\nSubject: s\r\n" + tree)
 
 
@@ -62,7 +62,7 @@ INLINE = part("image/gif", b"R0lGODlh", "Content-ID: <x>", "Content-Transfer-Enc
     ],
 )
 def test_what_a_person_wrote_beside_what_a_program_adds(tree: bytes, text: str) -> None:
-    assert letter(tree).text == text
+    assert parsed(tree).text == text
 
 
 def test_a_decorated_mail_is_read() -> None:
@@ -71,7 +71,7 @@ def test_a_decorated_mail_is_read() -> None:
         "alternative", plain("2です"), page("<body bgcolor='#ff99cc'>2です<img src='cid:x'></body>"), boundary="c"
     )
     tree = together("mixed", together("related", both, INLINE, boundary="r"), boundary="m")
-    assert (letter(tree).text, letter(tree).html_only) == ("2です\n", False)
+    assert (parsed(tree).text, parsed(tree).html_only) == ("2です\n", False)
 
 
 @pytest.mark.parametrize(
@@ -90,21 +90,21 @@ def test_a_decorated_mail_is_read() -> None:
     ],
 )
 def test_of_two_versions_the_one_that_says_something(said: str, page_text: str, text: str) -> None:
-    assert letter(together("alternative", plain(said), page(page_text))).text == text
+    assert parsed(together("alternative", plain(said), page(page_text))).text == text
 
 
 def test_the_only_text_is_read_whatever_it_is_called() -> None:
     assert (
-        letter(part("text/plain; name=body.txt", "2", "Content-Disposition: attachment; filename=body.txt")).text
+        parsed(part("text/plain; name=body.txt", "2", "Content-Disposition: attachment; filename=body.txt")).text
         == "2\n"
     )
-    assert letter(together("mixed", PHOTO, part("text/plain; name=body.txt", "2"))).text == "2\n"
-    assert letter(together("mixed", plain("2"), part("text/plain; name=memo.txt", "1"))).text == "2\n"
+    assert parsed(together("mixed", PHOTO, part("text/plain; name=body.txt", "2"))).text == "2\n"
+    assert parsed(together("mixed", plain("2"), part("text/plain; name=memo.txt", "1"))).text == "2\n"
     memo = part("text/plain; name=memo.txt", "1", "Content-Disposition: attachment")
-    assert letter(together("mixed", memo, PHOTO)).text == ""
-    assert letter(part("text/x-nonsense", "2")).text == "2\n"
-    assert letter(part("text", "2")).text == "2\n"
-    assert letter(part("nonsense", "2")).text == "2\n"
+    assert parsed(together("mixed", memo, PHOTO)).text == ""
+    assert parsed(part("text/x-nonsense", "2")).text == "2\n"
+    assert parsed(part("text", "2")).text == "2\n"
+    assert parsed(part("nonsense", "2")).text == "2\n"
 
 
 @pytest.mark.parametrize(
@@ -125,14 +125,14 @@ def test_the_only_text_is_read_whatever_it_is_called() -> None:
     ids=range(10),
 )
 def test_boundaries_that_are_missing_or_broken(tree: bytes) -> None:
-    text = letter(tree).text
+    text = parsed(tree).text
     assert text.startswith("2")
     assert "Content" not in text
 
 
 def test_an_inner_boundary_that_begins_like_the_outer_one() -> None:
     inner = together("alternative", plain("2です"), page("2です"), boundary="bb")
-    assert letter(together("mixed", inner, PHOTO, boundary="b")).text == "2です\n"
+    assert parsed(together("mixed", inner, PHOTO, boundary="b")).text == "2です\n"
 
 
 @pytest.mark.parametrize(
@@ -153,19 +153,19 @@ def test_an_inner_boundary_that_begins_like_the_outer_one() -> None:
 )
 def test_transfer_encodings_and_what_is_wrong_with_them(encoding: str, body: bytes, text: str) -> None:
     tree = part("text/plain; charset=utf-8", body, f"Content-Transfer-Encoding: {encoding}")
-    assert letter(tree).text.rstrip() == text.rstrip()
+    assert parsed(tree).text.rstrip() == text.rstrip()
 
 
 def test_files_typed_into_the_text_are_left_out() -> None:
     uu = "begin 644 photo.jpg\nM1TE&.#=A$P`3`*$``/___P```\n`\nend\n"
-    assert letter(plain(f"2です\n{uu}以上")).text == "2です\n以上\n"
+    assert parsed(plain(f"2です\n{uu}以上")).text == "2です\n以上\n"
     binhex = "(This file must be converted with BinHex 4.0)\n\n:$f*TEQKPH#jbH\n!N!3:\n"
-    assert letter(plain(f"2です\n{binhex}以上")).text.split() == ["2です", "以上"]
-    assert letter(plain("begin 100 things today\n2です")).text == "begin 100 things today\n2です\n"
+    assert parsed(plain(f"2です\n{binhex}以上")).text.split() == ["2です", "以上"]
+    assert parsed(plain("begin 100 things today\n2です")).text == "begin 100 things today\n2です\n"
 
 
 def test_a_forwarded_mail_alone_is_nobodys_answer() -> None:
-    assert letter(part("message/rfc822", "Subject: x\r\n\r\n1です")).text == ""
+    assert parsed(part("message/rfc822", "Subject: x\r\n\r\n1です")).text == ""
 
 
 def der(tag: int, content: bytes, *, until_mark: bool = False) -> bytes:
@@ -190,9 +190,9 @@ def test_a_mail_that_was_signed_as_a_whole_is_read(in_pieces: bool) -> None:
         base64.encodebytes(structure),
         "Content-Transfer-Encoding: base64",
     )
-    assert letter(tree).text == "2です\n"
+    assert parsed(tree).text == "2です\n"
     for cut in range(len(structure)):
         broken = part(
             "application/pkcs7-mime", base64.encodebytes(structure[:cut]), "Content-Transfer-Encoding: base64"
         )
-        letter(broken)
+        parsed(broken)

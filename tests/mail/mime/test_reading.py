@@ -54,9 +54,9 @@ def mail(body: bytes, *headers: str | bytes) -> bytes:
     ],
 )
 def test_japanese_in_every_charset_and_under_wrong_labels(label: str, body: bytes, text: str, used: str) -> None:
-    letter = read(mail(body, f"Content-Type: text/plain; charset={label}"))
-    assert letter.text.strip() == text
-    assert letter.charset == used
+    parsed = read(mail(body, f"Content-Type: text/plain; charset={label}"))
+    assert parsed.text.strip() == text
+    assert parsed.charset == used
 
 
 def test_no_label_at_all() -> None:
@@ -85,9 +85,9 @@ def test_subjects_with_encoded_words_in_any_mixture() -> None:
 
 def test_no_line_end_hides_in_a_header() -> None:
     hidden = base64.b64encode(b"a\r\nBcc: x@example.net\x00").decode()
-    letter = read(mail(b"", f"Subject: =?utf-8?B?{hidden}?="))
-    assert "\n" not in letter.subject
-    assert "\x00" not in letter.subject
+    parsed = read(mail(b"", f"Subject: =?utf-8?B?{hidden}?="))
+    assert "\n" not in parsed.subject
+    assert "\x00" not in parsed.subject
 
 
 @pytest.mark.parametrize(
@@ -143,14 +143,14 @@ def test_html_is_read_as_it_is_seen() -> None:
 
 
 def test_flowed_lines_are_joined() -> None:
-    letter = read(mail(b"a \r\nb\r\n> c \r\n> d\r\n-- \r\nx", "Content-Type: text/plain; format=flowed"))
-    assert letter.text == "a b\n> c d\n-- \nx\n"
+    parsed = read(mail(b"a \r\nb\r\n> c \r\n> d\r\n-- \r\nx", "Content-Type: text/plain; format=flowed"))
+    assert parsed.text == "a b\n> c d\n-- \nx\n"
 
 
 def test_references_stand_nearest_first() -> None:
-    letter = read(mail(b"", "Message-ID: <m@x>", "References: <1@x>\r\n <2@x>", "In-Reply-To: <2@x>"))
-    assert letter.message_id == "<m@x>"
-    assert letter.references == ("<2@x>", "<1@x>")
+    parsed = read(mail(b"", "Message-ID: <m@x>", "References: <1@x>\r\n <2@x>", "In-Reply-To: <2@x>"))
+    assert parsed.message_id == "<m@x>"
+    assert parsed.references == ("<2@x>", "<1@x>")
 
 
 def test_a_folded_header_is_one_value() -> None:
@@ -158,10 +158,10 @@ def test_a_folded_header_is_one_value() -> None:
 
 
 def test_headers_are_lower_case_and_complete() -> None:
-    letter = read(mail(b"", "X-A: 1", "x-a: 2"))
-    assert letter.headers["x-a"] == ("1", "2")
-    assert letter.header("x-a") == "1"
-    assert letter.header("none") == ""
+    parsed = read(mail(b"", "X-A: 1", "x-a: 2"))
+    assert parsed.headers["x-a"] == ("1", "2")
+    assert parsed.header("x-a") == "1"
+    assert parsed.header("none") == ""
 
 
 def test_an_answer_does_not_show_in_its_representation() -> None:

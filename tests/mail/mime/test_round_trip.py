@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from mail.mime.reading import read
 
-LETTERS = "あいうがぱんーゃアイウガパンヴ山田太郎髙橋神﨑出席欠席熱３①㈱Ⅱ。、「」！？abcXYZ0123456789 .,:;=?_-<>&"
-PLAIN_LETTERS = "".join(char for char in LETTERS if char not in "髙﨑①㈱Ⅱ")
+CHARACTERS = "あいうがぱんーゃアイウガパンヴ山田太郎髙橋神﨑出席欠席熱３①㈱Ⅱ。、「」！？abcXYZ0123456789 .,:;=?_-<>&"
+PLAIN_CHARACTERS = "".join(char for char in CHARACTERS if char not in "髙﨑①㈱Ⅱ")
 KANA = "あいうえおかきくけこさしすせそ"
 CODECS = {  # Python's codec: labels that programs give to it
     "utf-8": ("utf-8", "UTF8", '"utf-8"', "us-ascii", "iso-8859-1", "Shift_JIS", "unknown-8bit", ""),
@@ -28,8 +28,8 @@ ENCODINGS = ("8bit", "base64", "quoted-printable", "Base64", "binary")
 def written(draw: st.DrawFn) -> tuple[str, bytes, str]:
     """Lines of text, their octets, and a label."""
     codec = draw(st.sampled_from(sorted(CODECS)))
-    letters = PLAIN_LETTERS if codec in ("iso2022_jp", "euc_jp") else LETTERS
-    lines = draw(st.lists(st.text(letters, min_size=1, max_size=30), min_size=1, max_size=5))
+    characters = PLAIN_CHARACTERS if codec in ("iso2022_jp", "euc_jp") else CHARACTERS
+    lines = draw(st.lists(st.text(characters, min_size=1, max_size=30), min_size=1, max_size=5))
     text = "\n".join(line.strip() or "2" for line in lines)
     return text, text.replace("\n", "\r\n").encode(codec), draw(st.sampled_from(CODECS[codec]))
 
@@ -70,7 +70,7 @@ def _multipart(kind: str, *parts: bytes, boundary: str = "a") -> bytes:
 def subjects(draw: st.DrawFn) -> tuple[str, bytes]:
     """A subject, and its octets as encoded words, cut anywhere."""
     codec = draw(st.sampled_from(("utf-8", "cp932", "euc_jp")))
-    text = draw(st.text(PLAIN_LETTERS if codec == "euc_jp" else LETTERS, min_size=1, max_size=40)).strip() or "2"
+    text = draw(st.text(PLAIN_CHARACTERS if codec == "euc_jp" else CHARACTERS, min_size=1, max_size=40)).strip() or "2"
     octets = text.encode(codec)
     cuts = sorted(draw(st.lists(st.integers(0, len(octets)), max_size=4)))
     pieces = [octets[start:end] for start, end in zip([0, *cuts], [*cuts, len(octets)], strict=True) if end > start]
@@ -95,5 +95,5 @@ def test_the_subject_that_was_typed_is_read(typed: tuple[str, bytes]) -> None:
 @settings(deadline=None)
 @given(st.text(KANA, min_size=4, max_size=40), st.sampled_from(("utf-8", "cp932", "euc_jp", "iso2022_jp")))
 def test_without_any_label_the_charset_is_found(text: str, codec: str) -> None:
-    letter = read(b"Subject: " + text.encode(codec) + b"\r\n\r\n" + text.encode(codec))
-    assert (letter.subject, letter.text) == (text, text + "\n")
+    parsed = read(b"Subject: " + text.encode(codec) + b"\r\n\r\n" + text.encode(codec))
+    assert (parsed.subject, parsed.text) == (text, text + "\n")

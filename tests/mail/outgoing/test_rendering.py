@@ -123,10 +123,10 @@ def test_an_address_that_could_forge_a_header_is_refused(bad: str) -> None:
 def test_placeholders_are_filled_once_and_unknown_ones_stay() -> None:
     message = rendering("{{child}}さんについて", "{{child}}さん、{{ other }}と{{child}}\n")
     raw = copy(message, fields={"child": "{{other}}\r\n", "unused": "x"})
-    letter = read(raw)
-    assert letter.subject == "{{other}} さんについて"
-    assert letter.text.startswith("{{other}}\n")
-    assert "{{ other }}と{{other}}" in letter.text
+    parsed = read(raw)
+    assert parsed.subject == "{{other}} さんについて"
+    assert parsed.text.startswith("{{other}}\n")
+    assert "{{ other }}と{{other}}" in parsed.text
 
 
 def test_copies_of_a_plain_message_share_its_encoded_body() -> None:

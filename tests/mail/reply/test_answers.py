@@ -22,7 +22,7 @@ QUOTED = "".join(f"> {line}\n" for line in SENT.splitlines())
 SUBJECT = "【緑小学校】健康調査"
 
 
-def letter(text: str, subject: str = f"Re: {SUBJECT}") -> ParsedMail:
+def parsed(text: str, subject: str = f"Re: {SUBJECT}") -> ParsedMail:
     return read(f"Subject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}".encode())
 
 
@@ -50,37 +50,37 @@ def letter(text: str, subject: str = f"Re: {SUBJECT}") -> ParsedMail:
     ],
 )
 def test_only_the_persons_own_words_remain(text: str) -> None:
-    assert answer_text(letter(text), SENT) == "3です"
-    assert answer_text(letter(text.replace("\n", "\r\n")), SENT) == "3です"
+    assert answer_text(parsed(text), SENT) == "3です"
+    assert answer_text(parsed(text.replace("\n", "\r\n")), SENT) == "3です"
 
 
 def test_without_the_sent_text_marks_and_attributions_are_enough() -> None:
     assert (
-        answer_text(letter(f"3です\n\n2026年4月8日(水) 9:00 緑小学校 <info@midori.example.jp>:\n\n{QUOTED}"), None)
+        answer_text(parsed(f"3です\n\n2026年4月8日(水) 9:00 緑小学校 <info@midori.example.jp>:\n\n{QUOTED}"), None)
         == "3です"
     )
-    assert answer_text(letter(f"3です\n\n-----Original Message-----\nFrom: a\nSubject: x\n\n{SENT}"), None) == "3です"
+    assert answer_text(parsed(f"3です\n\n-----Original Message-----\nFrom: a\nSubject: x\n\n{SENT}"), None) == "3です"
 
 
 def test_copying_one_of_our_lines_is_an_answer() -> None:
-    assert answer_text(letter(f"1 良好\n\n{QUOTED}"), SENT) == "1 良好"
-    assert answer_text(letter("良好"), SENT) == "良好"
-    assert answer_text(letter("1 良好\n2 せきあり\n"), SENT) == "1 良好\n2 せきあり"
+    assert answer_text(parsed(f"1 良好\n\n{QUOTED}"), SENT) == "1 良好"
+    assert answer_text(parsed("良好"), SENT) == "良好"
+    assert answer_text(parsed("1 良好\n2 せきあり\n"), SENT) == "1 良好\n2 せきあり"
 
 
 def test_what_looks_like_a_quotation_but_is_not_stays() -> None:
-    assert answer_text(letter("2 > 3 > 1 の順です\n"), SENT) == "2 > 3 > 1 の順です"
-    assert answer_text(letter(">_< 3です\n"), SENT) == ">_< 3です"
+    assert answer_text(parsed("2 > 3 > 1 の順です\n"), SENT) == "2 > 3 > 1 の順です"
+    assert answer_text(parsed(">_< 3です\n"), SENT) == ">_< 3です"
     text = "2でお願いします。\nFrom: 10時\nTo: 11時"
-    assert answer_text(letter(text), SENT) == text
+    assert answer_text(parsed(text), SENT) == text
 
 
 def test_an_answer_in_the_subject_only() -> None:
-    assert answer_text(letter("", "3"), SENT) == "3"
-    assert answer_text(letter("", f"Re: {SUBJECT} 3"), SENT, sent_subject=SUBJECT) == "3"
-    assert answer_text(letter(QUOTED, "Re: 3です"), SENT, sent_subject=SUBJECT) == "3です"
-    assert answer_text(letter(QUOTED), SENT, sent_subject=SUBJECT) == ""
-    assert answer_text(letter(QUOTED), SENT) == ""
+    assert answer_text(parsed("", "3"), SENT) == "3"
+    assert answer_text(parsed("", f"Re: {SUBJECT} 3"), SENT, sent_subject=SUBJECT) == "3"
+    assert answer_text(parsed(QUOTED, "Re: 3です"), SENT, sent_subject=SUBJECT) == "3です"
+    assert answer_text(parsed(QUOTED), SENT, sent_subject=SUBJECT) == ""
+    assert answer_text(parsed(QUOTED), SENT) == ""
 
 
 COPY = """{{child}} さんについて
@@ -108,9 +108,9 @@ DATED = "\n2026年4月8日(水) 9:00 あおば小学校:\n\n"
 @pytest.mark.parametrize("introduction", [OUTLOOK, HEADERS, DATED, ""])
 @pytest.mark.parametrize("quoted", [FILLED, WRAPPED, FILLED.replace("山田", ""), FILLED.replace("事務室\n", "")])
 def test_a_quoted_copy_is_known_whatever_its_placeholders_became(introduction: str, quoted: str) -> None:
-    assert answer_text(letter(introduction + quoted), COPY) == ""
-    assert answer_text(letter(f"2です\n{introduction}{quoted}"), COPY) == "2です"
-    assert answer_text(letter(f"{introduction}{quoted}\n2です\n"), COPY) == "2です"
+    assert answer_text(parsed(introduction + quoted), COPY) == ""
+    assert answer_text(parsed(f"2です\n{introduction}{quoted}"), COPY) == "2です"
+    assert answer_text(parsed(f"{introduction}{quoted}\n2です\n"), COPY) == "2です"
 
 
 @pytest.mark.parametrize(
@@ -124,18 +124,18 @@ def test_a_quoted_copy_is_known_whatever_its_placeholders_became(introduction: s
     ],
 )
 def test_a_short_copy_that_is_introduced_is_no_answer(sent: str, quoted: str) -> None:
-    assert answer_text(letter(OUTLOOK + quoted), sent) == ""
-    assert answer_text(letter(f"2\n{OUTLOOK}{quoted}"), sent) == "2"
+    assert answer_text(parsed(OUTLOOK + quoted), sent) == ""
+    assert answer_text(parsed(f"2\n{OUTLOOK}{quoted}"), sent) == "2"
 
 
 def test_words_that_only_resemble_a_filled_line_stay() -> None:
-    assert answer_text(letter(f"給食 さんについて\n{OUTLOOK}{FILLED}"), COPY) == "給食 さんについて"
-    assert answer_text(letter(f"{OUTLOOK}{FILLED}\nアレルギーについて\n"), COPY) == "アレルギーについて"
+    assert answer_text(parsed(f"給食 さんについて\n{OUTLOOK}{FILLED}"), COPY) == "給食 さんについて"
+    assert answer_text(parsed(f"{OUTLOOK}{FILLED}\nアレルギーについて\n"), COPY) == "アレルギーについて"
     assert (
-        answer_text(letter("2です\n\n本日の体調は？\n良好ですか\n"), "{{child}}\n本日の体調は？\n良好ですか") == "2です"
+        answer_text(parsed("2です\n\n本日の体調は？\n良好ですか\n"), "{{child}}\n本日の体調は？\n良好ですか") == "2です"
     )
     changed = FILLED.replace("までにお知らせ", "までに電話")
-    assert "までに電話ください。" in answer_text(letter(changed), COPY)
+    assert "までに電話ください。" in answer_text(parsed(changed), COPY)
 
 
 @pytest.mark.parametrize(
@@ -154,12 +154,12 @@ def test_words_that_only_resemble_a_filled_line_stay() -> None:
     ],
 )
 def test_a_filled_in_subject_is_no_answer(sent: str, subject: str, answer: str) -> None:
-    assert answer_text(letter("", subject), SENT, sent_subject=sent) == answer
+    assert answer_text(parsed("", subject), SENT, sent_subject=sent) == answer
 
 
 def test_an_answer_in_the_subject_keeps_its_characters() -> None:
-    assert answer_text(letter("", f"Re: {SUBJECT}　３ﾃﾞｽ ㈱"), SENT, sent_subject=SUBJECT) == "３ﾃﾞｽ ㈱"
-    assert answer_text(letter("", "Re: ｶﾞｯｺｳ 調査 ①"), SENT, sent_subject="ガッコウ調査") == "①"
+    assert answer_text(parsed("", f"Re: {SUBJECT}　３ﾃﾞｽ ㈱"), SENT, sent_subject=SUBJECT) == "３ﾃﾞｽ ㈱"
+    assert answer_text(parsed("", "Re: ｶﾞｯｺｳ 調査 ①"), SENT, sent_subject="ガッコウ調査") == "①"
 
 
 @pytest.mark.parametrize(
@@ -175,15 +175,15 @@ def test_an_answer_in_the_subject_keeps_its_characters() -> None:
 )
 def test_an_attribution_needs_no_address(introduction: str) -> None:
     for quoted in (QUOTED, SENT):
-        assert answer_text(letter(f"{introduction}\n\n{quoted}"), SENT) == ""
-        assert answer_text(letter(f"3です\n\n{introduction}\n{quoted}"), SENT) == "3です"
-    assert answer_text(letter(f"{introduction}\n{QUOTED}\n3です"), SENT) == "3です"
-    assert answer_text(letter(f"3です\n\n{introduction}\n{QUOTED}"), None) == "3です"
+        assert answer_text(parsed(f"{introduction}\n\n{quoted}"), SENT) == ""
+        assert answer_text(parsed(f"3です\n\n{introduction}\n{quoted}"), SENT) == "3です"
+    assert answer_text(parsed(f"{introduction}\n{QUOTED}\n3です"), SENT) == "3です"
+    assert answer_text(parsed(f"3です\n\n{introduction}\n{QUOTED}"), None) == "3です"
 
 
 def test_a_date_and_a_time_before_no_quotation_stay() -> None:
     text = "2026年4月8日(水) 9:00 次のとおりです:\n3"
-    assert answer_text(letter(text), SENT) == text
+    assert answer_text(parsed(text), SENT) == text
 
 
 SHORT = "体調は？\n1 良好\n2 せきあり\n良好"
@@ -192,20 +192,20 @@ SHORT = "体調は？\n1 良好\n2 せきあり\n良好"
 @pytest.mark.parametrize("sent", [SHORT, "体調は？", "明日は休校です。\n返信してください。", "良好ですか"])
 @pytest.mark.parametrize("introduction", [OUTLOOK, HEADERS, DATED, "", "\n\n", "iPhoneから送信\n\n"])
 def test_an_empty_reply_to_a_short_text_is_empty(sent: str, introduction: str) -> None:
-    assert answer_text(letter(introduction + sent), sent) == ""
-    assert answer_text(letter(f"3です\n{introduction}{sent}"), sent) == "3です"
+    assert answer_text(parsed(introduction + sent), sent) == ""
+    assert answer_text(parsed(f"3です\n{introduction}{sent}"), sent) == "3です"
 
 
 def test_one_of_our_words_stays_an_answer_wherever_it_stands() -> None:
     marked = "".join(f"> {line}\n" for line in SHORT.splitlines())
-    assert answer_text(letter("良好"), SHORT) == "良好"
+    assert answer_text(parsed("良好"), SHORT) == "良好"
     for introduction in (OUTLOOK, HEADERS, DATED):
-        assert answer_text(letter(f"良好\n{introduction}{SHORT}"), SHORT) == "良好"
-        assert answer_text(letter(f"{introduction}{SHORT}\n\n良好"), SHORT) == "良好"
-        assert answer_text(letter(f"良好\n{introduction}{marked}"), SHORT) == "良好"
-        assert answer_text(letter(f"{introduction}{marked}\n良好"), SHORT) == "良好"
-    assert answer_text(letter(f"良好\n\n{marked}"), SHORT) == "良好"
-    assert answer_text(letter(f"{SHORT}\n\n良好"), SHORT) == "良好"
+        assert answer_text(parsed(f"良好\n{introduction}{SHORT}"), SHORT) == "良好"
+        assert answer_text(parsed(f"{introduction}{SHORT}\n\n良好"), SHORT) == "良好"
+        assert answer_text(parsed(f"良好\n{introduction}{marked}"), SHORT) == "良好"
+        assert answer_text(parsed(f"{introduction}{marked}\n良好"), SHORT) == "良好"
+    assert answer_text(parsed(f"良好\n\n{marked}"), SHORT) == "良好"
+    assert answer_text(parsed(f"{SHORT}\n\n良好"), SHORT) == "良好"
 
 
 PIECES = ["\n", "a", "あ", "0", ":", " ", "{{child}}", "{{a}}"]
@@ -215,8 +215,8 @@ PIECES = ["\n", "a", "あ", "0", ":", " ", "{{child}}", "{{a}}"]
     st.text(alphabet="> \n-_|:aあ@0<１＞", max_size=400), st.lists(st.sampled_from(PIECES), max_size=60).map("".join)
 )
 def test_any_reply_may_come(text: str, sent: str) -> None:
-    answer_text(letter(text), sent)
-    answer_text(letter(text, f"Re: {text[:40]}".replace("\n", " ")), sent, sent_subject=sent.replace("\n", " "))
+    answer_text(parsed(text), sent)
+    answer_text(parsed(text, f"Re: {text[:40]}".replace("\n", " ")), sent, sent_subject=sent.replace("\n", " "))
 
 
 def test_addresses_are_taken_out_before_anything_is_stored() -> None:
@@ -256,9 +256,9 @@ def test_addresses_are_taken_out_before_anything_is_stored() -> None:
     ],
 )
 def test_hostile_replies_are_read_all_the_same(hostile: str) -> None:
-    reply = letter(hostile)
+    reply = parsed(hostile)
     text = answer_text(reply, SENT * 20)
-    answer_text(letter("", hostile[:900]), COPY * 500, sent_subject="{{a}}a{{b}}1{{c}}" * 100)
-    answer_text(letter(hostile), COPY * 500)
+    answer_text(parsed("", hostile[:900]), COPY * 500, sent_subject="{{a}}a{{b}}1{{c}}" * 100)
+    answer_text(parsed(hostile), COPY * 500)
     redact(hostile)
     assert len(text) <= len(reply.text)

@@ -65,7 +65,7 @@ ANSWERS = (
 )
 
 
-def letter(text: str, subject: str = "Re: 【緑小学校】健康調査") -> ParsedMail:
+def parsed(text: str, subject: str = "Re: 【緑小学校】健康調査") -> ParsedMail:
     head = f"Subject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
     return read((head + text).encode())
 
@@ -77,7 +77,7 @@ def check(form: Form, posting: Posting, *, known: bool, footer: str = FOOTERS[0]
                 continue
             text = compose(form, posting, answer, question, footer=footer)
             expected = answer if posting is not Posting.BOTH else "\n\n".join(answer.rsplit("\n", 1))
-            found = answer_text(letter(text), question.template if known else None, sent_subject=question.subject)
+            found = answer_text(parsed(text), question.template if known else None, sent_subject=question.subject)
             assert found.split() == expected.split(), text
 
 
@@ -107,9 +107,9 @@ def test_the_answer_beside_our_text_without_any_sign(form: Form, posting: Postin
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 def test_a_reply_without_an_answer_is_empty(form: Form, question: Question) -> None:
     text = compose(form, Posting.TOP, "", question)
-    assert answer_text(letter(text), question.template, sent_subject=question.subject) == ""
+    assert answer_text(parsed(text), question.template, sent_subject=question.subject) == ""
     if form.mark:
-        assert answer_text(letter(text), None) == ""
+        assert answer_text(parsed(text), None) == ""
 
 
 @pytest.mark.parametrize("head", ELSEWHERE)
@@ -118,4 +118,4 @@ def test_heads_from_elsewhere(head: str) -> None:
     for body in (PLAIN, marked, "Hi there\n"):
         for answer in ("Yes", "2です。\nよろしく"):
             for known in (PLAIN, None):
-                assert answer_text(letter(f"{answer}\n\n{head}\n\n{body}"), known) == answer
+                assert answer_text(parsed(f"{answer}\n\n{head}\n\n{body}"), known) == answer

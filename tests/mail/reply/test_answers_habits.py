@@ -6,7 +6,7 @@ import pytest
 
 from mail.mime.reading import read
 from mail.reply.answers import answer_text, recognise
-from tests.mail.reply.test_answers_clients import PLAIN, letter
+from tests.mail.reply.test_answers_clients import PLAIN, parsed
 
 HEAD = "2026/04/08 9:00、緑小学校 <r-abc@midori.example.jp>のメール:\n\n"
 FIELDS = "差出人: 緑小学校 <r-abc@midori.example.jp>\n送信日時: 2026年4月8日 9:00\n件名: 健康調査\n\n"
@@ -36,23 +36,23 @@ def quoted(text: str, mark: str = "> ") -> str:
 def test_what_is_written_on_a_quoted_line_is_an_answer(before: str, after: str) -> None:
     for mark in ("> ", ">", "＞", "| "):
         text = quoted(PLAIN.replace(before, after), mark)
-        assert answer_text(letter(HEAD + text), PLAIN).split() == after.split()
-        assert answer_text(letter(f"お願いします\n\n{HEAD}{text}"), PLAIN).split() == ["お願いします", *after.split()]
+        assert answer_text(parsed(HEAD + text), PLAIN).split() == after.split()
+        assert answer_text(parsed(f"お願いします\n\n{HEAD}{text}"), PLAIN).split() == ["お願いします", *after.split()]
 
 
 def test_what_is_written_behind_a_sentence_of_ours_stands_alone() -> None:
     text = quoted(PLAIN.replace("返信してください。", "返信してください。3です"))
-    assert answer_text(letter(HEAD + text), PLAIN) == "3です"
+    assert answer_text(parsed(HEAD + text), PLAIN) == "3です"
 
 
 def test_what_is_written_in_the_midst_of_the_quotation_is_an_answer_where_there_is_no_other() -> None:
     inside = quoted(PLAIN.replace("\n\n1", "\n3です\n1"))
     below = quoted(PLAIN) + "> \n> 3です\n"
     for text in (inside, below):
-        assert answer_text(letter(HEAD + text), PLAIN) == "3です"
-        assert answer_text(letter(f"2です\n\n{HEAD}{text}"), PLAIN) == "2です"
+        assert answer_text(parsed(HEAD + text), PLAIN) == "3です"
+        assert answer_text(parsed(f"2です\n\n{HEAD}{text}"), PLAIN) == "2です"
     earlier = quoted(f"{PLAIN}\n2026/04/08 9:00、緑 <taro@example.jp>のメール:\n\n> 1です\n")
-    assert answer_text(letter(HEAD + earlier), PLAIN) == ""
+    assert answer_text(parsed(HEAD + earlier), PLAIN) == ""
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [("～", "〜"), ("－", "−"), ("—", "―"), ("か\u3099", "が"), ("ｶﾞ", "ガ")])
@@ -60,38 +60,38 @@ def test_characters_that_phones_confuse_are_ours_all_the_same(ours: str, theirs:
     sent = PLAIN.replace("3 発熱あり", f"3 10時{ours}11時の間に熱が出た")
     back = sent.replace(ours, theirs)
     for text in (quoted(back), back):
-        assert answer_text(letter(f"2です\n\n{text}"), sent) == "2です"
+        assert answer_text(parsed(f"2です\n\n{text}"), sent) == "2です"
 
 
 @pytest.mark.parametrize("line", ["×2 せきあり", "✕ 2 せきあり", "2 せきあり ×", "❌2 せきあり"])
 def test_a_crossed_option_is_not_chosen(line: str) -> None:
-    answer = answer_text(letter(HEAD + quoted(PLAIN.replace("2 せきあり", line))), PLAIN)
+    answer = answer_text(parsed(HEAD + quoted(PLAIN.replace("2 せきあり", line))), PLAIN)
     assert recognise(answer, ("良好", "せきあり", "発熱あり")).number is None
 
 
 def test_an_arrow_on_a_quoted_line_means_something_even_where_our_text_is_unknown() -> None:
     text = HEAD + quoted(PLAIN.replace("1 良好", "1 良好 ←これです"))
-    assert answer_text(letter(text), None) == "1 良好 ←これです"
+    assert answer_text(parsed(text), None) == "1 良好 ←これです"
 
 
 def test_a_form_filled_in_behind_marks_or_without_them() -> None:
     filled = FORM.replace("氏名：", "氏名：緑 太郎").replace("（　　）", "（出席）").replace("　　名", "2名")
     wanted = "氏名：緑 太郎\n出欠（出席）\n人数：2名"
     for text in (HEAD + quoted(filled), filled, FIELDS + filled):
-        assert answer_text(letter(text), FORM) == wanted
-    assert answer_text(letter(HEAD + quoted(FORM)), FORM) == ""
+        assert answer_text(parsed(text), FORM) == wanted
+    assert answer_text(parsed(HEAD + quoted(FORM)), FORM) == ""
 
 
 def test_the_one_option_that_was_not_deleted_is_an_answer() -> None:
     for left in ("> 2 せきあり\n", "2 せきあり\n"):
-        assert answer_text(letter(HEAD + left), PLAIN) == "2 せきあり"
-    assert answer_text(letter("2 せきあり"), PLAIN) == "2 せきあり"
+        assert answer_text(parsed(HEAD + left), PLAIN) == "2 せきあり"
+    assert answer_text(parsed("2 せきあり"), PLAIN) == "2 せきあり"
 
 
 def test_a_quotation_wrapped_without_marks_leaves_nothing() -> None:
     wrapped = quoted(LONG).replace("返信で", "返\n信で").replace("お願いいたします", "お願いいたしま\nす")
-    assert answer_text(letter(f"2\n\n{wrapped}"), LONG) == "2"
-    assert answer_text(letter(f"{wrapped}\n2"), LONG) == "2"
+    assert answer_text(parsed(f"2\n\n{wrapped}"), LONG) == "2"
+    assert answer_text(parsed(f"{wrapped}\n2"), LONG) == "2"
 
 
 def test_an_answer_right_above_an_option_is_no_part_of_it() -> None:
@@ -99,24 +99,24 @@ def test_an_answer_right_above_an_option_is_no_part_of_it() -> None:
         for text in (quoted(PLAIN), PLAIN):
             posted = text.replace("\n> \n", "\n>\n").replace("\n\n1 良好", f"\n{answer}\n1 良好")
             posted = posted.replace("\n>\n> 1 良好", f"\n{answer}\n> 1 良好")
-            assert answer_text(letter(HEAD + posted), PLAIN) == answer
+            assert answer_text(parsed(HEAD + posted), PLAIN) == answer
 
 
 def test_the_sign_of_quotations_may_address_somebody() -> None:
     for text in ("＞緑先生\n2です", "2です\n＞緑先生"):
-        assert answer_text(letter(f"{text}\n\n{HEAD}{quoted(PLAIN)}"), PLAIN) == text
-        assert answer_text(letter(text), PLAIN) == text
-    assert answer_text(letter(f"2です\n\n{HEAD}> 別のメール\n"), PLAIN) == "2です"
+        assert answer_text(parsed(f"{text}\n\n{HEAD}{quoted(PLAIN)}"), PLAIN) == text
+        assert answer_text(parsed(text), PLAIN) == text
+    assert answer_text(parsed(f"2です\n\n{HEAD}> 別のメール\n"), PLAIN) == "2です"
 
 
 def test_an_attribution_may_share_its_line_and_stand_anywhere() -> None:
     ja = "2026年4月8日(水) 9:00 緑小学校 <r-abc@midori.example.jp>:"
     en = "On Wed, Apr 8, 2026 at 9:00 AM Midori <r-abc@midori.example.jp> wrote:"
     for known in (PLAIN, None):
-        assert answer_text(letter(f"2です。{ja}\n{quoted(PLAIN)}"), known) == "2です。"
-        assert answer_text(letter(f"Yes! {en}\n{quoted(PLAIN)}"), known) == "Yes!"
-        assert answer_text(letter(f"2です\n\n  {en}   {PLAIN}"), known) == "2です"
-        assert answer_text(letter(f"{quoted(PLAIN)}\n{ja}\n\n2です"), known) == "2です"
+        assert answer_text(parsed(f"2です。{ja}\n{quoted(PLAIN)}"), known) == "2です。"
+        assert answer_text(parsed(f"Yes! {en}\n{quoted(PLAIN)}"), known) == "Yes!"
+        assert answer_text(parsed(f"2です\n\n  {en}   {PLAIN}"), known) == "2です"
+        assert answer_text(parsed(f"{quoted(PLAIN)}\n{ja}\n\n2です"), known) == "2です"
 
 
 def test_of_several_quoted_mails_nothing_remains() -> None:
@@ -126,15 +126,15 @@ def test_of_several_quoted_mails_nothing_remains() -> None:
     marked = f"2でした\n\n2026年4月9日(木) 9:00 緑小学校 <info@midori.example.jp>:\n{earlier}"
     unmarked = f"2でした\n\n{FIELDS}受け付けました。\n\n{FIELDS.replace('緑小学校', '緑')}1です\n\n{FIELDS}{PLAIN}"
     for known in (PLAIN, None):
-        assert answer_text(letter(marked), known) == "2でした"
-        assert answer_text(letter(unmarked), known) == "2でした"
+        assert answer_text(parsed(marked), known) == "2でした"
+        assert answer_text(parsed(unmarked), known) == "2でした"
 
 
 def test_a_warning_that_a_company_puts_above_our_text_is_no_answer() -> None:
     text = f"2です\n\n{FIELDS}[外部メール] 添付ファイルを開くときは注意してください。\n\n{PLAIN}"
-    assert answer_text(letter(text), PLAIN) == "2です"
+    assert answer_text(parsed(text), PLAIN) == "2です"
     between = PLAIN.replace("1 良好", "これです→\n1 良好")
-    assert answer_text(letter(f"下に書きました\n\n{FIELDS}{between}"), PLAIN).split() == ["下に書きました", "これです→"]
+    assert answer_text(parsed(f"下に書きました\n\n{FIELDS}{between}"), PLAIN).split() == ["下に書きました", "これです→"]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_warning_that_a_company_puts_above_our_text_is_no_answer() -> None:
 def test_signatures_and_footers_are_no_part_of_an_answer(signature: str) -> None:
     for answer in ("2です", "2です。\n\n緑"):
         for below in ("", f"\n\n{HEAD}{quoted(PLAIN)}", f"\n\n{FIELDS}{PLAIN}"):
-            assert answer_text(letter(f"{answer}\n\n{signature}{below}\n"), PLAIN) == answer
+            assert answer_text(parsed(f"{answer}\n\n{signature}{below}\n"), PLAIN) == answer
 
 
 @pytest.mark.parametrize(
@@ -189,19 +189,19 @@ def test_signatures_and_footers_are_no_part_of_an_answer(signature: str) -> None
     ],
 )
 def test_what_only_resembles_a_signature_stays(text: str) -> None:
-    assert answer_text(letter(text), PLAIN) == text
-    assert answer_text(letter(f"{text}\n\n{HEAD}{quoted(PLAIN)}"), PLAIN) == text
-    assert answer_text(letter(f"{text}\n\n{HEAD}{quoted(PLAIN)}"), None) == text
+    assert answer_text(parsed(text), PLAIN) == text
+    assert answer_text(parsed(f"{text}\n\n{HEAD}{quoted(PLAIN)}"), PLAIN) == text
+    assert answer_text(parsed(f"{text}\n\n{HEAD}{quoted(PLAIN)}"), None) == text
 
 
 def test_a_number_behind_re_is_an_answer_even_where_the_subject_is_unknown() -> None:
     for subject in ("Re: 2", "Re:３です", "RE: ②", "返信：2番でお願いします"):
         assert (
-            answer_text(letter(quoted(PLAIN), subject), PLAIN)
+            answer_text(parsed(quoted(PLAIN), subject), PLAIN)
             == subject.split(":" if ":" in subject else "：")[1].strip()
         )
     for subject in ("Re: 学校だより 3", "Re: 4月号", "Re: 2学期の予定"):
-        assert answer_text(letter(quoted(PLAIN), subject), PLAIN) == ""
+        assert answer_text(parsed(quoted(PLAIN), subject), PLAIN) == ""
 
 
 LINES = PLAIN.strip().split("\n")

@@ -41,7 +41,7 @@ def test_the_answer_of_every_simulated_program(style: Style, answer: str) -> Non
     if style is Style.FEATURE_PHONE and "\n" in answer:
         pytest.skip("it answers in the subject")
     mail = reply(style, ORIGINAL, answer, sender="taro@example.jp", date=datetime(2026, 4, 8, 3, tzinfo=UTC))
-    letter = read(mail.raw)
-    assert answer_text(letter, PLAIN, sent_subject=ORIGINAL.subject) == answer
-    assert answer_text(letter, None) == answer
+    parsed = read(mail.raw)
+    assert answer_text(parsed, PLAIN, sent_subject=ORIGINAL.subject) == answer
+    assert answer_text(parsed, None) == answer
     assert recognise(answer, ("良好", "せきあり", "発熱あり")).number == 3

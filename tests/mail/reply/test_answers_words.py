@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mail.reply.answers import answer_text
 from simulator.reply_forms import BARE, FOOTERS, MARKED, UNMARKED, Form, Posting, Question, compose
-from tests.mail.reply.test_answers_clients import QUESTIONS, letter
+from tests.mail.reply.test_answers_clients import QUESTIONS, parsed
 
 SAID = (
     "2", "３番", "③です", "3️⃣", "1番でお願いします。", "良好です。熱は36.8度でした", "欠席します", "お世話になっております。", "4月8日（水）は休みます",
@@ -47,7 +47,7 @@ def test_words_come_out_of_any_reply_as_they_were_written(
         posting = Posting.TOP
     known = known or form in BARE
     text = compose(form, posting, answer, question, footer=footer)
-    found = answer_text(letter(text), question.template if known else None, sent_subject=question.subject)
+    found = answer_text(parsed(text), question.template if known else None, sent_subject=question.subject)
     assert found.split() == answer.split(), text
 
 
@@ -55,21 +55,21 @@ def test_words_come_out_of_any_reply_as_they_were_written(
 @given(answers())
 def test_words_without_a_quotation_come_out_as_they_were_written(answer: str) -> None:
     for question in QUESTIONS:
-        assert answer_text(letter(answer), question.template, sent_subject=question.subject) == answer
-    assert answer_text(letter(answer), None) == answer
+        assert answer_text(parsed(answer), question.template, sent_subject=question.subject) == answer
+    assert answer_text(parsed(answer), None) == answer
 
 
-LETTERS = "あいうのはにでをがですますたんー漢字年月日時分名番 \u3000、。！？「」（）()0123456789１２３①②abcXYZ.,:：;/-–—_=+*#@%&'\"<>＞|~♪☆😀🙇ｶﾞ\n"
+CHARACTERS = "あいうのはにでをがですますたんー漢字年月日時分名番 \u3000、。！？「」（）()0123456789１２３①②abcXYZ.,:：;/-–—_=+*#@%&'\"<>＞|~♪☆😀🙇ｶﾞ\n"
 
 
 @settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
-@given(st.text(LETTERS, min_size=1, max_size=80), FORMS, st.booleans(), st.sampled_from(QUESTIONS))
+@given(st.text(CHARACTERS, min_size=1, max_size=80), FORMS, st.booleans(), st.sampled_from(QUESTIONS))
 def test_any_characters_come_out_as_they_were_written(text: str, form: Form, known: bool, question: Question) -> None:
-    lines = [line for line in letter(text).text.split("\n") if line.strip()]
+    lines = [line for line in parsed(text).text.split("\n") if line.strip()]
     assume(lines)
     assume(not any(line.lstrip()[:1] in ">＞|" for line in lines))
     assume(any(char.isalnum() for char in lines[-1]))  # else it may be a rule
     posting = Posting.TIGHT if decidable(form, Posting.TIGHT, known=known) else Posting.TOP
     reply = compose(form, posting, "\n".join(lines), question)
-    found = answer_text(letter(reply), question.template if known or form in BARE else None, sent_subject="")
+    found = answer_text(parsed(reply), question.template if known or form in BARE else None, sent_subject="")
     assert found.split() == " ".join(lines).split(), reply

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail.reports.bounces import Verdict, judge
+from mail.reports import bounces
+from mail.reports.classification import Classification
 
 
 def report(
@@ -43,52 +44,52 @@ text
 
 
 @pytest.mark.parametrize(
-    ("diagnostic", "status", "to", "verdict"),
+    ("diagnostic", "status", "to", "classification"),
     [
-        ("550 5.1.1 <taro@example.jp>: Recipient address rejected: User unknown", "5.1.1", "taro@example.jp", Verdict.DEAD),
-        ("550 No such user here (in reply to RCPT TO command)", "5.0.0", "taro@example.jp", Verdict.DEAD),
-        ("550 No such user here", "5.0.0", "taro@example.jp", Verdict.FILTERED),
-        ("550-5.1.1 The email account that you tried to reach does not exist", "5.1.1", "taro@gmail.com", Verdict.DEAD),
-        ("550 Unknown user taro@docomo.ne.jp (in reply to RCPT TO command)", "5.0.0", "taro@docomo.ne.jp", Verdict.DEAD),
-        ("550 Unknown user taro@docomo.ne.jp (in reply to end of DATA command)", "5.0.0", "taro@docomo.ne.jp", Verdict.FILTERED),
-        ("550 Unknown user taro@docomo.ne.jp", "5.0.0", "taro@docomo.ne.jp", Verdict.FILTERED),
-        ("550 <taro@ezweb.ne.jp>: User unknown (in reply to RCPT TO command)", "5.0.0", "taro@ezweb.ne.jp", Verdict.DEAD),
-        ("550 : User unknown (in reply to RCPT TO command)", "5.0.0", "taro@ezweb.ne.jp", Verdict.FILTERED),
-        ("552 5.2.2 The email account that you tried to reach is over quota", "5.2.2", "taro@gmail.com", Verdict.FULL),
-        ("550 5.1.1 mailbox full", "5.1.1", "taro@example.jp", Verdict.FULL),
-        ("550 5.2.1 The email account that you tried to reach is disabled", "5.2.1", "taro@gmail.com", Verdict.SUSPENDED),
-        ("550 5.2.1 <taro@example.jp>... User unknown", "5.2.1", "taro@example.jp", Verdict.FILTERED),
-        ("550 5.7.26 This mail is unauthenticated: SPF did not pass", "5.7.26", "taro@gmail.com", Verdict.POLICY),
-        ("554 5.7.1 Service unavailable; blocked using zen.spamhaus.org", "5.7.1", "taro@example.jp", Verdict.POLICY),
-        ("450 4.2.0 Greylisted, try again later", "4.2.0", "taro@example.jp", Verdict.DEFERRED),
-        ("connect to mx.example.jp: Connection timed out", "4.4.1", "taro@example.jp", Verdict.DEFERRED),
-        ("450 4.1.1 <taro@example.jp>: User unknown in virtual table", "4.1.1", "taro@example.jp", Verdict.DEFERRED),
-        ("550 5.4.4 Host or domain name not found", "5.4.4", "taro@example.jp", Verdict.DEAD),
-        ("550 something nobody has seen", "5.0.0", "taro@example.jp", Verdict.UNKNOWN),
+        ("550 5.1.1 <taro@example.jp>: Recipient address rejected: User unknown", "5.1.1", "taro@example.jp", Classification.DEAD),
+        ("550 No such user here (in reply to RCPT TO command)", "5.0.0", "taro@example.jp", Classification.DEAD),
+        ("550 No such user here", "5.0.0", "taro@example.jp", Classification.FILTERED),
+        ("550-5.1.1 The email account that you tried to reach does not exist", "5.1.1", "taro@gmail.com", Classification.DEAD),
+        ("550 Unknown user taro@docomo.ne.jp (in reply to RCPT TO command)", "5.0.0", "taro@docomo.ne.jp", Classification.DEAD),
+        ("550 Unknown user taro@docomo.ne.jp (in reply to end of DATA command)", "5.0.0", "taro@docomo.ne.jp", Classification.FILTERED),
+        ("550 Unknown user taro@docomo.ne.jp", "5.0.0", "taro@docomo.ne.jp", Classification.FILTERED),
+        ("550 <taro@ezweb.ne.jp>: User unknown (in reply to RCPT TO command)", "5.0.0", "taro@ezweb.ne.jp", Classification.DEAD),
+        ("550 : User unknown (in reply to RCPT TO command)", "5.0.0", "taro@ezweb.ne.jp", Classification.FILTERED),
+        ("552 5.2.2 The email account that you tried to reach is over quota", "5.2.2", "taro@gmail.com", Classification.FULL),
+        ("550 5.1.1 mailbox full", "5.1.1", "taro@example.jp", Classification.FULL),
+        ("550 5.2.1 The email account that you tried to reach is disabled", "5.2.1", "taro@gmail.com", Classification.SUSPENDED),
+        ("550 5.2.1 <taro@example.jp>... User unknown", "5.2.1", "taro@example.jp", Classification.FILTERED),
+        ("550 5.7.26 This mail is unauthenticated: SPF did not pass", "5.7.26", "taro@gmail.com", Classification.POLICY),
+        ("554 5.7.1 Service unavailable; blocked using zen.spamhaus.org", "5.7.1", "taro@example.jp", Classification.POLICY),
+        ("450 4.2.0 Greylisted, try again later", "4.2.0", "taro@example.jp", Classification.DEFERRED),
+        ("connect to mx.example.jp: Connection timed out", "4.4.1", "taro@example.jp", Classification.DEFERRED),
+        ("450 4.1.1 <taro@example.jp>: User unknown in virtual table", "4.1.1", "taro@example.jp", Classification.DEFERRED),
+        ("550 5.4.4 Host or domain name not found", "5.4.4", "taro@example.jp", Classification.DEAD),
+        ("550 something nobody has seen", "5.0.0", "taro@example.jp", Classification.UNKNOWN),
     ],
 )  # fmt: skip
-def test_only_a_dead_address_is_hard(diagnostic: str, status: str, to: str, verdict: Verdict) -> None:
-    bounce = judge(report(diagnostic, status=status, to=to))
+def test_only_a_dead_address_is_hard(diagnostic: str, status: str, to: str, classification: Classification) -> None:
+    bounce = bounces.read(report(diagnostic, status=status, to=to))
     assert bounce.is_bounce
-    assert bounce.verdict == verdict
-    assert bounce.hard == (verdict is Verdict.DEAD)
+    assert bounce.classification == classification
+    assert bounce.hard == (classification is Classification.DEAD)
     assert bounce.recipients == (to,)
 
 
 def test_a_delay_or_a_success_is_no_bounce() -> None:
-    delayed = judge(report("timed out", action="delayed", status="4.4.1"))
-    assert (delayed.is_bounce, delayed.hard, delayed.verdict) == (False, False, Verdict.DELAYED)
-    delivered = judge(report("250 ok", action="delivered", status="2.0.0"))
-    assert (delivered.is_bounce, delivered.verdict) == (False, Verdict.DELIVERED)
+    delayed = bounces.read(report("timed out", action="delayed", status="4.4.1"))
+    assert (delayed.is_bounce, delayed.hard, delayed.classification) == (False, False, Classification.DELAYED)
+    delivered = bounces.read(report("250 ok", action="delivered", status="2.0.0"))
+    assert (delivered.is_bounce, delivered.classification) == (False, Classification.DELIVERED)
 
 
 def test_an_inner_status_is_truer_than_a_gateways() -> None:
-    assert judge(report("550 5.1.1 User unknown")).status == "5.1.1"
+    assert bounces.read(report("550 5.1.1 User unknown")).status == "5.1.1"
 
 
 def test_a_refusal_after_data_is_no_dead_address() -> None:
-    bounce = judge(report("550 No such user", prose="   ----- Transcript -----\n>>> DATA\n<<< 550 No such user"))
-    assert (bounce.hard, bounce.verdict) == (False, Verdict.FILTERED)
+    bounce = bounces.read(report("550 No such user", prose="   ----- Transcript -----\n>>> DATA\n<<< 550 No such user"))
+    assert (bounce.hard, bounce.classification) == (False, Classification.FILTERED)
 
 
 def test_of_two_recipients_only_the_dead_one_is_named_dead() -> None:
@@ -99,19 +100,19 @@ def test_of_two_recipients_only_the_dead_one_is_named_dead() -> None:
     raw = report("550 5.1.1 User unknown", status="5.1.1").replace(
         b"--x\r\nContent-Type: message/rfc822", other + b"Content-Type: message/rfc822"
     )
-    bounce = judge(raw)
+    bounce = bounces.read(raw)
     assert bounce.recipients == ("taro@example.jp", "b@example.jp")
-    assert (bounce.hard, bounce.verdict, bounce.dead) == (True, Verdict.DEAD, ("taro@example.jp",))
-    assert bounce.kindest is Verdict.FULL
+    assert (bounce.hard, bounce.classification, bounce.dead) == (True, Classification.DEAD, ("taro@example.jp",))
+    assert bounce.mildest is Classification.FULL
 
 
-def test_a_forwarded_bounce_is_a_persons_letter() -> None:
+def test_a_forwarded_bounce_is_a_persons_mail() -> None:
     inner = report("550 5.1.1 User unknown", status="5.1.1")
     raw = (
         b"From: taro@example.jp\r\nSubject: Fwd: Undelivered\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n\r\nwhat is this?\r\n"
         b"--y\r\nContent-Type: message/rfc822\r\n\r\n" + inner + b"\r\n--y--\r\n"
     )
-    assert not judge(raw).is_bounce
+    assert not bounces.read(raw).is_bounce
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_a_forwarded_bounce_is_a_persons_letter() -> None:
     ],
 )
 def test_what_is_no_bounce(raw: bytes) -> None:
-    bounce = judge(raw)
+    bounce = bounces.read(raw)
     assert not bounce.is_bounce
     assert not bounce.hard
 
@@ -142,22 +143,22 @@ def test_a_report_in_plain_words_is_read_too() -> None:
         b"<taro@example.jp>:\r\nRemote host said: 550 5.1.1 no such user\r\n\r\n--- Below this line is a copy of the message.\r\n\r\n"
         b"Subject: mailbox full\r\n"
     )
-    bounce = judge(raw)
+    bounce = bounces.read(raw)
     assert (bounce.is_bounce, bounce.hard, bounce.recipients) == (True, True, ("taro@example.jp",))
 
 
 def test_no_recipient_shows_in_its_representation() -> None:
-    assert "taro" not in repr(judge(report("550 5.1.1 User unknown", status="5.1.1")))
+    assert "taro" not in repr(bounces.read(report("550 5.1.1 User unknown", status="5.1.1")))
 
 
 @given(st.binary(max_size=500))
 def test_any_octets_may_come_to_a_bounce_address(raw: bytes) -> None:
-    judge(raw)
-    assert not judge(report("550 x").replace(b"Sorry", raw)).hard
+    bounces.read(raw)
+    assert not bounces.read(report("550 x").replace(b"Sorry", raw)).hard
 
 
 @pytest.mark.parametrize(
     "body", [b"\r\n" * 50_000, b"said: 550 <" * 9000, b"user " * 30_000, b"a@b.jp " * 20_000, b"-" * 100_000]
 )
-def test_hostile_reports_are_judged_all_the_same(body: bytes) -> None:
-    assert not judge(b"From: MAILER-DAEMON@x.jp\r\nSubject: failure notice\r\n\r\n" + body).hard
+def test_hostile_reports_are_read_all_the_same(body: bytes) -> None:
+    assert not bounces.read(b"From: MAILER-DAEMON@x.jp\r\nSubject: failure notice\r\n\r\n" + body).hard

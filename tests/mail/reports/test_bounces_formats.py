@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from mail.reports.bounces import Verdict, judge
+from mail.reports import bounces
+from mail.reports.classification import Classification
 from tests.mail.reports.written import HANA, TARO, mail
 
 COPY = "\n\nReceived: from mail.example.org by mx\nFrom: info@midori.example.org\nTo: taro@example.jp\nSubject: x\n\nuser unknown\n"
 
 
-FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
+FORMATS: dict[str, tuple[bytes, Classification, tuple[str, ...]]] = {
     "qmail": (
         mail(
             "Hi. This is the qmail-send program at mx.example.org.\nI'm afraid I wasn't able to deliver your message.\n\n"
@@ -18,7 +19,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             f"--- Below this line is a copy of the message.{COPY}",
             subject="failure notice",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "qmail after the content": (
@@ -28,7 +29,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             "--- Below this line is a copy of the message.",
             subject="failure notice",
         ),
-        Verdict.FILTERED,
+        Classification.FILTERED,
         (TARO,),
     ),
     "qmail gave up": (
@@ -37,7 +38,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             "I'm not going to try again; this message has been in the queue too long.\n",
             subject="failure notice",
         ),
-        Verdict.DEFERRED,
+        Classification.DEFERRED,
         (TARO,),
     ),
     "exim": (
@@ -51,7 +52,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             X_Failed_Recipients=f"{TARO}, {HANA}",
             Auto_Submitted="auto-replied",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO, HANA),
     ),
     "exim about the sender": (
@@ -62,14 +63,14 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             "    550 5.1.1 user unknown\n",
             subject="Mail delivery failed",
         ),
-        Verdict.POLICY,
+        Classification.POLICY,
         (TARO,),
     ),
     "exim without a way": (
         mail(
             f"The following address(es) failed:\n\n  {TARO}\n    Unrouteable address\n", subject="Mail delivery failed"
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "exim of its own users": (
@@ -79,7 +80,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             "    SMTP error from remote mail server after end of data: 550 user not found\n",
             subject="Mail delivery failed",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO, HANA),
     ),
     "old sendmail": (
@@ -88,7 +89,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             f"<<< 550 <{TARO}>, User Unknown\n550 <{TARO}>... User unknown\n   ----- Unsent message follows -----{COPY}",
             subject="Returned mail: User unknown",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "smail": (
@@ -99,7 +100,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             f"|------------------------- Message header follows: ----------------------|{COPY}",
             subject="mail failed, returning to sender",
         ),
-        Verdict.FULL,
+        Classification.FULL,
         (TARO,),
     ),
     "gmx": (
@@ -108,7 +109,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             f'"{TARO}":\nSMTP error from remote server after RCPT command:\nhost: mx.example.jp\n5.1.1 User Unknown\n\n'
             "--- The header of the original message is following. ---"
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "1&1 after the content": (
@@ -117,7 +118,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             "reason: 550 no such user\n",
             subject="Mail delivery failed: returning message to sender",
         ),
-        Verdict.FILTERED,
+        Classification.FILTERED,
         (TARO,),
     ),
     "gmail of old": (
@@ -128,7 +129,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="mailer-daemon@googlemail.com",
             subject="Delivery Status Notification (Failure)",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "gmail of old, after the content": (
@@ -138,7 +139,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="mailer-daemon@googlemail.com",
             subject="Delivery Status Notification (Failure)",
         ),
-        Verdict.FILTERED,
+        Classification.FILTERED,
         (TARO,),
     ),
     "gmail of today": (
@@ -148,7 +149,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="mailer-daemon@googlemail.com",
             subject="Delivery Status Notification (Failure)",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "domino": (
@@ -158,7 +159,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="Postmaster@example.jp",
             subject="DELIVERY FAILURE: User taro not listed in Domino Directory",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "notes": (
@@ -168,7 +169,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="postmaster@example.jp",
             subject="Undeliverable message",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "exchange 5.5": (
@@ -179,7 +180,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="System Administrator <postmaster@example.jp>",
             subject="Undeliverable: x",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "imail": (
@@ -188,7 +189,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="Postmaster@example.jp",
             subject="Undeliverable Mail",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "messaging server": (
@@ -199,7 +200,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             f"  Diagnostic code: smtp;550 5.1.1 <{TARO}>... User Unknown\n",
             subject="Delivery Notification: Delivery has failed",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "mailmarshal": (
@@ -209,7 +210,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="postmaster@example.jp",
             subject='Undeliverable Mail: "x"',
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "interscan": (
@@ -218,7 +219,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender='"InterScan MSS" <postmaster@example.jp>',
             subject="Mail could not be delivered",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "m-filter": (
@@ -229,7 +230,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             subject="failure notice",
             Content_Type="text/plain; charset=utf-8",
         ),
-        Verdict.FILTERED,
+        Classification.FILTERED,
         (TARO,),
     ),
     "opensmtpd": (
@@ -239,7 +240,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             f"{TARO}: Domain does not exist\n\n    Below is a copy of the original message:{COPY}",
             subject="Delivery status notification: error",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "dragonfly": (
@@ -249,7 +250,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="MAILER-DAEMON <>",
             subject="Mail delivery failed",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "au refuses for its user": (
@@ -258,7 +259,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="Postmaster@ezweb.ne.jp",
             subject="Mail System Error - Returned Mail",
         ),
-        Verdict.SUSPENDED,
+        Classification.SUSPENDED,
         ("taro@ezweb.ne.jp",),
     ),
     "au at rcpt": (
@@ -268,7 +269,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="Postmaster@ezweb.ne.jp",
             subject="Mail System Error - Returned Mail",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         ("taro@ezweb.ne.jp",),
     ),
     "au one net": (
@@ -279,7 +280,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             subject="メールエラー通知",
             Return_Path="<>",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "biglobe": (
@@ -289,7 +290,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="postmaster@biglobe.ne.jp",
             subject="Returned mail: failed",
         ),
-        Verdict.FULL,
+        Classification.FULL,
         (TARO,),
     ),
     "cyrus by a word in brackets": (
@@ -299,7 +300,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender='"Mail Deliver System" <postmaster@example.jp>',
             subject="Returned Mail: x",
         ),
-        Verdict.FILTERED,
+        Classification.FILTERED,
         (TARO,),
     ),
     "mailfoundry": (
@@ -308,7 +309,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             "mx.example.jp[192.0.2.1] responded with failure: 550 5.1.1 no such user\n\nThis has been a permanent failure.\n",
             subject="Message delivery has failed",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "zoho": (
@@ -318,7 +319,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="mailer-daemon@mail.zoho.com",
             subject="Undelivered Mail Returned to Sender",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "a page of html": (
@@ -328,7 +329,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             subject="Undeliverable: x",
             Content_Type="text/html",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
     "mimecast without a code": (
@@ -339,7 +340,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender='"postmaster" <postmaster@example.org>',
             subject="[Postmaster] Email Delivery Failure",
         ),
-        Verdict.FILTERED,
+        Classification.FILTERED,
         (TARO,),
     ),
     "amazon by notification": (
@@ -349,7 +350,7 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
             sender="SES <no-reply@sns.amazonaws.com>",
             subject="AWS Notification Message",
         ),
-        Verdict.DEAD,
+        Classification.DEAD,
         (TARO,),
     ),
 }
@@ -357,25 +358,25 @@ FORMATS: dict[str, tuple[bytes, Verdict, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_reports_in_words_are_read(name: str) -> None:
-    raw, verdict, recipients = FORMATS[name]
-    bounce = judge(raw)
+    raw, classification, recipients = FORMATS[name]
+    bounce = bounces.read(raw)
     assert bounce.is_bounce
-    assert bounce.verdict == verdict
-    assert bounce.hard == (verdict is Verdict.DEAD)
+    assert bounce.classification == classification
+    assert bounce.hard == (classification is Classification.DEAD)
     assert bounce.recipients == recipients
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if FORMATS[name][1] is not Verdict.DEAD])
+@pytest.mark.parametrize("name", [name for name in FORMATS if FORMATS[name][1] is not Classification.DEAD])
 def test_the_returned_mail_kills_nobody(name: str) -> None:
     raw = FORMATS[name][0] + (
         b"\r\n\r\nReceived: from somebody by somebody\r\nSubject: 550 5.1.1 user unknown\r\n\r\n"
         b">>> RCPT TO:<taro@example.jp>\r\n<<< 550 5.1.1 <taro@example.jp>... User unknown\r\n"
     )
-    assert not judge(raw).hard
+    assert not bounces.read(raw).hard
 
 
 def test_a_tree_that_is_there_already_need_not_be_made_again() -> None:
     from mail.mime import parts
 
     raw = FORMATS["qmail"][0]
-    assert judge(raw, parts.parse(raw, parts.Limits())) == judge(raw)
+    assert bounces.read(raw, parts.parse(raw, parts.Limits())) == bounces.read(raw)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mail.reports.bounces import Verdict, judge
-from mail.reports.verdicts import Refusal
-from mail.reports.verdicts import judge as judge_words
+from mail.reports import bounces
+from mail.reports.classification import Classification, Refusal, classify_refusal
 from tests.mail.reports.written import TARO, mail
 
 NOBODY_THERE = """
@@ -79,13 +78,13 @@ ABOUT_THE_SENDER = """
 
 @pytest.mark.parametrize("words", NOBODY_THERE.strip().split("\n"))
 def test_an_address_is_dead_when_nobody_is_there_in_whatever_language(words: str) -> None:
-    assert judge_words(Refusal(words, None, "rcpt", TARO)).verdict is Verdict.DEAD
-    assert judge_words(Refusal(words, None, "mail", TARO)).verdict is not Verdict.DEAD
+    assert classify_refusal(Refusal(words, None, "rcpt", TARO)).classification is Classification.DEAD
+    assert classify_refusal(Refusal(words, None, "mail", TARO)).classification is not Classification.DEAD
 
 
 @pytest.mark.parametrize("words", ABOUT_THE_SENDER.strip().split("\n"))
 def test_a_missing_sender_kills_no_recipient(words: str) -> None:
-    assert judge_words(Refusal(words, None, "rcpt", TARO)).verdict is not Verdict.DEAD
+    assert classify_refusal(Refusal(words, None, "rcpt", TARO)).classification is not Classification.DEAD
 
 
 def session(*lines: str) -> bytes:
@@ -95,20 +94,24 @@ def session(*lines: str) -> bytes:
 
 
 def test_a_transcript_may_have_times_and_other_arrows() -> None:
-    at_rcpt = judge(session(f"--> RCPT To:<{TARO}>", f"<-- 550 <{TARO}>, Recipient unknown", "--> QUIT"))
+    at_rcpt = bounces.read(session(f"--> RCPT To:<{TARO}>", f"<-- 550 <{TARO}>, Recipient unknown", "--> QUIT"))
     assert (at_rcpt.hard, at_rcpt.recipients) == (True, (TARO,))
-    later = judge(session(f"--> RCPT To:<{TARO}>", "<-- 250 ok", "--> DATA", "<-- 354 go", "<-- 550 Recipient unknown"))
+    later = bounces.read(
+        session(f"--> RCPT To:<{TARO}>", "<-- 250 ok", "--> DATA", "<-- 354 go", "<-- 550 Recipient unknown")
+    )
     assert not later.hard
 
 
 def test_a_program_may_tell_the_command_in_words() -> None:
     told = f"The following recipient(s) could not be reached:\n\n{TARO}\n   Error Type: SMTP\n   We sent: RCPT TO:<{TARO}>\n"
-    assert judge(mail(f"{told}   Remote server replied: 550 Unknown user\n", subject="Message undeliverable: x")).hard
+    assert bounces.read(
+        mail(f"{told}   Remote server replied: 550 Unknown user\n", subject="Message undeliverable: x")
+    ).hard
 
 
 def test_the_shortest_of_reports_ends_where_it_announces_the_original() -> None:
     quoted = "Original message follows.\n\nReceived: by mx\nSubject: x\n\nIs your mailbox full?\n"
-    assert judge(mail(f"Unknown user: {TARO}\n\n{quoted}", subject="undeliverable mail")).hard
+    assert bounces.read(mail(f"Unknown user: {TARO}\n\n{quoted}", subject="undeliverable mail")).hard
 
 
 def test_an_address_kept_back_is_the_one_that_it_was_generated_from() -> None:
@@ -117,13 +120,13 @@ def test_an_address_kept_back_is_the_one_that_it_was_generated_from() -> None:
         f"  an undisclosed address\n    (generated from {TARO})\n"
         "    SMTP error from remote mail server after RCPT TO:<somebody@elsewhere.example>:\n    550 No such user\n"
     )
-    told = judge(mail(text, subject="Mail delivery failed: returning message to sender"))
+    told = bounces.read(mail(text, subject="Mail delivery failed: returning message to sender"))
     assert TARO in told.recipients
 
 
 def test_the_returned_mail_names_the_recipient_where_the_report_does_not() -> None:
     text = f"The mail could not be delivered.\n\n--- Below this line is a copy of the message.\n\nFrom: a@b.example\nTo: {TARO}\n"
-    assert judge(mail(text, subject="failure notice")).recipients == (TARO,)
+    assert bounces.read(mail(text, subject="failure notice")).recipients == (TARO,)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +139,9 @@ def test_the_returned_mail_names_the_recipient_where_the_report_does_not() -> No
     ],
 )
 def test_a_provider_may_say_in_its_own_language_that_it_found_no_such_address(why: str) -> None:
-    assert judge(mail(f"Delivery to {TARO} failed, {why}\n", subject="Delivery Status Notification (Failure)")).hard
+    assert bounces.read(
+        mail(f"Delivery to {TARO} failed, {why}\n", subject="Delivery Status Notification (Failure)")
+    ).hard
 
 
 CONDITIONS = """
@@ -168,29 +173,29 @@ CONDITIONS = """
 
 @pytest.mark.parametrize("words", CONDITIONS.strip().split("\n"))
 def test_conditions_limits_and_the_return_path_kill_no_recipient(words: str) -> None:
-    assert judge_words(Refusal(words, None, "rcpt", TARO)).verdict is not Verdict.DEAD
+    assert classify_refusal(Refusal(words, None, "rcpt", TARO)).classification is not Classification.DEAD
 
 
 def test_a_recipient_that_is_rejected_hasn_t_rejected_us() -> None:
     bare = Refusal(f"550 5.1.1 <{TARO}> recipient rejected", "5.1.1", "rcpt", TARO)
-    assert judge_words(bare).verdict is Verdict.DEAD
+    assert classify_refusal(bare).classification is Classification.DEAD
     theirs = Refusal(f"550 5.1.1 <{TARO}> recipient rejected your message", "5.1.1", "rcpt", TARO)
-    assert judge_words(theirs).verdict is Verdict.FILTERED
+    assert classify_refusal(theirs).classification is Classification.FILTERED
 
 
 def test_a_name_server_that_denies_a_domain_is_believed_unless_the_report_says_for_now() -> None:
     words = "5.1.2 - Bad destination host 'DNS Hard Error looking up example.jp (MX): NXDomain'"
-    assert judge_words(Refusal(words, "5.1.2", None, TARO)).verdict is Verdict.DEAD
+    assert classify_refusal(Refusal(words, "5.1.2", None, TARO)).classification is Classification.DEAD
     for_now = "DNS type 'mx' lookup of example.jp responded with code NXDOMAIN"
-    assert judge_words(Refusal(for_now, "4.0.0", None, TARO)).verdict is not Verdict.DEAD
+    assert classify_refusal(Refusal(for_now, "4.0.0", None, TARO)).classification is not Classification.DEAD
 
 
 def test_the_command_that_was_rejected_may_be_named_before_the_answer() -> None:
     told = f"Not delivered:\n\n<{TARO}> (host 'mx.example.jp' rejected"
     at_rcpt = f"{told} command 'RCPT TO:<{TARO}>' with code 550 'no such user')\n"
-    assert judge(mail(at_rcpt, subject="Failed to deliver message")).hard
+    assert bounces.read(mail(at_rcpt, subject="Failed to deliver message")).hard
     later = f"{told} transaction with code 550 'no such user')\n"
-    assert not judge(mail(later, subject="Failed to deliver message")).hard
+    assert not bounces.read(mail(later, subject="Failed to deliver message")).hard
 
 
 def test_a_list_of_who_wrote_to_whom_is_no_word_about_the_sender() -> None:
@@ -198,4 +203,4 @@ def test_a_list_of_who_wrote_to_whom_is_no_word_about_the_sender() -> None:
         f"Your message to {TARO} couldn't be delivered.\n\nStatus code: 550 5.1.10\n\nSender Address:  info@midori.example.org\n"
         f"Recipient Address: {TARO}\n\nReported error: 550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found\n"
     )
-    assert judge(mail(told, sender="postmaster@example.jp", subject="Undeliverable: x")).hard
+    assert bounces.read(mail(told, sender="postmaster@example.jp", subject="Undeliverable: x")).hard

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail.reports.verdicts import Refusal, Stage, Verdict, judge, reply_code_in, status_in
+from mail.reports.classification import Classification, Refusal, Stage, classify_refusal
+from mail.reports.refusal_codes import split_at_code, status_in
 
 TO = "taro@example.jp"
 
@@ -183,48 +184,48 @@ def lines(text: str) -> list[str]:
     return [line for line in text.strip().splitlines() if line]
 
 
-def verdict(words: str, stage: Stage | None = "rcpt", status: str | None = None, to: str = TO) -> Verdict:
-    return judge(Refusal(words, status or status_in(words), stage, to))[0]
+def classification(words: str, stage: Stage | None = "rcpt", status: str | None = None, to: str = TO) -> Classification:
+    return classify_refusal(Refusal(words, status or status_in(words), stage, to))[0]
 
 
 @pytest.mark.parametrize("words", lines(NOBODY_THERE))
 def test_an_address_is_dead_when_nobody_is_there(words: str) -> None:
-    assert verdict(words) is Verdict.DEAD
+    assert classification(words) is Classification.DEAD
 
 
 @pytest.mark.parametrize("words", lines(NO_DOMAIN))
 def test_an_address_is_dead_when_its_domain_is_not_there_or_takes_no_mail(words: str) -> None:
-    assert verdict(words, None) is Verdict.DEAD
+    assert classification(words, None) is Classification.DEAD
 
 
 @pytest.mark.parametrize("stage", ["rcpt", None, "message"])
 @pytest.mark.parametrize("words", lines(FULL))
 def test_a_full_mailbox_is_a_living_one(words: str, stage: Stage | None) -> None:
-    assert verdict(words, stage) is Verdict.FULL
+    assert classification(words, stage) is Classification.FULL
 
 
 @pytest.mark.parametrize("stage", ["rcpt", None, "message"])
 @pytest.mark.parametrize("words", lines(CLOSED))
 def test_a_closed_mailbox_may_open_again(words: str, stage: Stage | None) -> None:
-    assert verdict(words, stage) is Verdict.SUSPENDED
+    assert classification(words, stage) is Classification.SUSPENDED
 
 
 @pytest.mark.parametrize("stage", ["rcpt", None, "message", "data", "mail", "connect"])
 @pytest.mark.parametrize("words", lines(NOT_OF_THE_ADDRESS))
 def test_what_is_about_us_or_the_way_kills_no_address(words: str, stage: Stage | None) -> None:
-    assert verdict(words, stage) not in (Verdict.DEAD, Verdict.DELIVERED)
+    assert classification(words, stage) not in (Classification.DEAD, Classification.DELIVERED)
 
 
 @pytest.mark.parametrize("stage", ["message", "data"])
 @pytest.mark.parametrize("words", lines(AFTER_THE_CONTENT))
 def test_who_refuses_after_the_content_filters(words: str, stage: Stage) -> None:
-    assert verdict(words, stage) is Verdict.FILTERED
+    assert classification(words, stage) is Classification.FILTERED
 
 
 @pytest.mark.parametrize("stage", ["mail", "connect"])
 @pytest.mark.parametrize("words", lines(NOBODY_THERE))
 def test_what_is_said_before_the_recipient_was_named_is_not_about_him(words: str, stage: Stage) -> None:
-    assert verdict(words, stage) is not Verdict.DEAD
+    assert classification(words, stage) is not Classification.DEAD
 
 
 @pytest.mark.parametrize(
@@ -241,62 +242,65 @@ def test_what_is_said_before_the_recipient_was_named_is_not_about_him(words: str
     ],
 )
 def test_one_report_is_enough_only_where_nothing_else_can_be_meant(words: str, sure: bool) -> None:
-    opinion = judge(Refusal(words, status_in(words), "rcpt", TO))
-    assert (opinion.verdict, opinion.sure) == (Verdict.DEAD, sure)
+    classified = classify_refusal(Refusal(words, status_in(words), "rcpt", TO))
+    assert (classified.classification, classified.sure) == (Classification.DEAD, sure)
 
 
 def test_docomo_and_au_mean_two_things_by_the_same_words() -> None:
     docomo, au = "550 Unknown user taro@docomo.ne.jp", "550 <taro@ezweb.ne.jp>: User unknown"
-    assert verdict(docomo, "rcpt", to="taro@docomo.ne.jp") is Verdict.DEAD
-    assert verdict(docomo, "message", "5.1.1", to="taro@docomo.ne.jp") is Verdict.FILTERED
-    assert verdict(docomo, None, to="taro@docomo.ne.jp") is Verdict.FILTERED
-    assert verdict(au, None, to="taro@ezweb.ne.jp") is Verdict.DEAD
-    assert verdict("550 : User unknown", "rcpt", to="taro@ezweb.ne.jp") is Verdict.FILTERED
-    assert verdict("550 User unknown", "rcpt", to="taro@au.com") is Verdict.FILTERED
+    assert classification(docomo, "rcpt", to="taro@docomo.ne.jp") is Classification.DEAD
+    assert classification(docomo, "message", "5.1.1", to="taro@docomo.ne.jp") is Classification.FILTERED
+    assert classification(docomo, None, to="taro@docomo.ne.jp") is Classification.FILTERED
+    assert classification(au, None, to="taro@ezweb.ne.jp") is Classification.DEAD
+    assert classification("550 : User unknown", "rcpt", to="taro@ezweb.ne.jp") is Classification.FILTERED
+    assert classification("550 User unknown", "rcpt", to="taro@au.com") is Classification.FILTERED
 
 
 def test_words_of_death_without_stage_or_address_status_are_in_doubt() -> None:
-    assert verdict("550 No such user", None) is Verdict.FILTERED
-    assert verdict("550 5.2.1 User unknown", None) is Verdict.FILTERED
-    assert verdict("550 5.1.1 No such user", None) is Verdict.DEAD
+    assert classification("550 No such user", None) is Classification.FILTERED
+    assert classification("550 5.2.1 User unknown", None) is Classification.FILTERED
+    assert classification("550 5.1.1 No such user", None) is Classification.DEAD
 
 
 def test_a_server_known_to_say_it_at_rcpt_only_needs_no_stage() -> None:
     said = "550 taro@example.jp... No such user"
     there = Refusal(said, "5.0.0", None, TO, "mail.example.jp server-1.bemta-5.messagelabs.com")
-    assert judge(there)[0] is Verdict.DEAD
-    assert judge(Refusal("550 Mailbox does not exist", "5.1.1", "rcpt", TO, "inbound-smtp.us-west-2.amazonaws.com"))[
-        0
-    ] is (Verdict.FILTERED)
+    assert classify_refusal(there)[0] is Classification.DEAD
+    assert classify_refusal(
+        Refusal("550 Mailbox does not exist", "5.1.1", "rcpt", TO, "inbound-smtp.us-west-2.amazonaws.com")
+    )[0] is (Classification.FILTERED)
 
 
 def test_a_carriers_domain_does_not_vanish() -> None:
-    assert verdict("550 5.1.2 Host unknown", None, to="taro@docomo.ne.jp") is Verdict.DEFERRED
+    assert classification("550 5.1.2 Host unknown", None, to="taro@docomo.ne.jp") is Classification.DEFERRED
 
 
 def test_a_passing_no_counts_only_when_the_carrier_gave_up_on_the_same_words() -> None:
-    assert verdict("450 4.1.1 <taro@example.jp>: User unknown in virtual alias table") is Verdict.DEAD
-    assert verdict("450 4.1.1 <taro@example.jp>: User unknown in virtual alias table", None) is Verdict.DEFERRED
-    assert verdict("450 4.1.1 User unknown; try again later") is Verdict.DEFERRED
+    assert classification("450 4.1.1 <taro@example.jp>: User unknown in virtual alias table") is Classification.DEAD
+    assert (
+        classification("450 4.1.1 <taro@example.jp>: User unknown in virtual alias table", None)
+        is Classification.DEFERRED
+    )
+    assert classification("450 4.1.1 User unknown; try again later") is Classification.DEFERRED
 
 
 def test_an_address_that_belongs_to_somebody_else_now_is_dead() -> None:
-    assert verdict("550 5.7.17 Mailbox owner has changed") is Verdict.DEAD
+    assert classification("550 5.7.17 Mailbox owner has changed") is Classification.DEAD
 
 
 def test_codes_are_not_taken_from_other_numbers() -> None:
-    assert reply_code_in("host 192.0.2.250 [198.51.100.22] OFR_416 [416] said: 550 no") == "550"
+    assert split_at_code("host 192.0.2.250 [198.51.100.22] OFR_416 [416] said: 550 no")[0] == "550"
     assert status_in("10.5.1.1 and 5.1.1.9 then 5.1.1") == "5.1.1"
 
 
 @given(st.text(max_size=300), st.sampled_from(lines(FULL) + lines(CLOSED) + lines(NOT_OF_THE_ADDRESS)))
-def test_any_words_get_a_verdict(noise: str, words: str) -> None:
-    verdict(noise, None)
-    verdict(f"{words} {noise}")
+def test_any_words_get_a_classification(noise: str, words: str) -> None:
+    classification(noise, None)
+    classification(f"{words} {noise}")
 
 
 @pytest.mark.parametrize(
     "word", ["user ", "mailbox ", "550 ", "<a@b.jp> ", "address not ", "http://", "exceed ", "exceed", "sender "]
 )
-def test_long_words_are_judged_all_the_same(word: str) -> None:
-    verdict(word * 20_000)
+def test_long_words_are_classified_all_the_same(word: str) -> None:
+    classification(word * 20_000)

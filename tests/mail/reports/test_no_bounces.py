@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mail.reports.bounces import Verdict, judge
+from mail.reports import bounces
+from mail.reports.classification import Classification
 from tests.mail.reports.written import TARO, mail
 
 WARNINGS = [
@@ -29,11 +30,11 @@ WARNINGS = [
 
 @pytest.mark.parametrize("raw", WARNINGS)
 def test_a_warning_is_no_bounce(raw: bytes) -> None:
-    bounce = judge(raw)
-    assert (bounce.is_bounce, bounce.hard, bounce.verdict, bounce.recipients) == (
+    bounce = bounces.read(raw)
+    assert (bounce.is_bounce, bounce.hard, bounce.classification, bounce.recipients) == (
         False,
         False,
-        Verdict.DELAYED,
+        Classification.DELAYED,
         (TARO,),
     )
 
@@ -55,7 +56,7 @@ PEOPLE = [
 
 
 @pytest.mark.parametrize("raw", PEOPLE)
-def test_letters_and_notes_are_no_reports(raw: bytes) -> None:
-    bounce = judge(raw)
+def test_mail_of_people_and_vacation_notes_are_no_reports(raw: bytes) -> None:
+    bounce = bounces.read(raw)
     assert not bounce.is_bounce
     assert not bounce.hard

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail.reports import status_fields
-from mail.reports.bounces import Verdict, judge
+from mail.reports import bounces, status_fields
+from mail.reports.classification import Classification
 from mail.reports.status_fields import address_in
 
 TARO, HANA = "taro@example.jp", "hana@example.com"
@@ -49,7 +49,7 @@ PLAIN = "Reporting-MTA: dns; mx.example.org\n\n" + "\n".join(group(TARO, "5.1.1"
 @pytest.mark.parametrize("kind", ["message/delivery-status", "message/global-delivery-status", "text/plain"])
 @pytest.mark.parametrize("around", ["multipart/report", "multipart/mixed"])
 def test_fields_are_found_under_any_type_and_encoding(encoding: str, kind: str, around: str) -> None:
-    bounce = judge(report(PLAIN, kind=kind, encoding=encoding, around=around))
+    bounce = bounces.read(report(PLAIN, kind=kind, encoding=encoding, around=around))
     assert (bounce.is_bounce, bounce.hard, bounce.recipients, bounce.status) == (True, True, (TARO,), "5.1.1")
 
 
@@ -67,26 +67,26 @@ def test_fields_are_found_under_any_type_and_encoding(encoding: str, kind: str, 
     ],
 )
 def test_deformed_fields_say_the_same(text: str) -> None:
-    bounce = judge(report("Reporting-MTA: dns; mx.example.org\n" + text))
+    bounce = bounces.read(report("Reporting-MTA: dns; mx.example.org\n" + text))
     assert (bounce.is_bounce, bounce.hard, bounce.recipients) == (True, True, (TARO,))
 
 
 @pytest.mark.parametrize("action", ["delivered", "relayed", "expanded", "delayed", "Delayed (4 hours)"])
 def test_an_action_that_is_no_failure_is_no_bounce(action: str) -> None:
-    bounce = judge(report("\n".join(group(TARO, "4.4.1", "timed out", action))))
+    bounce = bounces.read(report("\n".join(group(TARO, "4.4.1", "timed out", action))))
     assert (bounce.is_bounce, bounce.hard, bounce.recipients) == (False, False, (TARO,))
 
 
-def test_each_recipient_has_his_own_verdict() -> None:
+def test_each_recipient_has_his_own_classification() -> None:
     text = "\n".join(["Reporting-MTA: dns; mx", "", *group(TARO, "5.1.1", "550 no such user"), ""])
     text += "\n".join(
         [*group(HANA, "5.2.2", "552 mailbox full"), "", *group("jiro@example.net", "2.0.0", "ok", "delivered")]
     )
-    bounce = judge(report(text))
+    bounce = bounces.read(report(text))
     assert bounce.recipients == (TARO, HANA)
     assert bounce.dead == (TARO,)
-    assert [each.verdict for each in bounce.judged] == [Verdict.DEAD, Verdict.FULL]
-    assert bounce.kindest is Verdict.FULL
+    assert [each.classification for each in bounce.per_recipient] == [Classification.DEAD, Classification.FULL]
+    assert bounce.mildest is Classification.FULL
 
 
 def test_the_text_beside_the_fields_tells_the_stage_of_each() -> None:
@@ -95,8 +95,8 @@ def test_the_text_beside_the_fields_tells_the_stage_of_each() -> None:
         f"<{TARO}>: host mx said: 550 Unknown user (in reply to RCPT TO command)\n\n"
         f"<{HANA}>: host mx said: 550 Unknown user (in reply to end of DATA\n    command)\n"
     )
-    bounce = judge(report(part).replace(b"Sorry.", text.encode()))
-    assert [each.verdict for each in bounce.judged] == [Verdict.DEAD, Verdict.FILTERED]
+    bounce = bounces.read(report(part).replace(b"Sorry.", text.encode()))
+    assert [each.classification for each in bounce.per_recipient] == [Classification.DEAD, Classification.FILTERED]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_recipients_are_read_in_every_encoding(value: str, address: str) -> None
 
 def test_a_report_in_utf8_names_its_recipient() -> None:
     text = f"Reporting-MTA: dns; mx\n\nFinal-Recipient: utf-8; {TARO}\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 知らない\n"
-    bounce = judge(report(text, kind="message/global-delivery-status"))
+    bounce = bounces.read(report(text, kind="message/global-delivery-status"))
     assert (bounce.hard, bounce.recipients) == (True, (TARO,))
 
 
@@ -148,9 +148,9 @@ def test_no_deformation_changes_who_is_meant_and_what_became_of_him(data: st.Dat
         written.append("")
     end = data.draw(st.sampled_from(["\n", "\r\n"]))
     encoding = data.draw(st.sampled_from(["", "base64", "quoted-printable"]))
-    bounce = judge(report(end.join(written), encoding=encoding))
+    bounce = bounces.read(report(end.join(written), encoding=encoding))
     assert bounce.recipients == (TARO, HANA)
-    assert [each.verdict for each in bounce.judged] == [Verdict.DEAD, Verdict.FULL]
+    assert [each.classification for each in bounce.per_recipient] == [Classification.DEAD, Classification.FULL]
 
 
 @given(
@@ -165,12 +165,12 @@ def test_no_deformation_changes_who_is_meant_and_what_became_of_him(data: st.Dat
     st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=200),
 )
 def test_what_the_returned_mail_says_kills_nobody(words: str, original: str) -> None:
-    fields = "\n".join(group(TARO, verdicts_status(words), words))
+    fields = "\n".join(group(TARO, status_said(words), words))
     raw = report(fields).replace(b"\n\ntext\n", f"\n\n550 5.1.1 user unknown {original}\n".encode())
-    assert not judge(raw).hard
+    assert not bounces.read(raw).hard
 
 
-def verdicts_status(words: str) -> str:
+def status_said(words: str) -> str:
     return words[4:9] if words[4:5] in "45" else "5.0.0"
 
 

@@ -1,5 +1,5 @@
 """Signatures that somebody made to deceive us, or to keep us busy: none is counted that should not be, and any octets
-end in a verdict."""
+end in results."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mail.sender.authentication import Examiner, Origin, Verdict, conclude
+from mail.sender.authentication import AuthenticationResults, Examiner, Origin, conclude
 from mail.sender.dkim import LARGE_BODY, MOST_SIGNATURES
 from mail.sender.dmarc import Organisations
-from mail.sender.dns_notes import Answer, Question
+from mail.sender.dns_answers import Answer, Question
 from simulator.signing import key_records, new_key, sealed, signed, signed_with
 
 ORGANISATIONS = Organisations()
@@ -27,7 +27,9 @@ RAW = b"From: parent@a.example\r\nTo: r-x@b.example\r\nSubject: Re: survey\r\n\r
 SIGNED = signed(RAW, KEY)
 
 
-def look(raw: bytes, records: Mapping[str, str] | None = None, asked: list[Question] | None = None) -> Verdict:
+def look(
+    raw: bytes, records: Mapping[str, str] | None = None, asked: list[Question] | None = None
+) -> AuthenticationResults:
     known = {NAME: RECORD} if records is None else records
 
     def answer(question: Question) -> Answer:
@@ -179,9 +181,9 @@ def test_a_body_made_to_keep_us_busy_is_gone_through_in_one_go(body: bytes, cano
 )
 @pytest.mark.parametrize("name", [b"DKIM-Signature", b"ARC-Seal", b"ARC-Message-Signature"])
 def test_a_header_made_to_keep_us_busy_is_no_signature(name: bytes, value: bytes) -> None:
-    verdict = look(name + b": " + value + b"\r\n" + RAW)
-    assert verdict.dkim in ("none", "permerror")
-    assert verdict.arc in ("none", "fail")
+    results = look(name + b": " + value + b"\r\n" + RAW)
+    assert results.dkim in ("none", "permerror")
+    assert results.arc in ("none", "fail")
 
 
 LINES = st.lists(
@@ -221,7 +223,7 @@ ANSWERS = st.one_of(
     sender=st.one_of(st.text(max_size=30), st.sampled_from(["", "a@a.example", "x@y.a.example"])),
     answers=st.lists(ANSWERS, min_size=1, max_size=5),
 )
-def test_any_octets_and_any_dns_end_in_a_verdict(
+def test_any_octets_and_any_dns_end_in_results(
     lines: list[bytes], end: bytes, peer: str, helo: str, sender: str, answers: list[str | None]
 ) -> None:
     count = 0
@@ -233,6 +235,6 @@ def test_any_octets_and_any_dns_end_in_a_verdict(
         return None if text is None else (text,)
 
     examination = Examiner(ORGANISATIONS, frozenset({"a.example"})).examine(end.join(lines), Origin(peer, helo, sender))
-    verdict = conclude(examination, answer)
+    results = conclude(examination, answer)
     assert count <= 40
-    assert not (verdict.sender_proven and not sender)
+    assert not (results.sender_proven and not sender)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from mail.sender.dmarc import Organisations, Record, Shown, judge, questions, read_record
-from mail.sender.dns_notes import Notes, Question
+from mail.sender.dmarc import Organisations, Record, Shown, evaluate, questions, read_record
+from mail.sender.dns_answers import DnsAnswers, Question
 
 ORGANISATIONS = Organisations()
 
@@ -96,15 +96,15 @@ def test_what_aligns(domain: str, spf: str | None, dkim: list[str], expected: tu
         "strict.example": "v=DMARC1; p=reject; adkim=s; aspf=s",
         "kita.ed.jp": "v=DMARC1; p=reject",
     }
-    notes = Notes(10)
+    dns = DnsAnswers(10)
     for name in {each.name for each in questions(domain, ORGANISATIONS)}:
         record = zone.get(name.removeprefix("_dmarc."))
-        notes.write({Question("TXT", name): (record,) if record else ()})
-    assert judge(domain, Shown(spf, dkim), ORGANISATIONS, notes) == expected
+        dns.add({Question("TXT", name): (record,) if record else ()})
+    assert evaluate(domain, Shown(spf, dkim), ORGANISATIONS, dns) == expected
 
 
 @pytest.mark.parametrize("doubtful, expected", [("mail.a.example", "temperror"), ("b.example", "fail")])
 def test_a_proof_that_might_still_align_leaves_it_open(doubtful: str, expected: str) -> None:
-    notes = Notes(10)
-    notes.write({Question("TXT", "_dmarc.a.example"): ("v=DMARC1; p=reject",)})
-    assert judge("a.example", Shown(None, [], [doubtful]), ORGANISATIONS, notes)[0] == expected
+    dns = DnsAnswers(10)
+    dns.add({Question("TXT", "_dmarc.a.example"): ("v=DMARC1; p=reject",)})
+    assert evaluate("a.example", Shown(None, [], [doubtful]), ORGANISATIONS, dns)[0] == expected

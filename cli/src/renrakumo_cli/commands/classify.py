@@ -89,6 +89,6 @@ def _sent(file: Path) -> tuple[str, str | None]:
     """The text, and the subject where it is known."""
     raw = file.read_bytes()
     if file.suffix == ".eml":
-        letter = read(raw)
-        return letter.text, letter.subject
+        parsed = read(raw)
+        return parsed.text, parsed.subject
     return charsets.decode(raw.removeprefix(b"\xef\xbb\xbf"))[0].replace("\r\n", "\n"), None

@@ -20,8 +20,8 @@ from prometheus_client import Counter
 from contracts.events.inbound import Authentication
 from ingress_smtp import metrics
 from ingress_smtp.admission.parsing import Network
-from mail.sender.authentication import Answers, Examination, Examiner, Origin, Verdict
-from mail.sender.dns_notes import Answer, Question
+from mail.sender.authentication import Answers, AuthenticationResults, Examination, Examiner, Origin
+from mail.sender.dns_answers import Answer, Question
 from runtime.dns.cache import DnsCache
 from runtime.dns.client import AddressKind, Dns, DnsTrouble, Exchanger, Found
 from runtime.logs import get_logger
@@ -57,17 +57,17 @@ class Authenticator:
         started = monotonic()
         seen = Origin(self._peer(origin.peer), origin.helo, origin.envelope_from)
         examination = self._examiner.examine(raw, seen)
-        verdict = await self._conclude(examination, large=len(raw) > LARGE)
-        found, counters = _results(verdict)
+        results = await self._conclude(examination, large=len(raw) > LARGE)
+        found, counters = _events_and_counters(results)
         for counter in counters:
             counter.inc()
         metrics.AUTHENTICATING.observe(monotonic() - started)
         return found
 
-    async def _conclude(self, examination: Examination, *, large: bool) -> Verdict:
+    async def _conclude(self, examination: Examination, *, large: bool) -> AuthenticationResults:
         until = asyncio.get_running_loop().time() + self._seconds
         step = await _next(examination, None, large)
-        while not isinstance(step, Verdict):
+        while not isinstance(step, AuthenticationResults):
             step = await _next(examination, await self._answers(step, until), large)
         return step
 
@@ -99,32 +99,34 @@ class Authenticator:
 
 
 @lru_cache(maxsize=1_000)
-def _results(verdict: Verdict) -> tuple[Authentication, list[Counter]]:
-    """What the events say, and the metrics that count it."""
+def _events_and_counters(results: AuthenticationResults) -> tuple[Authentication, list[Counter]]:
+    """What the events say of them, and the metrics that count it."""
     found = Authentication(
-        spf=verdict.spf,
-        dkim=verdict.dkim,
-        dmarc=verdict.dmarc,
-        arc=verdict.arc,
-        policy=verdict.policy,
-        sender_proven=verdict.sender_proven,
+        spf=results.spf,
+        dkim=results.dkim,
+        dmarc=results.dmarc,
+        arc=results.arc,
+        policy=results.policy,
+        sender_proven=results.sender_proven,
     )
     methods = ("spf", "dkim", "dmarc", "arc")
     return found, [metrics.AUTHENTICATION.labels(method, getattr(found, method)) for method in methods]
 
 
-async def _next(examination: Examination, answers: Answers | None, large: bool) -> tuple[Question, ...] | Verdict:
+async def _next(
+    examination: Examination, answers: Answers | None, large: bool
+) -> tuple[Question, ...] | AuthenticationResults:
     if large:
         return await asyncio.to_thread(_step, examination, answers)
     return _step(examination, answers)
 
 
-def _step(examination: Examination, answers: Answers | None) -> tuple[Question, ...] | Verdict:
+def _step(examination: Examination, answers: Answers | None) -> tuple[Question, ...] | AuthenticationResults:
     try:
         return next(examination) if answers is None else examination.send(answers)
     except StopIteration as end:
-        verdict: Verdict = end.value
-        return verdict
+        results: AuthenticationResults = end.value
+        return results
 
 
 def peer_address(given: str, relays: Sequence[Network]) -> str:

@@ -25,7 +25,7 @@ from ingress_smtp.context import Context
 from ingress_smtp.model import EnvelopeSender, Recipient
 from mail import tokens
 from mail.addresses import Kind, carrier_of
-from mail.automatic import decision as automatic
+from mail.automatic.decision import Decision, decide, is_our_automatic, is_read_receipt
 from mail.mime import reading
 from mail.mime.reading import ParsedMail
 from mail.reports import bounces, feedback
@@ -54,9 +54,9 @@ class InboundEventBuilder:
         self._sender_key = context.sender_hash.hexdigest(sender.mailbox)
         self._parsed = reading.read(raw, context.reading_limits)
         self._sealed: dict[str, Sealed] = {}
-        found = automatic.judge(self._parsed, sender.given, context.base_domain)
-        self._report = _report(self._parsed, raw, sender.given, found)
-        self._automatic = self._marks(found)
+        decision = decide(self._parsed, sender.given, context.base_domain)
+        self._report = _report(self._parsed, raw, sender.given, decision)
+        self._automatic = self._marks(decision)
 
     @property
     def text_length(self) -> int:
@@ -87,7 +87,7 @@ class InboundEventBuilder:
                 return InboundLeave(**common, **who, **group, letter=self._sealed_entry())
             case Kind.POST:
                 # What a post says is meant for its group: "closed over the holidays" makes nobody a machine.
-                marks = automatic.judge(self._parsed, self._sender.given, self._context.base_domain, by_words=False)
+                marks = decide(self._parsed, self._sender.given, self._context.base_domain, by_phrases=False)
                 who["automatic"] = self._marks(marks)
                 return InboundPost(**common, **who, **group, letter=self._sealed_post())
             case Kind.REPLY:
@@ -104,13 +104,13 @@ class InboundEventBuilder:
                     return InboundReply(**common, **who, token=token, letter=self._sealed_raw())
                 return InboundInfo(**common, **who, **group, ref=number, **self._asker(number))
 
-    def _marks(self, found: automatic.Automatic) -> Automatic:
+    def _marks(self, decision: Decision) -> Automatic:
         # Whom we cannot write to we do not answer, whatever the mail looks like.
         return Automatic(
-            reply_allowed=found.reply_allowed and bool(self._sender.address),
-            count_answer=found.count_answer,
-            why=found.why or ("" if self._sender.address else "no sender address to write to"),
-            needs_look=found.needs_look,
+            reply_allowed=decision.reply_allowed and bool(self._sender.address),
+            count_answer=decision.count_answer,
+            why=decision.why or ("" if self._sender.address else "no sender address to write to"),
+            needs_look=decision.needs_look,
         )
 
     def _asker(self, number: int) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class InboundEventBuilder:
 
     def _for_operator(self, common: dict[str, Any], recipient: Recipient, number: int) -> InboundOperator:
         # What another instance forwarded to a postmaster of ours may come back: two such would talk for ever.
-        address = None if automatic.is_our_automatic(self._parsed) else self._context.operator_address
+        address = None if is_our_automatic(self._parsed) else self._context.operator_address
         fields = {
             "from": self._parsed.sender or self._sender.address,
             "subject": self._parsed.subject[:_SUBJECT],
@@ -172,13 +172,13 @@ class InboundEventBuilder:
         return self._sealed["report"]
 
 
-def _report(parsed: ParsedMail, raw: bytes, envelope_from: str, found: automatic.Automatic) -> Report:
+def _report(parsed: ParsedMail, raw: bytes, envelope_from: str, decision: Decision) -> Report:
     """Is the mail a report? Looked at closely only where some mark suggests it."""
     if parsed.content_type.startswith("multipart/") and feedback.may_be_feedback(raw) and feedback.read(raw):
         return "feedback"
-    if not envelope_from and parsed.content_type == "multipart/report" and not automatic.is_read_receipt(parsed):
+    if not envelope_from and parsed.content_type == "multipart/report" and not is_read_receipt(parsed):
         return "delivery"
-    return "delivery" if not found.reply_allowed and bounces.judge(raw).is_bounce else ""
+    return "delivery" if not decision.reply_allowed and bounces.read(raw).is_bounce else ""
 
 
 def _carrier(address: str) -> str:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from contracts.events import ConfirmationKind, Outcome
 from mail.reply.answers import Choice
-from mail.reports.bounces import Verdict
+from mail.reports.classification import Classification
 from mail.tokens import Token, TokenKind, expired
 
 Asks = Literal["none", "receipt", "choice", "text"]
@@ -20,12 +20,12 @@ CONFIRMATIONS: Final[dict[TokenKind, ConfirmationKind]] = {
 """Kinds of token whose reply confirms something."""
 
 _OUTCOMES: Final[dict[str, Outcome]] = {
-    Verdict.DEAD: "dead",
-    Verdict.FULL: "full",
-    Verdict.FILTERED: "filtered",
-    Verdict.SUSPENDED: "filtered",  # as at the door (deploy/carriers.yaml); the reason tells them apart
-    Verdict.POLICY: "policy",
-    Verdict.DEFERRED: "expired",  # a passing trouble that outlasted the carrier's own attempts
+    Classification.DEAD: "dead",
+    Classification.FULL: "full",
+    Classification.FILTERED: "filtered",
+    Classification.SUSPENDED: "filtered",  # as at the door (deploy/carriers.yaml); the reason tells them apart
+    Classification.POLICY: "policy",
+    Classification.DEFERRED: "expired",  # a passing trouble that outlasted the carrier's own attempts
 }
 
 

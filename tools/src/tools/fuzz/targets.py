@@ -11,15 +11,16 @@ from collections.abc import Callable
 from contracts.directory import GroupEntry, UnitEntry
 from ingress_smtp import model
 from mail import addresses, names
-from mail.automatic import decision as automatic
+from mail.automatic.decision import decide, is_our_automatic
 from mail.mime import charsets, headers
 from mail.mime.parts import Limits
 from mail.mime.reading import ParsedMail, read
 from mail.reply import answers
 from mail.reports import bounces, feedback
+from mail.reports.classification import Classification
 from mail.sender.authentication import Examiner, Origin, conclude
 from mail.sender.dmarc import Organisations
-from mail.sender.dns_notes import Answer, Question
+from mail.sender.dns_answers import Answer, Question
 from tools.fuzz.pieces import assembled
 
 LIMITS = Limits(size=200_000, parts=40, depth=20, headers=50, line=500, text=20_000)
@@ -44,37 +45,37 @@ _UNIT = UnitEntry(unit="sakura", name="さくら", groups={"xx1": GroupEntry(nam
 
 def reading(data: bytes) -> None:
     raw = assembled(data)
-    letter = read(raw, LIMITS)
-    assert letter.raw_size == len(raw)
-    _is_clean(letter.text)
-    assert len(letter.text) <= LIMITS.text * 2
-    assert all(len(line) <= LIMITS.line for line in letter.text.split("\n"))
-    _is_clean(letter.subject)
-    assert "\n" not in letter.subject
-    assert len(letter.references) <= 100
-    if letter.sender:
-        assert addresses.normalise(letter.sender) == letter.sender
-    for name, values in letter.headers.items():
+    parsed = read(raw, LIMITS)
+    assert parsed.raw_size == len(raw)
+    _is_clean(parsed.text)
+    assert len(parsed.text) <= LIMITS.text * 2
+    assert all(len(line) <= LIMITS.line for line in parsed.text.split("\n"))
+    _is_clean(parsed.subject)
+    assert "\n" not in parsed.subject
+    assert len(parsed.references) <= 100
+    if parsed.sender:
+        assert addresses.normalise(parsed.sender) == parsed.sender
+    for name, values in parsed.headers.items():
         assert name == name.lower()
         for value in values:
             _is_clean(value)
             assert "\n" not in value
-    assert letter.tree is not None
-    parts = list(letter.tree.walk())
+    assert parsed.tree is not None
+    parts = list(parsed.tree.walk())
     assert len(parts) <= LIMITS.parts
     for part in parts:
         _is_clean(part.text(2000)[0])
-    text, _ = charsets.decode(raw, letter.charset)
+    text, _ = charsets.decode(raw, parsed.charset)
     text.encode()
     headers.parameters(raw)
 
 
 def answer(data: bytes) -> None:
-    letter = _letter(data)
+    parsed = _parsed(data)
     for sent, subject in ((None, None), (SENT, "健康調査 {{child}}")):
-        written = answers.answer_text(letter, sent, sent_subject=subject)
+        written = answers.answer_text(parsed, sent, sent_subject=subject)
         _is_clean(written)
-        assert len(written) <= len(letter.text) + len(letter.subject)
+        assert len(written) <= len(parsed.text) + len(parsed.subject)
         redacted = answers.redact(written)
         assert not _ADDRESS.search(redacted)
 
@@ -92,14 +93,14 @@ def choice(data: bytes) -> None:
 
 
 def bounce(data: bytes) -> None:
-    found = bounces.judge(assembled(data))
+    found = bounces.read(assembled(data))
     assert found.is_bounce or not found.hard
     for recipient in found.recipients:  # may be of a kind that we couldn't write to
         _is_clean(recipient)
         assert "@" in recipient
         assert not any(char.isspace() for char in recipient)
     assert found.status is None or _STATUS.fullmatch(found.status)
-    assert found.verdict in set(bounces.Verdict)
+    assert found.classification in set(Classification)
 
 
 def complaint(data: bytes) -> None:
@@ -112,11 +113,11 @@ def complaint(data: bytes) -> None:
 
 
 def robot(data: bytes) -> None:
-    letter = _letter(data)
-    for sender in ("", "<>", letter.sender, "taro@docomo.ne.jp"):
-        judged = automatic.judge(letter, sender)
-        assert judged.count_answer or not judged.reply_allowed
-    automatic.is_our_automatic(letter)
+    parsed = _parsed(data)
+    for sender in ("", "<>", parsed.sender, "taro@docomo.ne.jp"):
+        decision = decide(parsed, sender)
+        assert decision.count_answer or not decision.reply_allowed
+    is_our_automatic(parsed)
 
 
 def origin(data: bytes) -> None:
@@ -176,7 +177,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 }
 
 
-def _letter(data: bytes) -> ParsedMail:
+def _parsed(data: bytes) -> ParsedMail:
     return read(assembled(data), LIMITS)
 
 

@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 
 from mail.addresses import UnknownAddress, parse_local
-from mail.automatic.phrases import Words, read_words
+from mail.automatic.phrases import Phrases, find_phrases
 from mail.mime.reading import ParsedMail
 
 MAX_HOPS = 25  # Received lines; more than this is a loop (RFC 5321 6.3 wants at least 100 before refusing)
@@ -99,7 +99,7 @@ _OUR_MESSAGE_ID = re.compile(r"<(?:r-[a-z2-7]{48}(?:\.[0-9]{1,6})?|m-[a-z2-7]{24
 
 
 @dataclass(frozen=True, slots=True)
-class Automatic:
+class Decision:
     """The two decisions, and the mark that decided (static text, nothing from the mail).
 
     `needs_look`: counts, but it may have come from a robot after all, so nothing should be read out of it unseen.
@@ -113,104 +113,104 @@ class Automatic:
 
 _LIST = "mailing list"
 _RETURNED = "empty return path"
-_PERSON = Automatic(reply_allowed=True, count_answer=True, why="")
+_PERSON = Decision(reply_allowed=True, count_answer=True, why="")
 
 
-def judge(letter: ParsedMail, envelope_from: str, base_domain: str = "", *, by_words: bool = True) -> Automatic:
-    """Judge a letter that came with an envelope sender ("" or "<>" is the empty one).
+def decide(mail: ParsedMail, envelope_from: str, base_domain: str = "", *, by_phrases: bool = True) -> Decision:
+    """Decide for a mail that came with an envelope sender ("" or "<>" is the empty one).
 
-    `base_domain` is ours: no person writes from an address in it. Without `by_words` only the header counts, for mail
+    `base_domain` is ours: no person writes from an address in it. Without `by_phrases` only the header counts, for mail
     whose words are meant for others.
     """
     envelope = envelope_from.strip().strip("<>").strip().lower()
-    if why := _surely_machine(letter, envelope, base_domain.lower()):
+    if why := _surely_machine(mail, envelope, base_domain.lower()):
         return _machine(why)
-    machines = _machines_mark(letter, envelope)
-    mark = machines or _persons_mark(letter)
-    if by_words and (said := _by_words(read_words(letter.subject, letter.text), mark, bool(machines))):
+    machines = _machines_mark(mail, envelope)
+    mark = machines or _persons_mark(mail)
+    if by_phrases and (said := _by_phrases(find_phrases(mail.subject, mail.text), mark, bool(machines))):
         return said
-    if by_words and (mark == _RETURNED or (mark == _LIST and not _is_answer(letter))):
+    if by_phrases and (mark == _RETURNED or (mark == _LIST and not _is_answer(mail))):
         return _doubt(mark)
-    return Automatic(reply_allowed=False, count_answer=True, why=mark) if mark else _PERSON
+    return Decision(reply_allowed=False, count_answer=True, why=mark) if mark else _PERSON
 
 
-def is_our_automatic(letter: ParsedMail) -> bool:
-    """Whether a Renrakumo, this one or another, wrote the letter by itself.
+def is_our_automatic(mail: ParsedMail) -> bool:
+    """Whether a Renrakumo, this one or another, wrote the mail by itself.
 
     The marks are put on by mail.outgoing.rendering."""
-    return bool(letter.header("x-renrakumo") and letter.header("auto-submitted"))
+    return bool(mail.header("x-renrakumo") and mail.header("auto-submitted"))
 
 
-def is_read_receipt(letter: ParsedMail) -> bool:
+def is_read_receipt(mail: ParsedMail) -> bool:
     """A message disposition notification (RFC 8098): the mail was displayed, or thrown away, somewhere."""
-    return "disposition-notification" in letter.header("content-type").lower()
+    return "disposition-notification" in mail.header("content-type").lower()
 
 
-def _surely_machine(letter: ParsedMail, envelope: str, base_domain: str) -> str:
-    if any(not value.lower().startswith("no") for value in letter.headers.get("auto-submitted", ()) if value):
+def _surely_machine(mail: ParsedMail, envelope: str, base_domain: str) -> str:
+    if any(not value.lower().startswith("no") for value in mail.headers.get("auto-submitted", ()) if value):
         return "Auto-Submitted"
     if not envelope:
         return "empty envelope sender"
-    if letter.content_type in _REPORT_TYPES:
-        return "read receipt" if is_read_receipt(letter) else "report"
-    if letter.header("x-renrakumo") or _OUR_MESSAGE_ID.match(letter.message_id.lower()):
+    if mail.content_type in _REPORT_TYPES:
+        return "read receipt" if is_read_receipt(mail) else "report"
+    if mail.header("x-renrakumo") or _OUR_MESSAGE_ID.match(mail.message_id.lower()):
         return "our own mail"
-    if _is_ours(letter.sender, base_domain) or _is_ours(envelope, base_domain):
+    if _is_ours(mail.sender, base_domain) or _is_ours(envelope, base_domain):
         return "our own address"
-    for name, values in letter.headers.items():
+    for name, values in mail.headers.items():
         if (name in _SURE_HEADERS or (_MACHINE_HEADER.fullmatch(name) and not name.endswith("suppress"))) and (
             values[0].lower() not in ("no", "false", "0", "")
         ):
             return name
-    if why := _by_value(letter, envelope):
+    if why := _by_value(mail, envelope):
         return why
-    if len(letter.headers.get("received", ())) > MAX_HOPS:
+    if len(mail.headers.get("received", ())) > MAX_HOPS:
         return "too many hops"
-    if any(_DAEMON.fullmatch(address.partition("@")[0]) for address in (letter.sender, envelope)):
+    if any(_DAEMON.fullmatch(address.partition("@")[0]) for address in (mail.sender, envelope)):
         return "mail system"
     return ""
 
 
-def _by_value(letter: ParsedMail, envelope: str) -> str:
+def _by_value(mail: ParsedMail, envelope: str) -> str:
     """Headers that anybody's mail has, with a value that only a machine gives them."""
-    if any("auto" in letter.header(name).lower() for name in ("precedence", "x-precedence")):
+    if any("auto" in mail.header(name).lower() for name in ("precedence", "x-precedence")):
         return "Precedence"
-    if "autoresponder" in letter.header("x-post-messageclass").lower():
+    if "autoresponder" in mail.header("x-post-messageclass").lower():
         return "x-post-messageclass"
-    if "vacation" in (letter.header("x-apple-action") + letter.header("x-apple-criteria")).lower():
+    if "vacation" in (mail.header("x-apple-action") + mail.header("x-apple-criteria")).lower():
         return "x-apple-action"
-    if any("autorespon" in value.lower() for value in letter.headers.get("delivered-to", ())):
+    if any("autorespon" in value.lower() for value in mail.headers.get("delivered-to", ())):
         return "delivered-to"
     for name in ("x-mailer", "user-agent", "x-delivery-agent", "x-generator"):
-        if _ROBOT_PROGRAM.search(letter.header(name)):
+        if _ROBOT_PROGRAM.search(mail.header(name)):
             return name
-    junk = letter.header("precedence").lower() == "junk"
-    if junk and letter.sender and letter.sender in letter.header("x-loop").lower():
+    junk = mail.header("precedence").lower() == "junk"
+    if junk and mail.sender and mail.sender in mail.header("x-loop").lower():
         return "x-loop"  # procmail's vacation recipe: the loop mark is its owner's own address
-    loop = letter.header("x-loop").lower().strip("<> ")
-    if "@" in loop and loop != letter.sender and loop in letter.header("to").lower():
+    loop = mail.header("x-loop").lower().strip("<> ")
+    if "@" in loop and loop != mail.sender and loop in mail.header("to").lower():
         return "x-loop"  # the loop mark names whom it was sent to: it has been there
-    if _is_recipient(letter) and _REPLY_ADDRESS.match(letter.sender):
+    if _is_recipient(mail) and _REPLY_ADDRESS.match(mail.sender):
         return "our own address"
-    if letter.header("x-list-administrivia").lower() == "yes" or letter.content_type == "multipart/digest":
+    if mail.header("x-list-administrivia").lower() == "yes" or mail.content_type == "multipart/digest":
         return "list program"
-    if _is_answer(letter):
+    if _is_answer(mail):
         return ""
-    bulk = "list-unsubscribe" in letter.headers and any(name in letter.headers for name in _BULK_HEADERS)
-    if bulk and not any(name in letter.headers for name in ("list-post", "x-beenthere")):
+    bulk = "list-unsubscribe" in mail.headers and any(name in mail.headers for name in _BULK_HEADERS)
+    if bulk and not any(name in mail.headers for name in ("list-post", "x-beenthere")):
         return "bulk mail"
-    if any(_NOBODY.fullmatch(address.partition("@")[0]) for address in (letter.sender, envelope)):
+    if any(_NOBODY.fullmatch(address.partition("@")[0]) for address in (mail.sender, envelope)):
         return "no-reply sender"
     return ""
 
 
-def _is_answer(letter: ParsedMail) -> bool:
-    """It answers some mail, as far as its program tells."""
-    return bool(letter.references) or _REPLY_SUBJECT.match(letter.subject) is not None
+def _is_answer(mail: ParsedMail) -> bool:
+    """Whether it answers some mail, as far as its program tells."""
+    return bool(mail.references) or _REPLY_SUBJECT.match(mail.subject) is not None
 
 
-def _is_recipient(letter: ParsedMail) -> bool:
-    return bool(letter.sender) and f"<{letter.sender}>" in f"<{letter.header('to').lower().strip('<>')}>"
+def _is_recipient(mail: ParsedMail) -> bool:
+    return bool(mail.sender) and f"<{mail.sender}>" in f"<{mail.header('to').lower().strip('<>')}>"
 
 
 def _is_ours(address: str, base_domain: str) -> bool:
@@ -227,54 +227,54 @@ def _is_ours(address: str, base_domain: str) -> bool:
     return True
 
 
-def _machines_mark(letter: ParsedMail, envelope: str) -> str:
+def _machines_mark(mail: ParsedMail, envelope: str) -> str:
     """A mark of programs that send mail by themselves, but may also hand on what a person wrote."""
-    if any(_NO_REPLY.fullmatch(address.partition("@")[0]) for address in (letter.sender, envelope)):
+    if any(_NO_REPLY.fullmatch(address.partition("@")[0]) for address in (mail.sender, envelope)):
         return "no-reply sender"
-    if any(value.replace(" ", "") == "<>" for value in letter.headers.get("return-path", ())):
+    if any(value.replace(" ", "") == "<>" for value in mail.headers.get("return-path", ())):
         return _RETURNED  # that of a stop on its way: somebody hands on what came from nobody
-    if letter.header("precedence").lower() == "junk":
+    if mail.header("precedence").lower() == "junk":
         return "Precedence"
-    if any(letter.header(name).lower().startswith("php") for name in ("x-mailer", "user-agent")):
+    if any(mail.header(name).lower().startswith("php") for name in ("x-mailer", "user-agent")):
         return "x-mailer"
-    if _CHALLENGERS.search(f"{letter.sender} {envelope} {letter.header('x-delivery-agent').lower()}") or any(
-        name.startswith("x-") and _CHALLENGERS.search(name) for name in letter.headers
+    if _CHALLENGERS.search(f"{mail.sender} {envelope} {mail.header('x-delivery-agent').lower()}") or any(
+        name.startswith("x-") and _CHALLENGERS.search(name) for name in mail.headers
     ):
         return "challenger"
-    return next((name for name in _MACHINES_HEADERS if name in letter.headers), "")
+    return next((name for name in _MACHINES_HEADERS if name in mail.headers), "")
 
 
-def _persons_mark(letter: ParsedMail) -> str:
+def _persons_mark(mail: ParsedMail) -> str:
     """A mark that mail of people can have, too."""
-    if any(name in letter.headers for name in _LIST_HEADERS):
+    if any(name in mail.headers for name in _LIST_HEADERS):
         return _LIST
-    if letter.header("precedence").lower() in ("bulk", "list"):
+    if mail.header("precedence").lower() in ("bulk", "list"):
         return "Precedence"
-    if _is_recipient(letter):
+    if _is_recipient(mail):
         return "sent to itself"
     for name in _PERSONS_HEADERS:
-        value = letter.header(name).lower()
+        value = mail.header(name).lower()
         if value and not (name == "auto-submitted" and value.startswith("no")):
             return name
     return ""
 
 
-def _by_words(words: Words, mark: str, machines: bool) -> Automatic | None:
+def _by_phrases(phrases: Phrases, mark: str, machines: bool) -> Decision | None:
     """What the words say, together with a mark ("" without one), which may be one that only `machines` have."""
-    programs, away = words.programs_subject(), words.away_subject()
-    text = words.statement()
-    shapes = words.shapes()
+    programs, away = phrases.programs_subject(), phrases.away_subject()
+    text = phrases.statement()
+    shapes = phrases.shapes()
     sure = (
         ((programs or away) and (text or mark))
         or (programs and shapes)
-        or (away and shapes >= 2 and words.promises())
+        or (away and shapes >= 2 and phrases.promises())
         or (text and (machines or mark == "Precedence"))
     )
     if sure:
         return _machine("automatic subject" if programs or away else "automatic text")
-    if words.receipt_subject():
-        return _machine("read receipt") if words.empty or words.receipt() else _doubt("read receipt")
-    challenge = words.challenge()
+    if phrases.receipt_subject():
+        return _machine("read receipt") if phrases.empty or phrases.receipt() else _doubt("read receipt")
+    challenge = phrases.challenge()
     if challenge and machines:
         return _machine("challenge")
     for found, why in ((challenge, "challenge"), (programs or away, "automatic subject"), (text, "automatic text")):
@@ -283,9 +283,9 @@ def _by_words(words: Words, mark: str, machines: bool) -> Automatic | None:
     return _doubt("text of somebody away") if shapes >= 2 else None
 
 
-def _machine(why: str) -> Automatic:
-    return Automatic(reply_allowed=False, count_answer=False, why=why)
+def _machine(why: str) -> Decision:
+    return Decision(reply_allowed=False, count_answer=False, why=why)
 
 
-def _doubt(why: str) -> Automatic:
-    return Automatic(reply_allowed=False, count_answer=True, why=why, needs_look=True)
+def _doubt(why: str) -> Decision:
+    return Decision(reply_allowed=False, count_answer=True, why=why, needs_look=True)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from mail.automatic.prefilter import Sought, folded
+from mail.automatic.prefilter import PrefilteredPattern, folded
 
-__all__ = ["Words", "read_words"]
+__all__ = ["Phrases", "find_phrases"]
 
 _SUBJECT_LENGTH = 300
 _TEXT_LENGTH = 4_000
@@ -69,19 +69,19 @@ _RECEIPT_SUBJECT = re.compile(
     r"|conferma di lettura|confirmaci[oó]n de lectura|leesbevestiging",
     re.IGNORECASE,
 )
-_RECEIPT_TEXT = Sought(
+_RECEIPT_TEXT = PrefilteredPattern(
     r"(?:was|is|has been) (?:read|displayed|opened|deleted without being read)(?:\s+(?:on|at|by)\b|\s*\.?\s*$)"
     r"|return receipt|displayed on the recipient|no guarantee that the message (?:has been|was) read"
     r"|wurde am .{4,40} gelesen|a [ée]t[ée] lue? le|se ha le[ií]do el|[èe] stat[ao] lett[ao]",
     re.IGNORECASE,
 )
-_RECEIPT_TEXT_COMPACT = Sought(
+_RECEIPT_TEXT_COMPACT = PrefilteredPattern(
     r"(?:に|は)(?:開封|表示)され(?:まし)?た|開封(?:確認|通知|されました|済みです)|未開封のまま削除|受信者の.{0,12}表示されました"
     r"|(?:宛先|件名|送信日時).{0,200}に開封"
 )
 
 # A mail says of itself that no person wrote it.
-_STATEMENT = Sought(
+_STATEMENT = PrefilteredPattern(
     r"\bthis (?:is an?|(?:e-?mail|message|reply|response|notification)[\w ]{0,20}(?:was|is|has been)(?: an?)?) "
     r"(?!.{0,30}(?:scan|check|virus|encrypt|translat|archiv))"
     r"(?:\w+ )?auto(?:matic(?:ally)?|mated|-?generated|-?repl(?:y|ied)|-?respon(?:se|der)|matic)"
@@ -98,7 +98,7 @@ _STATEMENT = Sought(
     r"|respuesta autom[aá]tica|risposta automatica|resposta autom[aá]tica|automatisch gegenereerd",
     re.IGNORECASE,
 )
-_STATEMENT_COMPACT = Sought(
+_STATEMENT_COMPACT = PrefilteredPattern(
     r"(?:この|本|当)(?:メール|メッセージ|返信|通知|Eメール|e-mail)(?:は|を)(?!.{0,30}(?:スキャン|チェック|検査|ウイルス|翻訳|暗号|転送)).{0,30}?"
     r"(?:自動|機械的|システム(?:により|から|より|が))"
     r"|自動(?:的に)?(?:送信|返信|応答|配信|発信|生成|作成)(?:され|して|いた|の?メール|の?メッセージ|です|となり|になり|で(?:お送り|の)|専用|機能|システム)"
@@ -111,7 +111,7 @@ _STATEMENT_COMPACT = Sought(
 )
 
 # Somebody must prove first that he is no machine (challenge-response).
-_CHALLENGE = Sought(
+_CHALLENGE = PrefilteredPattern(
     r"(?:confirm|verify|prove|validate|authenticate)[\w ,']{0,40}(?:you (?:are|sent|really sent)|that you"
     r"|your (?:e-?mail|message"
     r"|address|identity)|(?:are|not) (?:a )?(?:human|real|spam|robot))"
@@ -123,12 +123,12 @@ _CHALLENGE = Sought(
     r"|be added)|so that)",
     re.IGNORECASE,
 )
-_CHALLENGE_ABOUT = Sought(
+_CHALLENGE_ABOUT = PrefilteredPattern(
     r"spam|junk|unsolicited|unknown sender|sender verification|not in my|first time|challenge|tmda|spam ?arrest|boxbe"
     r"|mail ?in ?black|earthlink|cloudmark|verification required|deliver(?:ed|y)",
     re.IGNORECASE,
 )
-_CHALLENGE_COMPACT = Sought(
+_CHALLENGE_COMPACT = PrefilteredPattern(
     r"(?:迷惑メール|スパム|なりすまし)(?:の)?(?:対策|防止|ブロック|フィルタ).{0,80}?(?:認証|クリック"
     r"|(?:返信|確認|登録|承認)(?:を(?:お願い|して|行)|して|のうえ|いただ|ください))"
     r"|送信者(?:の)?(?:確認|認証|承認)|(?:初めて|はじめて).{0,30}(?:送信|メール).{0,60}(?:認証|確認|承認|クリック)"
@@ -137,7 +137,7 @@ _CHALLENGE_COMPACT = Sought(
 
 # What is said by those who are away, or by a counter that received something. People say it too.
 _SHAPES = (
-    Sought(
+    PrefilteredPattern(
         r"\b(?:i am|i'm|i will be|i'll be|we are|we will be|i shall be) (?:currently |now |presently )?"
         r"(?:out of (?:the |my )?office|out of town|away\b|on (?:\w+ )?(?:leave|vacation|holidays?)|travel?ling"
         r"|not in the office"
@@ -147,10 +147,10 @@ _SHAPES = (
         r"|(?:sono|sar[òo]) .{0,30}(?:assente|fuori)|estou .{0,30}(?:ausente|f[ée]rias|fora)",
         re.IGNORECASE,
     ),
-    Sought(
+    PrefilteredPattern(
         r"(?:limited|no|intermittent|without|sporadic) (?:or no )?access to (?:my )?(?:e-?mails?|mails?)", re.IGNORECASE
     ),
-    Sought(
+    PrefilteredPattern(
         r"(?:will|shall|'ll|may not|not be able to) (?:not )?(?:be )?(?:respond|repl|read|answer|get back|return"
         r"|check|attend|deal|able)"
         r"[\w ,'-]{0,60}(?:return|back|until|after|soon|possible|hours|days)|upon my return|when i (?:return"
@@ -158,19 +158,19 @@ _SHAPES = (
         r"|nach meiner r[üu]ckkehr|[àa] mon retour|a mi regreso|al mio (?:rientro|ritorno)",
         re.IGNORECASE,
     ),
-    Sought(
+    PrefilteredPattern(
         r"(?:for|in) (?:urgent|emergency|immediate|case of)[\w ]{0,30}(?:contact|call|please)|in my absence"
         r"|in dringenden f[äa]llen|en cas d['’]urgence|para asuntos urgentes",
         re.IGNORECASE,
     ),
-    Sought(
+    PrefilteredPattern(
         r"thank you for (?:your (?:e-?mail|message|mail|inquiry|enquiry|interest)|contacting|writing"
         r"|getting in touch|reaching out)"
         r"|(?:we|i) have received your|(?:has|have) been received|vielen dank f[üu]r ihre|merci (?:pour|de) votre"
         r"|gracias por",
         re.IGNORECASE,
     ),
-    Sought(
+    PrefilteredPattern(
         r"(?:your (?:ticket|case|request|reference) (?:number|id|#)|\[?(?:ticket|case)[ #:]{1,3}[\w-]{3,20})"
         r"|business days?"
         r"|our (?:team|staff|representatives?|office)",
@@ -178,33 +178,33 @@ _SHAPES = (
     ),
 )
 _SHAPES_COMPACT = (
-    Sought(
+    PrefilteredPattern(
         r"我(?:目前|现在|現在|将|將|正在?)?.{0,8}(?:不在|外出|休假|出差|请假|請假)|(?:부재중|휴가|출장)(?:입니다|중|으로|이)"
     ),
-    Sought(
+    PrefilteredPattern(
         r"(?:不在|留守)(?:に(?:し|いた)|と(?:な|させ)|です|の(?:ため|為|間)|いた|して)|休暇(?:中|を(?:いただ|頂|取)|の(?:ため|為)|に入)|出張(?:中|の(?:ため|為)|し)"
         r"|外出(?:中|して|の(?:ため|為))|(?:育児?休|産休|休業)(?:中|期間|日|と|を|させ|いた)|席を(?:外|離)|メールを(?:確認|拝見|見ることが)(?:でき|する)"
     ),
-    Sought(
+    PrefilteredPattern(
         r"(?:以降|次第|改めて|あらためて|後日|戻り|帰社|出社|おり返し|折り返し)(?:に|、|の)?.{0,20}?(?:返信|返答|連絡|回答|対応|返事)"
         r"|(?:返信|返答|回答|対応|返事)(?:が|は|を)?.{0,10}(?:以降|来週)|(?:返信|返答|連絡|回答|対応|返事)(?:が|は|を)?.{0,12}(?:遅れ(?:ます|る|て)"
         r"|遅くな(?:ります|る)|できません|出来ません"
         r"|お時間を|いたしかね)"
     ),
-    Sought(
+    PrefilteredPattern(
         r"(?:お?急ぎ|緊急|至急)(?:の)?(?:場合|方|際|ご?用件|ご?連絡|対応)(?:は|に|で|の)|代わりに|代理(?:の|で)|(?:まで|へ)ご連絡(?:ください|下さい|をお願い)"
     ),
-    Sought(
+    PrefilteredPattern(
         r"お?問い?合わ?せ(?:を)?(?:いただき|頂き|下さり|くださり|ありがとう|誠に)|(?:メール|ご連絡|お申し?込み|ご予約|お問い?合わ?せ)(?:を|の)?(?:確かに)?"
         r"(?:受け付け|受付|受信(?:いたし|しま)|承り|受領)|(?:ご連絡|メール|ご応募|お申し?込み)(?:を)?(?:いただき|頂き)(?:まして)?(?:、)?(?:誠に)?ありがとう"
     ),
-    Sought(
+    PrefilteredPattern(
         r"営業日(?:以内|内|中)|営業時間|受付時間|担当(?:者|の者)(?:より|から|が)|(?:受付|お問い?合わ?せ|整理|チケット)番号"
     ),
 )
 
 _PROMISE = _SHAPES[2]
-_PROMISE_COMPACT = Sought(
+_PROMISE_COMPACT = PrefilteredPattern(
     r"(?:以降|次第|改めて|あらためて|後日|折り返し)(?:に|、|の)?.{0,20}?"
     r"(?:返信|返答|回答|(?:ご連絡|お返事)(?:いたし|させて|を?差し上げ|申し上げ|致し))"
     r"|(?:返信|返答|回答|お返事)(?:が|は|を)?.{0,12}(?:遅れ(?:ます|る場合)|遅くなります|以降|できません|いたしかね)"
@@ -212,7 +212,7 @@ _PROMISE_COMPACT = Sought(
 
 _SPACE = re.compile(r"\s+")
 _QUOTED = re.compile(r"\s*(?:[>|｜＞]|&gt;)")
-_REST = Sought(
+_REST = PrefilteredPattern(
     r"\s*(?:[-_=*]{2,}\s*.{0,40}(?:original|forwarded|urspr[üu]ngliche|d['’]origine|元の?|転送|返信元|引用).{0,60}"
     r"|(?:on|am|le|el|il) .{5,160}(?:wrote|schrieb|[ée]crit|escribi[óo]|scritto) ?:"
     r"|.{0,200}[<(][^<>()\s]{1,80}@[^<>()\s]{1,80}[>)]\s?(?:のメール|さん.{0,20})? ?:\s*$"
@@ -222,7 +222,7 @@ _REST = Sought(
 )
 
 
-class Words:
+class Phrases:
     """What the words of a mail say; each is looked for only when it is asked for."""
 
     def __init__(self, subject: str, own: str, whole: str) -> None:
@@ -278,7 +278,7 @@ class Words:
         return not is_reply and _AUTOMATIC_TAIL.search(self._subject) is not None
 
 
-def read_words(subject: str, text: str) -> Words:
+def find_phrases(subject: str, text: str) -> Phrases:
     """The words of a mail, in one width, without what it quotes."""
     kept: list[str] = []
     length = 0
@@ -292,4 +292,4 @@ def read_words(subject: str, text: str) -> Words:
             if length > _OWN_LENGTH:
                 break
     subject = unicodedata.normalize("NFKC", subject[:_SUBJECT_LENGTH]).strip()
-    return Words(subject, "\n".join(kept)[:_OWN_LENGTH], text[:_OWN_LENGTH])
+    return Phrases(subject, "\n".join(kept)[:_OWN_LENGTH], text[:_OWN_LENGTH])

@@ -19,24 +19,24 @@ _MOST = 400
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A text, and the same in lower case."""
+    """A text to be tried, and its lower case, in which needed words are looked for."""
 
     text: str
     lower: str
 
 
 def folded(text: str) -> Folded:
-    """What a pattern takes for the same letter, in whatever case, is the same letter in the folded text."""
+    """A text to be tried, with a lower case in which characters that patterns take for the same are the same."""
     return Folded(text, text.lower().replace("\u0131", "i").replace("\u017f", "s").replace("\u0307", ""))
 
 
-class Sought:
-    """One pattern."""
+class PrefilteredPattern:
+    """A pattern that is tried only on texts that hold one of the words which each of its matches holds."""
 
     def __init__(self, pattern: str, flags: int = 0) -> None:
         self._pattern = re.compile(pattern, flags)
-        words = needed(pattern, flags)
-        self.words = None if words is None else tuple(sorted(words, key=len))
+        needed_words = needed(pattern, flags)
+        self.needed_words = None if needed_words is None else tuple(sorted(needed_words, key=len))
 
     def search(self, where: Folded) -> "re.Match[str] | None":
         return self._pattern.search(where.text) if self._possible(where) else None
@@ -48,10 +48,10 @@ class Sought:
         return self._pattern.finditer(where.text) if self._possible(where) else iter(())
 
     def _possible(self, where: Folded) -> bool:
-        if self.words is None:
+        if self.needed_words is None:
             return True
         lower = where.lower
-        return any(word in lower for word in self.words)
+        return any(word in lower for word in self.needed_words)
 
 
 def needed(pattern: str, flags: int = 0) -> frozenset[str] | None:

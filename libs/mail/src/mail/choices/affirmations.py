@@ -1,7 +1,7 @@
 """What may follow the words of a choice so that they still mean it: *します*, *でお願いします*, *な状態です*.
 
 A list of what affirms, because nobody can list what doesn't: 出席が叶いません, 出席しかねます, 出席する方向で調整中.
-Denials and doubts further on in the sentence are for `choice_doubt`.
+Denials and doubts further on in the sentence are for `denials` and `doubt`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ class Kind(StrEnum):
     NUMBER = "number"
     WORDS = "words"
     DATE = "date"
-    SLIP = "words with a slip"
+    TYPO = "words with a slip"
 
 
 @dataclass(frozen=True, slots=True)

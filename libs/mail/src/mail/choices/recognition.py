@@ -1,9 +1,9 @@
 """Choices: which of the offered answers a person's words mean. Either it is certain, or a human looks.
 
-answer -> normal form (`choice_text`) -> mentions of choices: their words (`choice_words`), days and times
-(`choice_dates`), numbers (`choice_numbers`) or, where there is none, slips (`slips`) -> what is denied or doubtful
-(`choice_doubt`) -> the one choice that all mentions fit. Two different ones, a number that isn't offered, a denial, a
-condition, a question: a human looks.
+answer -> `normal_form` -> mentions of choices: their words (`vocabulary`), days and times (`dates`), `numbers` and,
+beside these, words with a typo (`typos`) -> what follows affirms it (`affirmations`), or it is denied or doubtful
+(`denials`, `doubt`) -> the one choice that all mentions fit. Two different ones, a number that isn't offered, a
+denial, a condition, a question: a human looks.
 """
 
 from __future__ import annotations
@@ -13,13 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mail.choices import dates as choice_dates
-from mail.choices import doubt as choice_doubt
-from mail.choices import numbers as choice_numbers
-from mail.choices import typos as slips
-from mail.choices import vocabulary as choice_words
+from mail.choices import dates, doubt, numbers, typos, vocabulary
 from mail.choices.affirmations import affirms, is_topic
 from mail.choices.dates import Moment
+from mail.choices.denials import Denial, denial
 from mail.choices.mentions import Kind, Mention
 from mail.choices.normal_form import blank, normal, without_lookalikes
 from mail.choices.vocabulary import Form, Vocabulary
@@ -48,7 +45,7 @@ class Clash:
 @dataclass(frozen=True, slots=True)
 class _Offer:
     count: int
-    words: Vocabulary
+    vocabulary: Vocabulary
     moments: tuple[Moment, ...]
     partly: bool  # one of them is to be there for a part only
     values: tuple[int | None, ...]
@@ -77,19 +74,19 @@ def recognise(answer: str, choices: Sequence[str], synonyms: Sequence[Sequence[s
     text = without_lookalikes(normal(answer))
     if not text:
         return _look("empty")
-    offer = _offer(tuple(choices), tuple(tuple(words) for words in synonyms))
+    offer = _offer(tuple(choices), tuple(tuple(each) for each in synonyms))
     found, forms = _mentions(text, offer)
     if marked := _ringed(text, found) or _marked(text, found, offer.count):
         return Choice(marked, False, "marked in a list")
-    # Beside what is clear, a slip can only cast doubt: on a choice that it isn't.
-    slipped = slips.find(_without(text, found), offer.words.literals())
-    found = sorted((*found, *slipped), key=lambda mention: mention.start)
+    # Beside what is clear, a typo can only cast doubt: on a choice that it isn't.
+    mistyped = typos.find(_without(text, found), offer.vocabulary.literals())
+    found = sorted((*found, *mistyped), key=lambda mention: mention.start)
     affirmed: list[Mention] = []
     absent: set[int] = set()
     denied = False
     for mention, following in zip(found, [*found[1:], None], strict=False):
         end = following.start if following else len(text)
-        how = choice_doubt.denies(text, mention, end)
+        how = denial(text, mention, end)
         opposite = _opposite(mention, offer)
         if is_topic(text, mention):
             continue
@@ -97,9 +94,9 @@ def recognise(answer: str, choices: Sequence[str], synonyms: Sequence[Sequence[s
             return _look("other words around it")
         if not how:
             affirmed.append(mention)
-        elif how == "plainly" and opposite:
+        elif how is Denial.PLAIN and opposite:
             affirmed.append(Mention(mention.start, mention.end, frozenset({opposite}), Kind.WORDS))
-        elif how == "plainly" and (form := forms.get(mention.start)) and form.symptom:
+        elif how is Denial.PLAIN and (form := forms.get(mention.start)) and form.symptom:
             absent |= mention.choices
         else:
             denied = True
@@ -112,16 +109,14 @@ def recognise(answer: str, choices: Sequence[str], synonyms: Sequence[Sequence[s
 
 def clash(choices: Sequence[str], synonyms: Sequence[Sequence[str]]) -> Clash | None:
     """The first synonym that can't be one: it says nothing, it is a number, or stands for another choice as well."""
-    own = [choice_words.core_text(choice) for choice in choices]
-    seen: dict[str, int] = {
-        form: number for number, text in enumerate(own, 1) for form in choice_words.whole_forms(text)
-    }
-    for number, words in enumerate(synonyms, 1):
-        for word in words:
+    own = [vocabulary.core_text(choice) for choice in choices]
+    seen: dict[str, int] = {form: number for number, text in enumerate(own, 1) for form in vocabulary.whole_forms(text)}
+    for number, of_choice in enumerate(synonyms, 1):
+        for word in of_choice:
             text = normal(word).replace("\n", " ")
-            if not re.search(r"[^\W_]|[○×]", text) or choice_numbers.mentions(text, 99):
+            if not re.search(r"[^\W_]|[○×]", text) or numbers.mentions(text, 99):
                 return Clash(number, word, None)
-            for form in choice_words.whole_forms(text):
+            for form in vocabulary.whole_forms(text):
                 if seen.setdefault(form, number) != number:
                     return Clash(number, word, seen[form])
     return None
@@ -130,29 +125,27 @@ def clash(choices: Sequence[str], synonyms: Sequence[Sequence[str]]) -> Clash | 
 @lru_cache(maxsize=256)
 def _offer(choices: tuple[str, ...], synonyms: tuple[tuple[str, ...], ...]) -> _Offer:
     texts = [normal(choice).replace("\n", " ") for choice in choices]
-    moments = tuple(choice_dates.whole(choice_words.core_text(choice)) for choice in choices)
-    values = tuple(
-        None if moment.day else choice_numbers.values(text) for moment, text in zip(moments, texts, strict=True)
-    )
+    moments = tuple(dates.whole(vocabulary.core_text(choice)) for choice in choices)
+    values = tuple(None if moment.day else numbers.values(text) for moment, text in zip(moments, texts, strict=True))
     partly = any(word in text for text in texts for word in ("遅刻", "早退", "途中"))
-    return _Offer(len(choices), choice_words.vocabulary(choices, synonyms), moments, partly, values)
+    return _Offer(len(choices), vocabulary.vocabulary(choices, synonyms), moments, partly, values)
 
 
 def _mentions(text: str, offer: _Offer) -> tuple[list[Mention], dict[int, Form]]:
     """All mentions in order, and the forms of those that are words, by their place."""
     found: list[Mention] = []
     forms: dict[int, Form] = {}
-    for mention, form in choice_words.mentions(text, offer.words):
+    for mention, form in vocabulary.mentions(text, offer.vocabulary):
         if not any(other.start < mention.end and mention.start < other.end for other in found):
             found.append(mention)
             forms[mention.start] = form
     rest = _without(text, found)
-    dates = [
-        mention for mention in choice_dates.mentions(rest, offer.moments)
+    days = [
+        mention for mention in dates.mentions(rest, offer.moments)
         if mention.choices or not (_OTHER_DAY.match(rest, mention.end) or _YEAR.match(rest, mention.start))
     ]  # fmt: skip
-    numbers = choice_numbers.mentions(_without(rest, dates), offer.count, beside=bool(found or dates))
-    return sorted((*found, *dates, *numbers), key=lambda mention: mention.start), forms
+    ordinals = numbers.mentions(_without(rest, days), offer.count, beside=bool(found or days))
+    return sorted((*found, *days, *ordinals), key=lambda mention: mention.start), forms
 
 
 def _without(text: str, found: Sequence[Mention]) -> str:
@@ -177,9 +170,9 @@ def _decide(text: str, affirmed: Sequence[Mention], absent: set[int], offer: _Of
         return _look("the choices are numbers themselves")
     if _counts_otherwise(text, affirmed):
         return _look("another number of the same")
-    if offer.partly and any(mention.kind is not Kind.NUMBER for mention in affirmed) and choice_doubt.is_partly(text):
+    if offer.partly and any(mention.kind is not Kind.NUMBER for mention in affirmed) and doubt.is_partly(text):
         return _look("for a part of the time")
-    if why := choice_doubt.doubt(text, affirmed):
+    if why := doubt.doubt(text, affirmed):
         return _look(why)
     if _CROSS.search(text) and not any(_CROSS.search(text, mention.start, mention.end) for mention in affirmed):
         return _look("a cross beside it")
@@ -235,7 +228,7 @@ def _ringed(text: str, found: Sequence[Mention]) -> int | None:
 def _opposite(mention: Mention, offer: _Offer) -> int | None:
     if mention.kind is not Kind.WORDS or len(mention.choices) != 1:
         return None
-    return offer.words.opposites.get(next(iter(mention.choices)))
+    return offer.vocabulary.opposites.get(next(iter(mention.choices)))
 
 
 def _look(why: str) -> Choice:

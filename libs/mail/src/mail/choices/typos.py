@@ -1,7 +1,7 @@
-"""Slips of typing: words that are those of a choice but for one letter, a small kana, a mark, or left in romaji.
+"""Typos: words that are those of a choice but for one letter, a small kana, a mark, or left in romaji.
 
 Only whole words of some length are compared, and nothing that could turn a word into another: digits, negations and
-the kanji that tell one thing from its opposite are never slips.
+the kanji that tell one thing from its opposite are never typos.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def find(text: str, literals: Iterable[tuple[str, frozenset[int]]]) -> list[Ment
     for word in list(_WORD.finditer(text[:400]))[:40]:
         bare = _ENDING.sub("", word[0])
         wanted = {bare, word[0]} | ({kana} if (kana := from_romaji(bare)) else set())
-        near = [choices for literal, choices in known if any(_is_slip(form, literal) for form in wanted)]
+        near = [choices for literal, choices in known if any(_is_typo(form, literal) for form in wanted)]
         if near:
-            found.append(Mention(word.start(), word.start() + len(bare), frozenset.union(*near), Kind.SLIP))
+            found.append(Mention(word.start(), word.start() + len(bare), frozenset.union(*near), Kind.TYPO))
     return found
 
 
@@ -75,7 +75,7 @@ def from_romaji(word: str) -> str:
     return "".join(kana)
 
 
-def _is_slip(word: str, literal: str) -> bool:
+def _is_typo(word: str, literal: str) -> bool:
     if len(word) < 3 or abs(len(word) - len(literal)) > 2:
         return False
     if bool(_NEGATIVE.search(word)) != bool(_NEGATIVE.search(literal)):

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mail.choices import dates as choice_dates
+from mail.choices import dates
 from mail.choices.mentions import Kind, Mention
 from mail.choices.normal_form import is_kana, is_kanji, normal
 from mail.choices.spellings import spellings, stem
@@ -114,14 +114,14 @@ def vocabulary(choices: Sequence[str], synonyms: Sequence[Sequence[str]] = ()) -
     for number, text in enumerate(texts, 1):
         extra = [normal(word).replace("\n", " ") for word in (synonyms[number - 1] if number <= len(synonyms) else ())]
         core = _BRACKETS.sub("", text).strip()
-        only_moment = choice_dates.is_only_a_moment(text) and bool(choice_dates.whole(text))
+        only_moment = dates.is_only_a_moment(text) and bool(dates.whole(text))
         for phrase in (*(() if only_moment else (text, core)), *extra):
             for key in _keys(phrase):
                 strong[key].add(number)
         if only_moment:
             continue
         for part in _PARTS.split(core):
-            if len(part) >= 2 and not choice_dates.spans(part):
+            if len(part) >= 2 and not dates.spans(part):
                 for key in _keys(part):
                     weak[key].add(number)
         for phrase in (text, core, *extra):
@@ -150,12 +150,12 @@ def core_text(choice: str) -> str:
     return NUMBERING.sub("", text) or text
 
 
-def mentions(text: str, words: Vocabulary) -> Iterator[tuple[Mention, Form]]:
+def mentions(text: str, known: Vocabulary) -> Iterator[tuple[Mention, Form]]:
     """The places where words of choices stand, each as long as it can be."""
     at = 0
     while at < len(text):
         best: tuple[int, Form] | None = None
-        for form in words.forms.get(text[at], ()):
+        for form in known.forms.get(text[at], ()):
             if text.startswith(form.literal, at) and (end := _end(text, at, form)) and (best is None or end > best[0]):
                 best = end, form
         if best is None:
@@ -166,7 +166,7 @@ def mentions(text: str, words: Vocabulary) -> Iterator[tuple[Mention, Form]]:
     for found in re.finditer(
         r"(?:^|(?<=[\n\s「『(:。.、,!]))([a-i]|[あいうえお])(?=[\s。、.!)」』]|です|でお|で$|を|に|番|$)", text
     ):
-        if number := words.labels.get(found[1]):
+        if number := known.labels.get(found[1]):
             yield Mention(*found.span(1), frozenset({number}), Kind.WORDS), Form(found[1], frozenset({number}))
 
 

@@ -1,7 +1,7 @@
-"""The body of a letter: which parts of the MIME tree a person wrote, and their text.
+"""The body of a mail: which parts of the MIME tree a person wrote, and their text.
 
 `written` walks the parts in reading order. Of alternatives the plain one is taken, unless it is empty or only says that
-the mail is HTML; attachments, forwarded mails, pictures, signatures and calendars are no part of the letter. Each part
+the mail is HTML; attachments, forwarded mails, pictures, signatures and calendars are no part of it. Each part
 is decoded once, and all of them together only so far.
 """
 
@@ -125,7 +125,7 @@ class _Reader:
                 yield part
 
     def chosen(self, top: Part) -> list[Part]:
-        """The parts that together are the letter, in reading order."""
+        """The parts that together are the text, in reading order."""
         for part in reversed(list(top.walk())):  # children before their parents, so that nothing recurses
             self._chosen[id(part)] = self._of(part)
         return self._chosen[id(top)]
@@ -165,7 +165,7 @@ def _only_refers_to_html(texts: list[str]) -> bool:
 
 
 def _root(part: Part) -> int:
-    """Which child of a multipart/related is the letter itself (RFC 2387)."""
+    """Which child of a multipart/related is the text itself (RFC 2387)."""
     start = part.parameters.get("start", "").strip("<> ")
     if start:
         for number, child in enumerate(part.children):

@@ -1,6 +1,6 @@
 """The mail inside an S/MIME mail that was signed as a whole (RFC 8551 3.5.2), for reading it; nothing is verified.
 
-Some programs send `application/pkcs7-mime` instead of `multipart/signed`; then the letter lies in a CMS structure
+Some programs send `application/pkcs7-mime` instead of `multipart/signed`; then the mail lies in a CMS structure
 (RFC 5652): SignedData, whose content follows the identifier of plain data, in one octet string or in pieces.
 """
 

@@ -1,7 +1,7 @@
 """The MIME tree of a mail, read in a bounded way: no mail makes this raise, recurse deeply, or take long.
 
-`parse` gives the top `Part`; each knows its own header fields, its body as octets and its children. The reader of
-letters and the judge of bounces both walk it. Written here rather than taken from the `email` package because that
+`parse` gives the top `Part`; each knows its own header fields, its body as octets and its children. The readers of
+bodies and of delivery reports walk it. Written here rather than taken from the `email` package because that
 raises on hostile mail and takes seconds over thousands of headers or parts.
 
 One pass over the octets notes every line that starts with two dashes; each multipart then looks its boundary up among
@@ -87,7 +87,7 @@ class Part:
 
     @property
     def is_attachment(self) -> bool:
-        """Whether a client shows it as a file rather than as part of the letter."""
+        """Whether a client shows it as a file rather than as part of the text."""
         disposition, parameters = headers.parameters(self.raw("content-disposition"))
         return disposition == "attachment" or "filename" in parameters or "name" in self.parameters
 

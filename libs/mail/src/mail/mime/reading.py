@@ -56,7 +56,7 @@ class ParsedMail:
 
 
 def read(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> ParsedMail:
-    """Return the letter that a mail is. Never raises: what can't be read comes out empty."""
+    """Return the mail taken apart and decoded. Never raises: what can't be read comes out empty."""
     top = parts.parse(raw, limits)
     decoded: dict[str, list[str]] = {}
     for name, value in top.fields:

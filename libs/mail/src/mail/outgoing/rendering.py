@@ -11,7 +11,6 @@ How lines are encoded is in mail.outgoing.writing, how they are signed in mail.o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,10 +22,10 @@ from mail.addresses import wire_form
 from mail.outgoing import dkim, writing
 from mail.outgoing.dkim_keys import DkimKey
 from mail.outgoing.writing import RenderingError, exact
+from mail.placeholders import PLACEHOLDER, fill
 
-__all__ = ["PLACEHOLDER", "SLOT", "Form", "Rendering", "RenderingError"]
+__all__ = ["SLOT", "Form", "Rendering", "RenderingError"]
 
-PLACEHOLDER = re.compile(r"\{\{\s*([a-z][a-z0-9_]{0,39})\s*\}\}")
 SLOT = "\x00"
 """Where a copy's own token stands in what `Rendering.form` takes."""
 _VALUES = ("to", "reply", "ident", "leave")
@@ -107,8 +106,8 @@ class Rendering:
         return self._sheet or self._filled(fields)
 
     def _filled(self, fields: Mapping[str, str]) -> _Sheet:
-        top = self._top or self._with(_fill(self.subject, fields))
-        return _Sheet(top, *writing.content(_fill(self.text, fields)))
+        top = self._top or self._with(fill(self.subject, fields))
+        return _Sheet(top, *writing.content(fill(self.text, fields)))
 
     def _with(self, subject: str) -> _Lines:
         return _Lines(b"%b\r\n%b" % (writing.unstructured("Subject", subject), self._shared))
@@ -205,8 +204,3 @@ class _Sheet:
     @cached_property
     def body_hash(self) -> bytes:
         return dkim.body_hash(self._body)
-
-
-def _fill(pattern: str, fields: Mapping[str, str]) -> str:
-    # One pass: a placeholder that stands inside a field's value is not looked at again.
-    return PLACEHOLDER.sub(lambda found: fields.get(found[1], found[0]), pattern)

@@ -68,7 +68,7 @@ BEGIN = _any(
     전달된 메시지 시작
     """
 )
-"""The same without a line of dashes around it."""
+"""What announces the original mail in a line of its own, without dashes around it."""
 
 _FIELDS = {
     "origin": _any(

@@ -13,18 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from mail.outgoing.rendering import PLACEHOLDER
+from mail.placeholders import PLACEHOLDER
+from mail.reply.plain_form import GAP, Pattern, plain, plain_places, plain_sent
 
-_GAP = "\ufdd0"  # a noncharacter: never in text that people exchange
-_GAPS = re.compile(f"{_GAP}+")
-_SPACE = re.compile(r"\s+")
-# Ways through JIS, cp932 and UTF-8 turn these into one another, or drop them.
-_ALIKE = str.maketrans(
-    dict.fromkeys("〜∼˜", "~") | dict.fromkeys("−‐‑‒–—―─", "-") | dict.fromkeys("\u200b\u200d\ufe0e\ufe0f\ufeff\u00ad")
-)
 _MAX_SENT = 100_000
 _MAX_LINE = 4000
-_MAX_FILL = 300
 _MAX_PATTERNS = 50
 _MAX_RUN = 400
 _TAIL = 300
@@ -42,59 +35,6 @@ _MAX_EXTENDED = 200
 _MAX_SENT_LINES = 2000
 
 
-def plain(text: str) -> str:
-    """The text as it is compared: without blanks, differences of width and of case."""
-    text = unicodedata.normalize("NFKC", text.replace(_GAP, "")).translate(_ALIKE)
-    return _SPACE.sub("", text).casefold()
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """Fixed parts with a gap between each two: ``("", "について")`` for ``{{child}}について``."""
-
-    parts: tuple[str, ...]
-
-    @classmethod
-    def of(cls, text: str) -> Pattern:
-        """The pattern of a text that may hold placeholders."""
-        return cls(tuple(_plain_sent(text).split(_GAP)))
-
-    @property
-    def fixed(self) -> int:
-        """How many fixed characters there are."""
-        return sum(map(len, self.parts))
-
-    def matches(self, text: str) -> bool:
-        """Whether a plain text is, from end to end, the fixed parts in their order and short fillings."""
-        first, *middle = self.parts
-        if not middle:
-            return text == first
-        last = middle.pop()
-        if not text.startswith(first) or not text.endswith(last) or not 0 <= len(text) - self.fixed <= _MAX_FILL:
-            return False
-        end = len(text) - len(last)
-        at = len(first)
-        for part in middle:
-            found = text.find(part, at, end)
-            if found < 0:
-                return False
-            at = found + len(part)
-        return True
-
-    def find(self, text: str) -> tuple[int, int] | None:
-        """Where the pattern first stands in a plain text; gaps at its ends reach to the ends of the text."""
-        start = end = -1
-        for part in filter(None, self.parts):
-            found = text.find(part, max(end, 0))
-            if found < 0:
-                return None
-            start = found if start < 0 else start
-            end = found + len(part)
-        if end < 0:
-            return None
-        return start if self.parts[0] else 0, end if self.parts[-1] else len(text)
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """Lines that follow one another in the reply as they do in the sent text."""
@@ -109,17 +49,18 @@ class Comparison:
     """A reply's lines beside the text that we sent ("" where that is unknown)."""
 
     def __init__(self, sent: str, lines: Sequence[str]) -> None:
-        sent_lines = [_plain_sent(line) for line in sent[:_MAX_SENT].split("\n")]
+        sent_lines = [plain_sent(line) for line in sent[:_MAX_SENT].split("\n")]
         self._sent = "".join(sent_lines)
         self._sent_lines = set(sent_lines)
         self._sent_text = "\n".join(["", *sent_lines, ""])
         self._ends = set(accumulate(map(len, sent_lines)))
         self._forms = [form for line in sent[:_MAX_SENT].split("\n")[:_MAX_SENT_LINES] if (form := _form(line))]
+        self._plain_forms: dict[str, str] = {}
         self._lines = [self._compared(line) for line in lines]
         self._filled: dict[int, tuple[str, int]] = {}  # line: the sent line that it fills in, over how many lines
         found = self._sent_lines.intersection(self._lines) - {""}
         self._throughout = len(found) > 2 and len(found) * 2 >= len(self._sent_lines - {""})
-        patterns = {line: Pattern(tuple(line.split(_GAP))) for line in sent_lines if _GAP in line and line != _GAP}
+        patterns = {line: Pattern(tuple(line.split(GAP))) for line in sent_lines if GAP in line and line != GAP}
         if patterns:
             self._find_filled(list(patterns.items())[:_MAX_PATTERNS])
 
@@ -138,10 +79,14 @@ class Comparison:
                     self._filled.setdefault(start, (found, at - start + 1))
                     break
 
-    @staticmethod
-    def _compared(line: str) -> str:
-        line = line[:_MAX_LINE]
-        return plain(_LINK.sub("", line) if "<" in line else line)
+    def _compared(self, line: str) -> str:
+        """The plain form of a line; each is needed several times, by itself and behind its mark."""
+        compared = self._plain_forms.get(line)
+        if compared is None:
+            text = line[:_MAX_LINE]
+            compared = plain(_LINK.sub("", text) if "<" in text else text)
+            self._plain_forms[line] = compared
+        return compared
 
     @property
     def known(self) -> bool:
@@ -181,7 +126,7 @@ class Comparison:
     def foreign(self, content: str) -> bool:
         """Whether what stands behind a mark can't be of the sent text, nor anything that was filled in there."""
         text = self._compared(content)
-        return bool(text) and not self.ours(content) and _GAP not in self._sent
+        return bool(text) and not self.ours(content) and GAP not in self._sent
 
     def wraps(self, marked: str, at: int) -> bool:
         """Whether a line is the end of the marked line before it, which a mail program wrapped without a mark."""
@@ -197,7 +142,7 @@ class Comparison:
         if line and self._sent and (line in self._sent_lines or (len(line) >= _LONG and line in self._sent)):
             return 1
         filled, count = self._filled.get(at, ("", 0))
-        return count if len(filled) - filled.count(_GAP) >= _TELLING else 0
+        return count if len(filled) - filled.count(GAP) >= _TELLING else 0
 
     def run(self, at: int, *, introduced: bool) -> Run | None:
         """The unmarked lines from `at` on that follow one another in the sent text; None where that proves nothing.
@@ -207,11 +152,11 @@ class Comparison:
         if not self._sent or not self._lines[at]:
             return None
         for start, count in self._ways(at):
-            if _GAP not in start and f"\n{start}" not in self._sent_text:
+            if GAP not in start and f"\n{start}" not in self._sent_text:
                 continue  # it begins in the middle of a line of ours
             if introduced and self._sent.startswith(start):
                 run = self._follow(at, start, count, enough=1)
-            elif not start.startswith(_GAP) or start == self._filled.get(at, ("", 0))[0]:
+            elif not start.startswith(GAP) or start == self._filled.get(at, ("", 0))[0]:
                 run = self._follow(at, start, count, enough=2)
             else:
                 continue  # nothing but a gap at the beginning may as well be the person's answer
@@ -225,9 +170,9 @@ class Comparison:
         joined, total, matched, pending = start, len(start), 0, 0
         position = at + count
         used = 0
-        if start != _GAP:
+        if start != GAP:
             matched, used = 1, count
-        while position < min(at + _MAX_RUN, len(self._lines)) and not joined.endswith(_GAP * _MAX_GAPS):
+        while position < min(at + _MAX_RUN, len(self._lines)) and not joined.endswith(GAP * _MAX_GAPS):
             if not self._lines[position]:
                 position += 1
                 continue
@@ -238,7 +183,7 @@ class Comparison:
             joined = _end(joined, following)
             total += len(following)
             position += count
-            if following != _GAP:
+            if following != GAP:
                 pending += 1
                 if len(following) >= _TELLING or self._ends_a_line(joined):
                     matched, pending, used = matched + pending, 0, position - at
@@ -247,7 +192,7 @@ class Comparison:
                 used = position - at
         last = self._sent.endswith(joined)
         whole = last and total == len(self._sent)
-        if last and start == _GAP and not used:
+        if last and start == GAP and not used:
             used = 1  # the sent text is one gap, and this stands in its place
         proven = matched >= enough and (enough == 1 or total >= 12)
         return Run(used, total, whole, last) if used and (proven or whole) else None
@@ -271,10 +216,10 @@ class Comparison:
         yield line, 1
         if filled:
             yield filled
-        yield _GAP + line, 1
+        yield GAP + line, 1
         if filled:
-            yield _GAP + filled[0], filled[1]
-        yield _GAP, 1
+            yield GAP + filled[0], filled[1]
+        yield GAP, 1
 
 
 def _form(line: str) -> Pattern | None:
@@ -294,25 +239,3 @@ def _behind(text: str, length: int) -> str:
 def _end(joined: str, following: str) -> str:
     """What is looked for: a bounded end of what was matched so far, and what follows."""
     return joined[-_TAIL:] + following
-
-
-def _plain_sent(text: str) -> str:
-    marked = PLACEHOLDER.sub(_GAP, text.replace(_GAP, ""))
-    text = unicodedata.normalize("NFKC", marked).translate(_ALIKE)
-    return _GAPS.sub(_GAP, _SPACE.sub("", text).casefold())
-
-
-def plain_places(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """The plain text, and for each of its characters the start and end of what it comes from in `text`."""
-    characters: list[str] = []
-    places: list[tuple[int, int]] = []
-    start = 0
-    while start < len(text):
-        end = start + 1
-        while end < len(text) and (unicodedata.combining(text[end]) or text[end] in "ﾞﾟ"):
-            end += 1  # half-width ｶﾞ is one character once it is normalised
-        piece = plain(text[start:end])
-        characters.append(piece)
-        places.extend([(start, end)] * len(piece))
-        start = end
-    return "".join(characters), places

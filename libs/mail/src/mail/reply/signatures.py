@@ -12,20 +12,20 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from mail.reply import client_phrases as words
-from mail.reply.introductions import is_rule
+from mail.reply import client_phrases
+from mail.reply.separators import is_rule
 
 _MAX = 500
 _MAX_SIGNATURE = 16  # lines
 _LINK = re.compile(r"\[([^\[\]]{1,80})\]\([^()\s]{1,300}\)|\s?[<(](?:https?|mailto):[^<>()]{1,300}[>)]")
 _AROUND = " \t\u3000\xa0<>()（）「」【】[]*_·・-–—―.。=☆★♪~〜◆◇"
-_DEVICE = re.compile(words.DEVICES, re.IGNORECASE)
-_SENT_FROM = re.compile(words.SENT_FROM, re.IGNORECASE)
+_DEVICE = re.compile(client_phrases.DEVICES, re.IGNORECASE)
+_SENT_FROM = re.compile(client_phrases.SENT_FROM, re.IGNORECASE)
 _SENT_FROM_MY = re.compile(r"sent from my ", re.IGNORECASE)
 _SENT_BY = re.compile(r"sent (?:by|on) ", re.IGNORECASE)
-_GET_APP = re.compile(words.GET_APP, re.IGNORECASE)
-_FOOTER = re.compile(words.FOOTERS, re.IGNORECASE)
-_DISCLAIMER = re.compile(words.DISCLAIMERS, re.IGNORECASE)
+_GET_APP = re.compile(client_phrases.GET_APP, re.IGNORECASE)
+_FOOTER = re.compile(client_phrases.FOOTERS, re.IGNORECASE)
+_DISCLAIMER = re.compile(client_phrases.DISCLAIMERS, re.IGNORECASE)
 _SENT_JA = re.compile(
     r"(.{1,40}?)\s?(?:から|より|で|経由で|を(?:使用して|使って|利用して))、?送信(?:しました|されました|されたメールです|しています)?"
 )

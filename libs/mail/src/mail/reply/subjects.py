@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from mail.reply.comparison import Pattern, plain, plain_places
+from mail.reply.plain_form import Pattern, plain, plain_places
 
 _MAX_SUBJECT = 1000
 _REPLY_MARK = re.compile(

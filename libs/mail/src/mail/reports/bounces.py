@@ -1,7 +1,7 @@
 """Bounces: why a mail came back. Who it was for is told by the token in the address the report came to, never by this.
 
 raw -> MIME tree -> delivery status fields (RFC 3464), also deformed -> one refusal per recipient: words, status,
-stage -> verdict on each -> `Bounce`. Where there are no such fields, the report's own text names the recipients
+stage -> classification of each -> `Bounce`. Where there are no such fields, the report's own text names the recipients
 (`report_text`), and flufl.bounce looks for them where that names none. A report that a person forwards is no report;
 nor is `Action: delayed`, a read receipt, an abuse report or a vacation note. What the returned mail says is never read
 as the server's words.
@@ -20,12 +20,10 @@ from flufl.bounce import scan_message
 from mail.mime import headers, parts
 from mail.mime.parts import Limits, Part
 from mail.mime.reading import sender_of
-from mail.reports import feedback, report_text, status_fields, verdicts
-from mail.reports import structure as reports
+from mail.reports import feedback, report_text, status_fields, structure
+from mail.reports.classification import Classification, Refusal, classify_refusal
+from mail.reports.refusal_codes import status_in, true_status
 from mail.reports.status_fields import MOST_RECIPIENTS, StatusFields
-from mail.reports.verdicts import Refusal, Verdict
-
-__all__ = ["Bounce", "Judged", "Verdict", "judge"]
 
 _LIMITS = Limits(size=2 * 1024 * 1024)
 _STATUS_OCTETS = 100_000
@@ -37,11 +35,11 @@ _NOTIFICATION = '"notificationType"', '"eventType"'
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """The verdict on one recipient (normalised, "" where the report names none). `sure`: dead beyond doubt."""
+class ClassifiedRecipient:
+    """What a report says of one recipient (normalised, "" where it names none). `sure`: dead beyond doubt."""
 
     recipient: str = field(repr=False)
-    verdict: Verdict
+    classification: Classification
     status: str | None
     why: str
     sure: bool = False
@@ -52,51 +50,54 @@ class Bounce:
     """What a report says.
 
     `hard` only where an address is dead; where a report speaks of several, `dead` says which, and `sure` whether that
-    is beyond doubt. `verdict` is dead if any of them is. `recipients` are normalised addresses, for comparing only.
-    `why` is static text.
+    is beyond doubt. `classification` is dead if any of them is. `recipients` are normalised addresses, for comparing
+    only. `why` is static text.
     """
 
     is_bounce: bool
     hard: bool
-    verdict: Verdict
+    classification: Classification
     recipients: tuple[str, ...] = field(repr=False)
     status: str | None
     why: str
-    judged: tuple[Judged, ...] = ()
+    per_recipient: tuple[ClassifiedRecipient, ...] = ()
 
     @property
     def dead(self) -> tuple[str, ...]:
         """The addresses that are dead, as far as they are named; where any is so beyond doubt, those only."""
-        dead = [each for each in self.judged if each.verdict is Verdict.DEAD and each.recipient]
+        dead = [each for each in self.per_recipient if each.classification is Classification.DEAD and each.recipient]
         return tuple(each.recipient for each in dead if each.sure or not self.sure)
 
     @property
     def sure(self) -> bool:
         """Whether an address is dead beyond doubt, so that one report is enough."""
-        return any(each.sure for each in self.judged)
+        return any(each.sure for each in self.per_recipient)
 
     @property
-    def kindest(self) -> Verdict:
-        """The mildest of the verdicts: what may be said of a copy as long as nobody knows which of them is its own."""
-        return next((each.verdict for each in self.judged if each.verdict is not Verdict.DEAD), self.verdict)
+    def mildest(self) -> Classification:
+        """The mildest classification: what may be said of a copy as long as nobody knows which address is its own."""
+        return next(
+            (each.classification for each in self.per_recipient if each.classification is not Classification.DEAD),
+            self.classification,
+        )
 
 
-_NONE = Bounce(False, False, Verdict.UNKNOWN, (), None, "no delivery report")
+_NONE = Bounce(False, False, Classification.UNKNOWN, (), None, "no delivery report")
 
 
-def judge(raw: bytes, top: Part | None = None) -> Bounce:
-    """Return what a mail to a bounce address says. Never raises. `top`: its tree, where the caller has it already."""
+def read(raw: bytes, top: Part | None = None) -> Bounce:
+    """Return what a delivery report says. Never raises. `top`: its tree, where the caller has it already."""
     if (complaint := feedback.read(raw)) is not None:
-        return Bounce(False, False, Verdict.UNKNOWN, complaint.recipients, None, "abuse report")
+        return Bounce(False, False, Classification.UNKNOWN, complaint.recipients, None, "abuse report")
     top = top or parts.parse(raw, _LIMITS)
-    own = [part for part in reports.own_parts(top) if part is not top or not top.children]
+    own = [part for part in structure.own_parts(top) if part is not top or not top.children]
     if any(part.content_type == "message/feedback-report" for part in own):
-        return Bounce(False, False, Verdict.UNKNOWN, (), None, "abuse report")
+        return Bounce(False, False, Classification.UNKNOWN, (), None, "abuse report")
     if any(part.content_type == "message/disposition-notification" for part in own):
-        return Bounce(False, False, Verdict.DELIVERED, (), None, "read receipt")
-    status_parts = [part for part in own if part.content_type in reports.STATUS_TYPES]
-    likely = bool(status_parts) or top.content_type == "multipart/report" or reports.looks_like_report(top)
-    text = reports.own_text(own) if likely or b"ationType" in raw[:20_000] or b"eventType" in raw[:20_000] else ""
+        return Bounce(False, False, Classification.DELIVERED, (), None, "read receipt")
+    status_parts = [part for part in own if part.content_type in structure.STATUS_TYPES]
+    likely = bool(status_parts) or top.content_type == "multipart/report" or structure.looks_like_report(top)
+    text = structure.own_text(own) if likely or b"ationType" in raw[:20_000] or b"eventType" in raw[:20_000] else ""
     if any(mark in text for mark in _NOTIFICATION) and (notified := _notified(text)):
         return notified
     if not likely:
@@ -105,7 +106,7 @@ def judge(raw: bytes, top: Part | None = None) -> Bounce:
     told = status_fields.read(fields) or status_fields.read(text)
     if told:
         return _from_fields(top, told, text, status_fields.reporting_server(fields or text))
-    return _from_text(raw, top, text) if reports.looks_like_report(top) or reports.says_it_is_one(top) else _NONE
+    return _from_text(raw, top, text) if structure.looks_like_report(top) or structure.says_it_is_one(top) else _NONE
 
 
 def _notified(text: str) -> Bounce | None:
@@ -113,82 +114,90 @@ def _notified(text: str) -> Bounce | None:
     kind, told = status_fields.amazon(text)
     recipients = tuple(dict.fromkeys(each.recipient for each in told if each.recipient))
     if kind in ("complaint", "delivery", "send") and told:
-        return Bounce(False, False, Verdict.DELIVERED, recipients, None, "notification of a delivery")
+        return Bounce(False, False, Classification.DELIVERED, recipients, None, "notification of a delivery")
     if kind not in ("bounce", "deliverydelay") or not told:
         return None
     if kind == "deliverydelay":
-        return Bounce(False, False, Verdict.DELAYED, recipients, told[0].status, "still being tried")
-    return _sum_up([_judge_one(each, "", "") for each in told])
+        return Bounce(False, False, Classification.DELAYED, recipients, told[0].status, "still being tried")
+    return _sum_up([_classify_fields(each, "", "") for each in told])
 
 
 def _from_fields(top: Part, told: Sequence[StatusFields], text: str, server: str) -> Bounce:
     failed = [each for each in told if each.failed]
     if not failed:
         delayed = next((each for each in told if each.delayed), None)
-        verdict = Verdict.DELAYED if delayed else Verdict.DELIVERED
+        classification = Classification.DELAYED if delayed else Classification.DELIVERED
         recipients = tuple(dict.fromkeys(each.recipient for each in told if each.recipient))
-        return Bounce(False, False, verdict, recipients, (delayed or told[0]).status, "nothing failed for good")
+        return Bounce(False, False, classification, recipients, (delayed or told[0]).status, "nothing failed for good")
     passages = {each.recipient: each.text for each in report_text.passages(text, frozenset())}
     alone = len({each.recipient for each in told}) == 1
-    judged = [_judge_one(each, server, passages.get(each.recipient, ""), text if alone else "") for each in failed]
-    if not any(each.recipient for each in judged) and (named := _recipients(b"", top, text, list(passages))):
-        judged = [replace(each, recipient=named[0]) for each in judged[:1]]
-    return _sum_up(judged)
+    per_recipient = [
+        _classify_fields(each, server, passages.get(each.recipient, ""), text if alone else "") for each in failed
+    ]
+    if not any(each.recipient for each in per_recipient) and (named := _recipients(b"", top, text, list(passages))):
+        per_recipient = [replace(each, recipient=named[0]) for each in per_recipient[:1]]
+    return _sum_up(per_recipient)
 
 
-def _judge_one(told: StatusFields, server: str, passage: str, whole: str = "") -> Judged:
+def _classify_fields(told: StatusFields, server: str, passage: str, whole: str = "") -> ClassifiedRecipient:
     """`passage` is what the text says of this recipient, `whole` all of it, where it speaks of nobody else."""
-    stage = report_text.stage_in(told.words) or report_text.stage_in(passage) or report_text.stage_in(whole)
-    status = verdicts.true_status(told.status, told.words)
+    stage = report_text.stage_in(told.diagnostic) or report_text.stage_in(passage) or report_text.stage_in(whole)
+    status = true_status(told.status, told.diagnostic)
     servers = f"{told.remote} {server}"
-    opinion = verdicts.judge(Refusal(told.words, told.status, stage, told.recipient, servers))
-    dead_by_status_alone = opinion.verdict is Verdict.DEAD and not told.words
-    for more in (passage, whole) if opinion.verdict is Verdict.UNKNOWN or dead_by_status_alone else ():
+    classified = classify_refusal(Refusal(told.diagnostic, told.status, stage, told.recipient, servers))
+    dead_by_status_alone = classified.classification is Classification.DEAD and not told.diagnostic
+    for more in (passage, whole) if classified.classification is Classification.UNKNOWN or dead_by_status_alone else ():
         if more:
-            said = f"{told.words}\n{report_text.refused_words(more)}"
-            milder = verdicts.judge(Refusal(said, told.status, stage, told.recipient, servers))
-            if not dead_by_status_alone or milder.verdict in (Verdict.FULL, Verdict.SUSPENDED, Verdict.FILTERED):
-                opinion = milder
-        if opinion.verdict is not Verdict.UNKNOWN:
+            said = f"{told.diagnostic}\n{report_text.refused_words(more)}"
+            milder = classify_refusal(Refusal(said, told.status, stage, told.recipient, servers))
+            if not dead_by_status_alone or milder.classification in (
+                Classification.FULL,
+                Classification.SUSPENDED,
+                Classification.FILTERED,
+            ):
+                classified = milder
+        if classified.classification is not Classification.UNKNOWN:
             break
-    return Judged(told.recipient, opinion.verdict, status, opinion.why, opinion.sure)
+    return ClassifiedRecipient(told.recipient, classified.classification, status, classified.why, classified.sure)
 
 
 def _from_text(raw: bytes, top: Part, text: str) -> Bounce:
     not_these = frozenset({sender_of(top.raw("from")), sender_of(top.raw("to"))})
     passages = report_text.passages(text, not_these)
     recipients = _recipients(raw, top, text, [each.recipient for each in passages])
-    if reports.only_a_warning(text):
-        return Bounce(False, False, Verdict.DELAYED, recipients, verdicts.status_in(text), "still being tried")
+    if structure.only_a_warning(text):
+        return Bounce(False, False, Classification.DELAYED, recipients, status_in(text), "still being tried")
     if len(passages) > 1:
-        return _sum_up([_judge_words(each.recipient, each.text, "", text) for each in passages])
+        return _sum_up([_classify_passage(each.recipient, each.text, "", text) for each in passages])
     passage = passages[0].text if passages else ""
-    one = _judge_words(recipients[0] if recipients else "", passage, text, text)
-    if one.verdict is Verdict.DELIVERED or (one.verdict is Verdict.UNKNOWN and not recipients):
-        return Bounce(False, False, one.verdict, recipients, one.status, one.why)
+    one = _classify_passage(recipients[0] if recipients else "", passage, text, text)
+    if one.classification is Classification.DELIVERED or (
+        one.classification is Classification.UNKNOWN and not recipients
+    ):
+        return Bounce(False, False, one.classification, recipients, one.status, one.why)
     rest = [replace(one, recipient=recipient) for recipient in recipients[1:]]
     return _sum_up([one, *rest])
 
 
-def _judge_words(recipient: str, passage: str, whole: str, report: str) -> Judged:
+def _classify_passage(recipient: str, passage: str, whole: str, report: str) -> ClassifiedRecipient:
     """`passage` is what the `report` says of this recipient, `whole` all of it, where it speaks of nobody else."""
-    result = Judged(recipient, Verdict.UNKNOWN, verdicts.status_in(passage or whole), "no rule fits")
+    result = ClassifiedRecipient(recipient, Classification.UNKNOWN, status_in(passage or whole), "no rule fits")
     for text in (passage, whole):
-        if text and result.verdict is Verdict.UNKNOWN:
+        if text and result.classification is Classification.UNKNOWN:
             said = report_text.refused_words(text)
             stage = report_text.stage_in(passage) or report_text.stage_in(whole)
             own = text is passage and report_text.speaks_of_its_own(report, passage)
-            found = verdicts.judge(Refusal(said, None, stage, recipient, own=own))
-            status = verdicts.status_in(said) or result.status
-            result = Judged(recipient, found.verdict, status, found.why, found.sure)
+            found = classify_refusal(Refusal(said, None, stage, recipient, own=own))
+            status = status_in(said) or result.status
+            result = ClassifiedRecipient(recipient, found.classification, status, found.why, found.sure)
     return result
 
 
-def _sum_up(judged: Sequence[Judged]) -> Bounce:
-    worst = next((each for each in judged if each.verdict is Verdict.DEAD), judged[0])
-    recipients = tuple(dict.fromkeys(each.recipient for each in judged if each.recipient))
-    hard = worst.verdict is Verdict.DEAD
-    return Bounce(True, hard, worst.verdict, recipients, worst.status, worst.why, tuple(judged))
+def _sum_up(per_recipient: Sequence[ClassifiedRecipient]) -> Bounce:
+    worst = next((each for each in per_recipient if each.classification is Classification.DEAD), per_recipient[0])
+    recipients = tuple(dict.fromkeys(each.recipient for each in per_recipient if each.recipient))
+    hard = worst.classification is Classification.DEAD
+    return Bounce(True, hard, worst.classification, recipients, worst.status, worst.why, tuple(per_recipient))
 
 
 def _recipients(raw: bytes, top: Part, text: str, named: Iterable[str]) -> tuple[str, ...]:
@@ -199,7 +208,7 @@ def _recipients(raw: bytes, top: Part, text: str, named: Iterable[str]) -> tuple
     not_these = {sender_of(top.raw("from")), sender_of(top.raw("to"))}
     if not found and raw:
         found = [address for each in _by_flufl(raw) if (address := status_fields.address_in(each))]
-    if not found and (address := sender_of(reports.returned_recipient(top))) and address not in not_these:
+    if not found and (address := sender_of(structure.returned_recipient(top))) and address not in not_these:
         found = [address]
     if not found and (address := report_text.any_address(text, frozenset(not_these))):
         found = [address]

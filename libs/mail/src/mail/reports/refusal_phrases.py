@@ -1,4 +1,4 @@
-"""What refusing servers say, by what they mean. Pure patterns; `mail.reports.verdicts` knows in which order they count.
+"""What refusing servers say, by what they mean. Pure patterns; in which order they count is for `classification`.
 
 Each pattern is a class of words rather than a sentence of one program, in the languages that servers are known to
 speak. They are searched in one line of at most `MOST` characters without URLs; every gap in them is bounded, so that

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from mail.reports.classification import Stage
 from mail.reports.status_fields import MOST_RECIPIENTS, address_in
-from mail.reports.verdicts import Stage
 
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z][A-Za-z0-9-]{1,24}")
 _BRACKETED = re.compile(rf"\s?<({_ADDRESS.pattern})>")

@@ -40,7 +40,7 @@ _REPORTING = re.compile(
 _UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _BRACKETED = re.compile(r"<([^<>\s]{1,320})>")
-_WORDS_TYPE = re.compile(r"^\s*[A-Za-z][\w-]{1,40}\s?;\s*")
+_DIAGNOSTIC_TYPE = re.compile(r"^\s*[A-Za-z][\w-]{1,40}\s?;\s*")
 _AMAZON = re.compile(
     r'"(?:bouncedRecipients|complainedRecipients|delayedRecipients|recipients|destination)"\s{0,9}:\s{0,9}\[([^\[\]]{0,20000})\]'
 )
@@ -58,7 +58,7 @@ class StatusFields:
     recipient: str = field(repr=False)
     action: str
     status: str | None
-    words: str = field(repr=False)
+    diagnostic: str = field(repr=False)
     remote: str = ""
 
     @property
@@ -146,16 +146,17 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
 
 def _status_fields(group: dict[str, str]) -> StatusFields:
     recipient = next((found for name in _RECIPIENTS if (found := address_in(group.get(name, "")))), "")
-    words = " ".join(
-        _WORDS_TYPE.sub("", group.get(name, "")) for name in ("diagnostic-code", "x-notes-item", "x-supplementary-info")
+    diagnostic = " ".join(
+        _DIAGNOSTIC_TYPE.sub("", group.get(name, ""))
+        for name in ("diagnostic-code", "x-notes-item", "x-supplementary-info")
     )
-    words = f"{words} {_CATEGORIES.get(group.get('x-powermta-bouncecategory', '').lower(), '')}"
+    diagnostic = f"{diagnostic} {_CATEGORIES.get(group.get('x-powermta-bouncecategory', '').lower(), '')}"
     status = _STATUS.search(group.get("status", ""))
     return StatusFields(
         recipient=recipient,
         action=group.get("action", "").partition("(")[0].strip().lower(),
         status=".".join(status.groups()) if status else None,
-        words=words.strip(),
+        diagnostic=diagnostic.strip(),
         remote=group.get("remote-mta", "").rpartition(";")[2].strip().lower()[:253],
     )
 
@@ -204,7 +205,7 @@ def amazon(text: str) -> tuple[str, list[StatusFields]]:
                     recipient=address_in(pairs.get("emailAddress", "")),
                     action=pairs.get("action", "").lower(),
                     status=".".join(status.groups()) if status else None,
-                    words=_WORDS_TYPE.sub("", pairs.get("diagnosticCode", "")),
+                    diagnostic=_DIAGNOSTIC_TYPE.sub("", pairs.get("diagnosticCode", "")),
                 )
             )
         if not found:

@@ -1,6 +1,6 @@
 """Whether a mail is a delivery report, and what of it is the report's own rather than the mail's that it returns. Pure.
 
-A report that a person forwards is a person's letter. Sender, subject and the null return path tell; each of them alone
+A report that a person forwards is a person's mail. Sender, subject and the null return path tell; each of them alone
 is forged or forgotten often enough.
 """
 

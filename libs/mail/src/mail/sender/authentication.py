@@ -2,7 +2,7 @@
 
     examination = Examiner(organisations).examine(raw, Origin(peer, helo, envelope_from))
     it yields the questions for DNS that it has, all that can be asked at once together; send it the answers; at its
-    end it returns the Verdict (`conclude` does so with a plain function that answers)
+    end it returns the AuthenticationResults (`conclude` does so with a plain function that answers)
 
 Two identities matter: the domain of the header From, whose DMARC policy is asked as RFC 7489 has it, and that of the
 envelope sender, because that is whom we believe to write and to whom we answer. Where the envelope names a domain that
@@ -19,12 +19,10 @@ from typing import Literal, TypeVar
 
 import idna
 
-from mail.sender import dkim as dkim_checks
-from mail.sender import dmarc
-from mail.sender import spf as spf_checks
+from mail.sender import dkim, dmarc, spf
 from mail.sender.dkim import Chain, Signature, SignatureResult
 from mail.sender.dmarc import DmarcResult, Organisations, Policy, Shown
-from mail.sender.dns_notes import Answer, DnsTrouble, Notes, Question, Unanswered
+from mail.sender.dns_answers import Answer, DnsAnswers, DnsTrouble, Question, Unanswered
 from mail.sender.signed_mail import SignedMail
 from mail.sender.spf import SpfResult
 
@@ -61,10 +59,13 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The results in the words of RFC 8601. `dmarc` is `policy` where it failed and a forwarder that we trust vouches
-    for the mail. `sender_proven`: the envelope sender's domain did send it. A signature shows that of its author only,
-    as a mail can be handed in again under any envelope."""
+class AuthenticationResults:
+    """What the checks of one mail showed, in the words of RFC 8601.
+
+    `dmarc` is `policy` where it failed and a forwarder that we trust vouches for the mail. `sender_proven`: the
+    envelope sender's domain did send it. A signature shows that of its author only, as a mail can be handed in again
+    under any envelope.
+    """
 
     spf: SpfResult = "none"
     dkim: SignatureResult = "none"
@@ -74,8 +75,8 @@ class Verdict:
     sender_proven: bool = False
 
 
-NOTHING_SHOWN = Verdict()
-Examination = Generator[tuple[Question, ...], Answers, Verdict]
+NOTHING_SHOWN = AuthenticationResults()
+Examination = Generator[tuple[Question, ...], Answers, AuthenticationResults]
 
 
 class Examiner:
@@ -86,9 +87,9 @@ class Examiner:
         self._trusted = trusted_sealers
 
     def examine(self, raw: bytes, origin: Origin) -> Examination:
-        """Total: any octets give a verdict."""
+        """Examine a mail as it came. Total: any octets give results."""
         mail = SignedMail(raw)
-        notes = Notes(MOST_QUESTIONS)
+        dns = DnsAnswers(MOST_QUESTIONS)
         local, sender = split_sender(origin.envelope_from)
         spf_domain = sender or ("" if origin.envelope_from else domain_of(origin.helo))
         signed, sealed = bool(mail.named(b"dkim-signature")), bool(mail.named(b"arc-seal"))
@@ -97,63 +98,65 @@ class Examiner:
         from_fields = [value.decode("latin-1") for value in mail.named(b"from")]
         authors = from_domains(from_fields)
         wanted = [Question("TXT", spf_domain)] if origin.peer and spf_domain else []
-        wanted += dkim_checks.questions(mail)
+        wanted += dkim.questions(mail)
         for domain in (*authors, sender):
             wanted += dmarc.questions(domain, self._organisations) if domain else ()
-        ahead = notes.unknown(wanted)
+        ahead = dns.unanswered(wanted)
         if ahead:
-            notes.write((yield ahead))
+            dns.add((yield ahead))
 
-        spf: SpfResult = "none"
+        spf_result: SpfResult = "none"
         if origin.peer and spf_domain:
-            spf = yield from _answered(
-                notes,
-                lambda: spf_checks.check(origin.peer, origin.helo, local or "postmaster", spf_domain, notes),
-                lambda: spf_checks.ahead(notes),
+            spf_result = yield from _answered(
+                dns,
+                lambda: spf.check(origin.peer, origin.helo, local or "postmaster", spf_domain, dns),
+                lambda: spf.ahead(dns),
             )
         signatures: list[Signature] = []
-        for index in range(len(dkim_checks.signatures(mail))):
-            signatures.append((yield from _answered(notes, _check(mail, index, notes))))
-        chain = yield from _answered(notes, lambda: dkim_checks.chain(mail, notes))
+        for index in range(len(dkim.signatures(mail))):
+            signatures.append((yield from _answered(dns, _check(mail, index, dns))))
+        chain = yield from _answered(dns, lambda: dkim.chain(mail, dns))
         shown = Shown(
-            spf=spf_domain if spf == "pass" else None,
+            spf=spf_domain if spf_result == "pass" else None,
             dkim=[each.domain for each in signatures if each.result == "pass"],
-            in_doubt=[spf_domain] * (spf == "temperror")
+            in_doubt=[spf_domain] * (spf_result == "temperror")
             + [each.domain for each in signatures if each.result == "temperror"],
         )
-        result, policy = yield from self._dmarc(authors, sender, shown, notes)
+        result, policy = yield from self._dmarc(authors, sender, shown, dns)
         if result == "fail" and not origin.peer:
             result, policy = "none", ""
         if result == "fail" and self._vouched_for(chain):
             result = "policy"
-        return Verdict(
-            spf=spf,
+        return AuthenticationResults(
+            spf=spf_result,
             dkim=_best(signatures),
             dmarc=result,
             arc=chain.result,
             policy=policy,
-            sender_proven=self._proven(sender, spf, signatures if wrote(from_fields, origin.envelope_from) else ()),
+            sender_proven=self._proven(
+                sender, spf_result, signatures if wrote(from_fields, origin.envelope_from) else ()
+            ),
         )
 
-    def _proven(self, sender: str, spf: SpfResult, signatures: Sequence[Signature]) -> bool:
+    def _proven(self, sender: str, spf_result: SpfResult, signatures: Sequence[Signature]) -> bool:
         if not sender:
             return False
         own = self._organisations.of(sender)
-        return spf == "pass" or any(
+        return spf_result == "pass" or any(
             each.result == "pass" and self._organisations.of(each.domain) == own for each in signatures
         )
 
     def _dmarc(
-        self, authors: Sequence[str], sender: str, shown: Shown, notes: Notes
+        self, authors: Sequence[str], sender: str, shown: Shown, dns: DnsAnswers
     ) -> Generator[tuple[Question, ...], Answers, tuple[DmarcResult, Policy]]:
-        def judged(domain: str) -> Callable[[], tuple[DmarcResult, Policy]]:
-            return lambda: dmarc.judge(domain, shown, self._organisations, notes)
+        def evaluation(domain: str) -> Callable[[], tuple[DmarcResult, Policy]]:
+            return lambda: dmarc.evaluate(domain, shown, self._organisations, dns)
 
         results: list[tuple[DmarcResult, Policy]] = []
         for domain in authors:
-            results.append((yield from _answered(notes, judged(domain))))
+            results.append((yield from _answered(dns, evaluation(domain))))
         if sender and sender not in authors:
-            of_sender = yield from _answered(notes, judged(sender))
+            of_sender = yield from _answered(dns, evaluation(sender))
             if of_sender == ("fail", "reject"):
                 return of_sender
         for worst in _WORSE_FIRST:
@@ -175,27 +178,27 @@ class Examiner:
         return False
 
 
-def _check(mail: SignedMail, index: int, notes: Notes) -> Callable[[], Signature]:
-    return lambda: dkim_checks.check(mail, index, notes)
+def _check(mail: SignedMail, index: int, dns: DnsAnswers) -> Callable[[], Signature]:
+    return lambda: dkim.check(mail, index, dns)
 
 
 def _answered(
-    notes: Notes, step: Callable[[], T], ahead: Callable[[], Sequence[Question]] = tuple
+    dns: DnsAnswers, step: Callable[[], T], ahead: Callable[[], Sequence[Question]] = tuple
 ) -> Generator[tuple[Question, ...], Answers, T]:
     """Repeat a step until everything that it asks has been answered. `ahead`: what it will ask next, probably."""
     while True:
         try:
             return step()
         except Unanswered as missing:
-            questions = notes.unknown((missing.question, *ahead()))
+            questions = dns.unanswered((missing.question, *ahead()))
             answers = yield questions
-            notes.write({question: answers.get(question) for question in questions})
+            dns.add({question: answers.get(question) for question in questions})
 
 
-def conclude(examination: Examination, answer: Callable[[Question], Answer]) -> Verdict:
+def conclude(examination: Examination, answer: Callable[[Question], Answer]) -> AuthenticationResults:
     """Run an examination to its end. `answer` may raise DnsTrouble."""
 
-    def noted(question: Question) -> Answer:
+    def answered(question: Question) -> Answer:
         try:
             return answer(question)
         except DnsTrouble:
@@ -204,10 +207,10 @@ def conclude(examination: Examination, answer: Callable[[Question], Answer]) -> 
     try:
         questions = next(examination)
         while True:
-            questions = examination.send({question: noted(question) for question in questions})
+            questions = examination.send({question: answered(question) for question in questions})
     except StopIteration as end:
-        verdict: Verdict = end.value
-        return verdict
+        results: AuthenticationResults = end.value
+        return results
 
 
 def _best(signatures: Sequence[Signature]) -> SignatureResult:
@@ -261,7 +264,7 @@ def _written(value: str) -> list[str]:
 
 
 def _plain(address: str) -> str:
-    """The same for the spellings of one address; "" for what is none."""
+    """One form for all spellings of an address, to compare by; "" for what is none."""
     local, domain = split_sender(address.strip())
     return local.removeprefix('"').removesuffix('"').lower() + "@" + domain if domain else ""
 

@@ -1,4 +1,4 @@
-"""DKIM (RFC 6376, 8301, 8463) and ARC (RFC 8617): which signatures of a received mail hold? dkimpy checks, from notes.
+"""DKIM (RFC 6376, 8301, 8463) and ARC (RFC 8617): which signatures of a received mail hold? dkimpy checks.
 
     signature  vetted here (size, algorithm, From covered, key of a bearable size) -> dkimpy -> result
     chain      the same for every seal and signature of the chain, then dkimpy over the whole
@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import dkim  # type: ignore[import-untyped]  # dkimpy is not annotated
 
-from mail.sender.dns_notes import DnsTrouble, Notes, Question, Unanswered
+from mail.sender.dns_answers import DnsAnswers, DnsTrouble, Question, Unanswered
 from mail.sender.signed_mail import SignedMail, is_sound
 
 SignatureResult = Literal["pass", "fail", "neutral", "none", "policy", "temperror", "permerror"]
@@ -81,7 +81,7 @@ def questions(mail: SignedMail) -> list[Question]:
     return found
 
 
-def check(mail: SignedMail, index: int, notes: Notes) -> Signature:
+def check(mail: SignedMail, index: int, dns: DnsAnswers) -> Signature:
     """One of `signatures`. Raises Unanswered."""
     value = signatures(mail)[index]
     tags = _tags(value)
@@ -92,7 +92,7 @@ def check(mail: SignedMail, index: int, notes: Notes) -> Signature:
     if mail.broken or not name or not _is_complete(tags):
         return Signature(domain, "permerror")
     try:
-        texts = notes.read("TXT", name)
+        texts = dns.lookup("TXT", name)
     except DnsTrouble:
         return Signature(domain, "temperror")
     key = next((text for text in texts if "p=" in text), "")
@@ -118,7 +118,7 @@ def _verified(mail: SignedMail, index: int, tags: Tags, key: str) -> SignatureRe
     return "policy" if b"l" in tags and not _covers(verifier.body, tags) else "pass"
 
 
-def chain(mail: SignedMail, notes: Notes) -> Chain:
+def chain(mail: SignedMail, dns: DnsAnswers) -> Chain:
     """The mail's ARC chain. Raises Unanswered."""
     found = [(name.lower(), value) for name, value in mail.fields if name.lower() in _ARC]
     if not found:
@@ -129,7 +129,7 @@ def chain(mail: SignedMail, notes: Notes) -> Chain:
     if mail.broken or not all(is_sound(value) for _, value in found):
         return Chain("fail")
     try:
-        result, sets, _ = _arc(mail, notes)
+        result, sets, _ = _arc(mail, dns)
     except DnsTrouble:
         return Chain("temperror")
     except Unanswered:
@@ -141,9 +141,9 @@ def chain(mail: SignedMail, notes: Notes) -> Chain:
     return Chain("pass", [(_sealer(each), _found_right(each["aar-value"])) for each in sets])
 
 
-def _arc(mail: SignedMail, notes: Notes) -> Any:
+def _arc(mail: SignedMail, dns: DnsAnswers) -> Any:
     def key_of(name: bytes, timeout: int) -> bytes | None:
-        texts = notes.read("TXT", _text(name).removesuffix("."))
+        texts = dns.lookup("TXT", _text(name).removesuffix("."))
         key = next((text for text in texts if "p=" in text), "")
         return None if _objection(key, b"rsa-sha256", b"", "") is not None else key.encode()
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 from publicsuffixlist import PublicSuffixList
 
-from mail.sender.dns_notes import DnsTrouble, Notes, Question
+from mail.sender.dns_answers import DnsAnswers, DnsTrouble, Question
 
 Policy = Literal["", "none", "quarantine", "reject"]
 DmarcResult = Literal["pass", "fail", "none", "temperror", "policy"]
@@ -61,12 +61,12 @@ def questions(domain: str, organisations: Organisations) -> tuple[Question, ...]
     return tuple(Question("TXT", f"_dmarc.{name}") for name in dict.fromkeys((domain, organisations.of(domain))))
 
 
-def judge(domain: str, shown: Shown, organisations: Organisations, notes: Notes) -> tuple[DmarcResult, Policy]:
+def evaluate(domain: str, shown: Shown, organisations: Organisations, dns: DnsAnswers) -> tuple[DmarcResult, Policy]:
     """The result for one domain in A-labels, and the policy that it asks for ("" without a record). Raises
     Unanswered."""
     organisation = organisations.of(domain)
     try:
-        record, policy = _record(domain, organisation, notes)
+        record, policy = _record(domain, organisation, dns)
     except DnsTrouble:
         return "temperror", ""
     if record is None:
@@ -84,14 +84,14 @@ def judge(domain: str, shown: Shown, organisations: Organisations, notes: Notes)
     return "fail", policy
 
 
-def _record(domain: str, organisation: str, notes: Notes) -> tuple[Record | None, Policy]:
+def _record(domain: str, organisation: str, dns: DnsAnswers) -> tuple[Record | None, Policy]:
     """The record that counts for a domain, and which of its policies does."""
-    own = read_record(notes.read("TXT", f"_dmarc.{domain}"))
+    own = read_record(dns.lookup("TXT", f"_dmarc.{domain}"))
     if own is not None:
         return own, own.policy
     if organisation == domain:
         return None, ""
-    above = read_record(notes.read("TXT", f"_dmarc.{organisation}"))
+    above = read_record(dns.lookup("TXT", f"_dmarc.{organisation}"))
     return above, above.subdomains if above is not None else ""
 
 

@@ -1,4 +1,4 @@
-"""SPF (RFC 7208): may this peer send mail for the envelope sender's domain? pyspf decides, from notes of DNS.
+"""SPF (RFC 7208): may this peer send mail for the envelope sender's domain? pyspf decides, from known answers of DNS.
 
 Its limits (10 lookups, 2 of them void, 10 names of an MX or PTR) stand; explanations are not looked up, since nobody is
 refused for SPF alone. Total: what raises inside is a permanent error of the record.
@@ -10,7 +10,7 @@ import re
 import warnings
 from typing import Any, Literal
 
-from mail.sender.dns_notes import DnsTrouble, Notes, Question, QuestionKind, Unanswered
+from mail.sender.dns_answers import DnsAnswers, DnsTrouble, Question, QuestionKind, Unanswered
 
 with warnings.catch_warnings():
     # About a text in it that newer Pythons would have written otherwise.
@@ -35,18 +35,18 @@ LONGEST = 8_000
 _NAMED = re.compile(r"(?:^|\s)[+?~-]?(?:include:|redirect=)([^\s%/]{1,253})", re.IGNORECASE)
 
 
-def ahead(notes: Notes) -> list[Question]:
+def ahead(dns: DnsAnswers) -> list[Question]:
     """Records that those known so far name: asked for together, they take one time of waiting."""
-    records = [text for text in notes.texts() if text[:7].lower() == "v=spf1 " and len(text) <= LONGEST]
+    records = [text for text in dns.texts() if text[:7].lower() == "v=spf1 " and len(text) <= LONGEST]
     return [Question("TXT", name.lower().removesuffix(".")) for text in records for name in _NAMED.findall(text)][:10]
 
 
-def check(peer: str, helo: str, local: str, domain: str, notes: Notes) -> SpfResult:
+def check(peer: str, helo: str, local: str, domain: str, dns: DnsAnswers) -> SpfResult:
     """The result for MAIL FROM `local@domain`. For the null sender hand in `postmaster` and the HELO name (2.4).
 
     `peer` is an IP address; `domain` is in A-labels and looks like a domain. Raises Unanswered."""
     try:
-        query = _Query(peer, f"{local.replace('@', '_')}@{domain}", helo, notes)
+        query = _Query(peer, f"{local.replace('@', '_')}@{domain}", helo, dns)
         result = query.check()[0]
     except Unanswered:
         raise
@@ -57,20 +57,20 @@ def check(peer: str, helo: str, local: str, domain: str, notes: Notes) -> SpfRes
 
 
 class _Query(spf.query):  # type: ignore[misc]  # pyspf is not annotated
-    def __init__(self, peer: str, sender: str, helo: str, notes: Notes) -> None:
+    def __init__(self, peer: str, sender: str, helo: str, dns: DnsAnswers) -> None:
         super().__init__(i=peer, s=sender, h=helo, receiver="unknown")
-        self._notes = notes
+        self._dns = dns
         self._length = 0
 
     def dns(
         self, name: str, qtype: QuestionKind, cnames: object = None, ignore_void: bool = False
     ) -> list[Any]:  # what pyspf expects differs by qtype
-        """As pyspf's, but from the notes: there aliases have been followed already."""
+        """As pyspf's, but from the known answers: there aliases have been followed already."""
         name = str(name).removesuffix(".").lower()
         if not all(0 < len(label) < 64 for label in name.split(".")) or len(name) > 253 or not name.isascii():
             return []
         try:
-            found = self._notes.read(qtype, name)
+            found = self._dns.lookup(qtype, name)
         except DnsTrouble:
             raise spf.TempError("dns gives no answer") from None
         if not found and not ignore_void:

@@ -24,7 +24,7 @@ from admin_api.store.units import Unit
 from contracts.events import MessageApproved, PostClosed
 from contracts.requests import AudienceSize
 from contracts.sealed import MessageContent
-from mail.choices import recognition as choices
+from mail.choices import recognition
 from runtime.ids import new_id
 
 
@@ -317,7 +317,7 @@ def _check_end(expires_at: datetime | None, now: datetime) -> None:
 
 
 def _check_synonyms(draft: Draft) -> None:
-    clash = choices.clash(draft.choices, draft.synonyms)
+    clash = recognition.clash(draft.choices, draft.synonyms)
     if clash is None:
         return
     field = f"synonyms/{clash.choice - 1}/{draft.synonyms[clash.choice - 1].index(clash.synonym)}"

@@ -17,7 +17,7 @@ from contracts.events import CopyBounced, InboundBounce, InboundFeedback
 from contracts.sealed import ReportedRecipients, Sealed
 from mail import tokens
 from mail.reports import bounces, feedback
-from mail.reports.bounces import Verdict
+from mail.reports.classification import Classification
 from mail.reports.feedback import Feedback, FeedbackType
 from mail.tokens import Token, TokenError, TokenKind
 from receipts import model, store
@@ -35,7 +35,7 @@ WITHOUT_TOKEN = Counter(
 )
 FEEDBACK = Counter("renrakumo_receipts_feedback", "Feedback reports by type and effect", ["type", "effect"])
 
-_NOTHING_FAILED = (Verdict.DELAYED, Verdict.DELIVERED)
+_NOTHING_FAILED = (Classification.DELAYED, Classification.DELIVERED)
 _OF_COPIES = (TokenKind.ANSWER, TokenKind.UNSUBSCRIBE, TokenKind.BOUNCE)
 
 
@@ -48,8 +48,8 @@ async def bounce(context: Context, event: InboundBounce) -> None:
     if token.kind is not TokenKind.BOUNCE:
         raise PermanentError("token_of_another_kind")
     _, raw = await asyncio.to_thread(unseal, context, event.letter)
-    report = await asyncio.to_thread(bounces.judge, raw)
-    classification = str(report.verdict)
+    report = await asyncio.to_thread(bounces.read, raw)
+    classification = str(report.classification)
     expired = model.is_expired(token, context.token_lifetimes, context.clock())
     if expired or not report.is_bounce or classification in _NOTHING_FAILED:
         log.info("report_without_effect", id=event.id, classification=classification, expired=expired)
@@ -73,7 +73,7 @@ async def bounce(context: Context, event: InboundBounce) -> None:
             event_id=event.id,
             bounced=bounced,
             # A report may speak of several addresses; which of them is the copy's, registry alone can tell.
-            state=model.outcome_of_bounce(str(report.kindest)),
+            state=model.outcome_of_bounce(str(report.mildest)),
             issued_at=model.issued_at(token),
             at=event.occurred_at,
         )
@@ -111,7 +111,7 @@ async def complaint(context: Context, event: InboundFeedback) -> None:
 
 async def _without_token(context: Context, event: InboundBounce) -> None:
     _, raw = await asyncio.to_thread(unseal, context, event.letter)
-    classification = (await asyncio.to_thread(bounces.judge, raw)).verdict
+    classification = (await asyncio.to_thread(bounces.read, raw)).classification
     WITHOUT_TOKEN.labels(str(classification)).inc()
     if classification in _NOTHING_FAILED:
         log.info("report_without_effect", id=event.id, classification=str(classification), expired=False)

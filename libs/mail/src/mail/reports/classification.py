@@ -1,4 +1,4 @@
-"""Verdicts: what a refusal means for the address, from the words, the codes, the stage and the carrier that said it.
+"""Bounce classification: what a refusal means for the address, from its words, codes, stage and carrier.
 
 Only ``dead`` may ever take an address off, so everything that could mean something else is looked for first: a full
 mailbox, a suspended account, the parent's own filter, our reputation, bad weather on the way. Then "no such user"
@@ -16,14 +16,15 @@ from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from mail.addresses import carrier_of
-from mail.reports import refusal_phrases as words
+from mail.reports import refusal_phrases
+from mail.reports.refusal_codes import anonymised, on_one_line, split_at_code, true_status
 
 Stage = Literal["connect", "mail", "rcpt", "data", "message"]
 """When a refusal was said. `data`: in the answers after DATA, where some programs show a pipelined RCPT's, too;
 `message`: certainly after the content."""
 
 
-class Verdict(StrEnum):
+class Classification(StrEnum):
     """What became of a mail, as far as a report tells."""
 
     DEAD = "dead"
@@ -43,7 +44,7 @@ class Refusal:
     the recipient (normalised, "" if not named), the names of the servers that refused and that report it, and whether
     the reporting system speaks of its `own` users."""
 
-    words: str = field(repr=False)
+    text: str = field(repr=False)
     status: str | None = None
     stage: Stage | None = None
     recipient: str = field(default="", repr=False)
@@ -51,20 +52,14 @@ class Refusal:
     own: bool = False
 
 
-class Opinion(NamedTuple):
-    """The verdict on a refusal, and a static reason for it. `sure`: dead beyond doubt; else only by what is likely."""
+class ClassifiedRefusal(NamedTuple):
+    """What a refusal means, and a static reason for it. `sure`: dead beyond doubt; else only by what is likely."""
 
-    verdict: Verdict
+    classification: Classification
     why: str
     sure: bool = False
 
 
-_ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
-_REPLY_CODE = re.compile(r"(?<![\w.\[(#@-])([245][0-5]\d)(?=[ \-:,;]|$)")
-_BLANKS = re.compile(r"\s+")
-_ADDRESS = re.compile(r"[^\s<>\[\]()\"',;:@]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,9}")
-_URL = re.compile(r"\bhttps?:? ?//\S{0,300}", re.IGNORECASE)
-_HINT = re.compile(r"[?&]p=(\w{3,30})")
 _AU_WITH_ADDRESS = re.compile(r"550[ -](?:\d\.\d\.\d )?<[^<>\s]{1,254}>: user unknown", re.IGNORECASE)
 _AU_FILTERS = re.compile(r"550[ -](?:\d\.\d\.\d )?: user unknown", re.IGNORECASE)
 _DOCOMO = re.compile(r"550[ -](?:\d\.\d\.\d )?unknown user \S{1,254}@docomo\.ne\.jp", re.IGNORECASE)
@@ -104,62 +99,35 @@ _OWNER_CHANGED = ("5.7.17", "5.7.18")
 """The mailbox or the domain is somebody else's now (RFC 7293)."""
 
 
-def status_in(text: str) -> str | None:
-    """The first enhanced status code (RFC 3463) in a text."""
-    found = _ENHANCED.search(text)
-    return found[1] if found else None
-
-
-def true_status(reported: str | None, text: str) -> str | None:
-    """The status that counts: a gateway often writes 5.0.0 above (or 5.0.350), and the true one into the words."""
-    if reported and not reported[1:].startswith(".0."):
-        return reported
-    found = _ENHANCED.findall(text)
-    return next((each for each in found if not each[1:].startswith(".0.")), found[0] if found else reported)
-
-
-def reply_code_in(text: str) -> str | None:
-    """The first SMTP reply code in a text, of success, for now, or for good."""
-    found = _REPLY_CODE.search(text)
-    return found[1] if found else None
-
-
-def plain(text: str, recipient: str = "") -> str:
-    """A server's words on one line: the recipient's address is called so, others are nobody's, and of URLs is left the
-    reason that Google writes into them."""
-    text = _BLANKS.sub(" ", text[: words.MOST])
-    if "@" in text:
-        text = _ADDRESS.sub(lambda found: "recipient" if found[0].lower() == recipient else "somebody", text)
-    if "//" not in text:
-        return text
-    return _URL.sub(lambda url: " ".join(["", *_HINT.findall(url[0])]), text)
-
-
-def judge(refusal: Refusal) -> Opinion:
+def classify_refusal(refusal: Refusal) -> ClassifiedRefusal:
     """Return what a refusal says of the address."""
-    said = plain(refusal.words, refusal.recipient)
+    said = anonymised(refusal.text, refusal.recipient)
     status = true_status(refusal.status, said) or ""
-    code, core = _from_code(said)
+    code, core = split_at_code(said)
     if status.startswith("2."):
-        return Opinion(Verdict.DELIVERED, "status of success")
-    if status in ("5.2.2", "4.2.2") or words.FULL.search(said):
-        return Opinion(Verdict.FULL, "mailbox full")
-    no_user = bool(words.NO_USER.search(said))
-    if no_user and _AU_FILTERS.search(_BLANKS.sub(" ", refusal.words[: words.MOST])):
-        return Opinion(Verdict.FILTERED, "au names no address: the recipient's own filter")
+        return ClassifiedRefusal(Classification.DELIVERED, "status of success")
+    if status in ("5.2.2", "4.2.2") or refusal_phrases.FULL.search(said):
+        return ClassifiedRefusal(Classification.FULL, "mailbox full")
+    no_user = bool(refusal_phrases.NO_USER.search(said))
+    if no_user and _AU_FILTERS.search(on_one_line(refusal.text)):
+        return ClassifiedRefusal(Classification.FILTERED, "au names no address: the recipient's own filter")
     if refusal.stage in ("connect", "mail"):
         return _of_us(status, code)
-    strong = bool(words.STRONG_POLICY.search(core) or words.SENDER.search(core))
-    if words.SUSPENDED.search(core) and not (words.OWN_NO_USER.search(said) and no_user):
-        return Opinion(Verdict.SUSPENDED, "account suspended")
+    strong = bool(refusal_phrases.STRONG_POLICY.search(core) or refusal_phrases.SENDER.search(core))
+    if refusal_phrases.SUSPENDED.search(core) and not (refusal_phrases.OWN_NO_USER.search(said) and no_user):
+        return ClassifiedRefusal(Classification.SUSPENDED, "account suspended")
     if _temporary(status, code):
         return _for_now(refusal, said, status, no_user=no_user, strong=strong)
     if _RULES_OF_THE_OWNER.search(refusal.servers):
-        return Opinion(Verdict.FILTERED, "recipient's filter")
+        return ClassifiedRefusal(Classification.FILTERED, "recipient's filter")
     found = None if refusal.stage == "message" else _moved_or_no_host(core, status, code, strong=strong)
     if found is not None:
-        if found.verdict is Verdict.DEAD and "domain" in found.why and carrier_of_recipient(refusal) != "other":
-            return Opinion(Verdict.DEFERRED, "a carrier's domain does not vanish")
+        if (
+            found.classification is Classification.DEAD
+            and "domain" in found.why
+            and carrier_of_recipient(refusal) != "other"
+        ):
+            return ClassifiedRefusal(Classification.DEFERRED, "a carrier's domain does not vanish")
         return found
     if no_user:
         return _no_user(refusal, said, core, status, code, strong=strong)
@@ -169,52 +137,51 @@ def judge(refusal: Refusal) -> Opinion:
     return _other(refusal, core, status, strong=strong)
 
 
-def _from_code(said: str) -> tuple[str, str]:
-    """The reply code, and the words from there on: what stands before is the reporting system's prose."""
-    found = next((each for each in _REPLY_CODE.finditer(said) if each[1][0] in "45"), None)
-    return (found[1], said[found.start() :]) if found else ("", said)
-
-
 def _temporary(status: str, code: str) -> bool:
     return status.startswith("4.") or (code.startswith("4") and not status.startswith("5.1."))
 
 
-def _of_us(status: str, code: str) -> Opinion:
+def _of_us(status: str, code: str) -> ClassifiedRefusal:
     """Refused before the recipient was named."""
     if _temporary(status, code):
-        return Opinion(Verdict.DEFERRED, "temporary refusal")
-    return Opinion(Verdict.POLICY, "refused before the recipient was named")
+        return ClassifiedRefusal(Classification.DEFERRED, "temporary refusal")
+    return ClassifiedRefusal(Classification.POLICY, "refused before the recipient was named")
 
 
-def _for_now(refusal: Refusal, said: str, status: str, *, no_user: bool, strong: bool) -> Opinion:
+def _for_now(refusal: Refusal, said: str, status: str, *, no_user: bool, strong: bool) -> ClassifiedRefusal:
     given_up = no_user and status == "4.1.1" and refusal.stage == "rcpt"
-    if given_up and not strong and not words.GAVE_UP.search(said) and carrier_of_recipient(refusal) == "other":
+    if (
+        given_up
+        and not strong
+        and not refusal_phrases.GAVE_UP.search(said)
+        and carrier_of_recipient(refusal) == "other"
+    ):
         # All attempts of the carrier in between met the same words about the address.
-        return Opinion(Verdict.DEAD, "no such user, until the carrier gave up")
-    return Opinion(Verdict.DEFERRED, "temporary refusal")
+        return ClassifiedRefusal(Classification.DEAD, "no such user, until the carrier gave up")
+    return ClassifiedRefusal(Classification.DEFERRED, "temporary refusal")
 
 
-def _moved_or_no_host(said: str, status: str, code: str, *, strong: bool) -> Opinion | None:
-    if strong and not words.NO_MAIL_THERE.search(said):
+def _moved_or_no_host(said: str, status: str, code: str, *, strong: bool) -> ClassifiedRefusal | None:
+    if strong and not refusal_phrases.NO_MAIL_THERE.search(said):
         return None
-    if code == "556" or words.NO_MAIL_THERE.search(said) or (status == "5.1.10" and "null" in said.lower()):
-        if words.NOT_NOW.search(said):
-            return Opinion(Verdict.DEFERRED, "takes no mail now")
-        return Opinion(Verdict.DEAD, "domain takes no mail", sure=True)
+    if code == "556" or refusal_phrases.NO_MAIL_THERE.search(said) or (status == "5.1.10" and "null" in said.lower()):
+        if refusal_phrases.NOT_NOW.search(said):
+            return ClassifiedRefusal(Classification.DEFERRED, "takes no mail now")
+        return ClassifiedRefusal(Classification.DEAD, "domain takes no mail", sure=True)
     if (
         status in _OWNER_CHANGED
         or status == "5.1.6"
-        or words.MOVED.search(said)
-        or (code == "551" and words.NO_USER.search(said))
+        or refusal_phrases.MOVED.search(said)
+        or (code == "551" and refusal_phrases.NO_USER.search(said))
     ):
-        return Opinion(Verdict.DEAD, "moved away", sure=True)
+        return ClassifiedRefusal(Classification.DEAD, "moved away", sure=True)
     if status.startswith("5.7"):
         return None
-    if words.NO_HOST.search(said) and not words.SOFT_HOST.search(said):
-        return Opinion(Verdict.DEAD, "no such domain", sure=True)
-    contrary = (words.SOFT_HOST, words.PASSING, words.POLICY, words.PREFERENCES)
+    if refusal_phrases.NO_HOST.search(said) and not refusal_phrases.SOFT_HOST.search(said):
+        return ClassifiedRefusal(Classification.DEAD, "no such domain", sure=True)
+    contrary = (refusal_phrases.SOFT_HOST, refusal_phrases.PASSING, refusal_phrases.POLICY, refusal_phrases.PREFERENCES)
     if status == "5.1.2" and not any(each.search(said) for each in contrary):
-        return Opinion(Verdict.DEAD, "status says no such domain", sure=True)
+        return ClassifiedRefusal(Classification.DEAD, "status says no such domain", sure=True)
     return None
 
 
@@ -230,39 +197,43 @@ def _says_unavailable(said: str, status: str, stage: Stage | None) -> bool:
     return bool(_ADDRESS_REJECTED.search(said)) and status in ("5.1.0", "5.1.1")
 
 
-def _no_user(refusal: Refusal, said: str, core: str, status: str, code: str, *, strong: bool) -> Opinion:
+def _no_user(refusal: Refusal, said: str, core: str, status: str, code: str, *, strong: bool) -> ClassifiedRefusal:
     carrier = carrier_of_recipient(refusal)
     at_rcpt = refusal.stage == "rcpt"
     address_status = status in _ADDRESS_STATUS
     if refusal.stage == "message":
-        if words.SURE_NO_USER.search(said) and code.startswith("5"):
-            return Opinion(Verdict.DEAD, "no such account", sure=True)
+        if refusal_phrases.SURE_NO_USER.search(said) and code.startswith("5"):
+            return ClassifiedRefusal(Classification.DEAD, "no such account", sure=True)
         if status not in DEAD_STATUS or carrier in ("docomo", "au"):
-            return Opinion(Verdict.FILTERED, "refused only after the content was sent")
-    if words.PREFERENCES.search(core):
-        return Opinion(Verdict.FILTERED, "recipient's filter")
+            return ClassifiedRefusal(Classification.FILTERED, "refused only after the content was sent")
+    if refusal_phrases.PREFERENCES.search(core):
+        return ClassifiedRefusal(Classification.FILTERED, "recipient's filter")
     if strong:
-        return Opinion(Verdict.POLICY, "policy")
-    if words.OWN_NO_USER.search(said) or (refusal.own and not code):
-        return Opinion(Verdict.DEAD, "no such user, says the system of the user", sure=True)
-    if words.SURE_NO_USER.search(said) and code.startswith("5"):
-        return Opinion(Verdict.DEAD, "no such account", sure=True)
+        return ClassifiedRefusal(Classification.POLICY, "policy")
+    if refusal_phrases.OWN_NO_USER.search(said) or (refusal.own and not code):
+        return ClassifiedRefusal(Classification.DEAD, "no such user, says the system of the user", sure=True)
+    if refusal_phrases.SURE_NO_USER.search(said) and code.startswith("5"):
+        return ClassifiedRefusal(Classification.DEAD, "no such account", sure=True)
     if status.startswith("5.2.") and not at_rcpt:
-        return Opinion(Verdict.FILTERED, "the words say unknown, the status says that the mailbox exists")
+        return ClassifiedRefusal(
+            Classification.FILTERED, "the words say unknown, the status says that the mailbox exists"
+        )
     if status.startswith("5.7") and not at_rcpt:
-        return Opinion(Verdict.FILTERED, "recipient's filter")
+        return ClassifiedRefusal(Classification.FILTERED, "recipient's filter")
     if not code.startswith("5") and not status.startswith("5."):
-        return Opinion(Verdict.FILTERED, "words of death without a code")
-    if carrier == "au" and _AU_WITH_ADDRESS.search(_BLANKS.sub(" ", refusal.words[: words.MOST])):
-        return Opinion(Verdict.DEAD, "au names the address: no such user", sure=True)
+        return ClassifiedRefusal(Classification.FILTERED, "words of death without a code")
+    if carrier == "au" and _AU_WITH_ADDRESS.search(on_one_line(refusal.text)):
+        return ClassifiedRefusal(Classification.DEAD, "au names the address: no such user", sure=True)
     if carrier == "au":
-        return Opinion(Verdict.FILTERED, "au names no address: the recipient's own filter")
+        return ClassifiedRefusal(Classification.FILTERED, "au names no address: the recipient's own filter")
     where = f"{refusal.recipient} {refusal.servers}"
     if code.startswith("5") and any(server.search(where) and own.search(said) for server, own in _AT_RCPT_ONLY):
-        return Opinion(Verdict.DEAD, "no such user, in words that this server says of nothing else", sure=True)
+        return ClassifiedRefusal(
+            Classification.DEAD, "no such user, in words that this server says of nothing else", sure=True
+        )
     if at_rcpt or address_status or (code and _of_microsoft(said, status, refusal.servers)):
-        return Opinion(Verdict.DEAD, "no such user", sure=True)
-    return Opinion(Verdict.FILTERED, "not certain that it was said before the content")
+        return ClassifiedRefusal(Classification.DEAD, "no such user", sure=True)
+    return ClassifiedRefusal(Classification.FILTERED, "not certain that it was said before the content")
 
 
 def _of_microsoft(said: str, status: str, servers: str) -> bool:
@@ -271,31 +242,35 @@ def _of_microsoft(said: str, status: str, servers: str) -> bool:
     return bool(ours and _MICROSOFT.search(f"{said} {servers}"))
 
 
-def _other(refusal: Refusal, said: str, status: str, *, strong: bool) -> Opinion:
+def _other(refusal: Refusal, said: str, status: str, *, strong: bool) -> ClassifiedRefusal:
     """Neither the user nor the domain is said to be missing."""
-    if words.PREFERENCES.search(said):
-        return Opinion(Verdict.FILTERED, "recipient's filter")
-    if status.startswith("5.7") or strong or words.POLICY.search(said):
-        return Opinion(Verdict.POLICY, "policy")
-    if words.INACTIVE.search(said):
+    if refusal_phrases.PREFERENCES.search(said):
+        return ClassifiedRefusal(Classification.FILTERED, "recipient's filter")
+    if status.startswith("5.7") or strong or refusal_phrases.POLICY.search(said):
+        return ClassifiedRefusal(Classification.POLICY, "policy")
+    if refusal_phrases.INACTIVE.search(said):
         gone = status == "5.1.1"  # iCloud's way to say that there is nobody any more
-        return Opinion(Verdict.DEAD, "no longer in use") if gone else Opinion(Verdict.SUSPENDED, "account suspended")
-    if words.PASSING.search(said):
-        return Opinion(Verdict.DEFERRED, "trouble on the way")
+        return (
+            ClassifiedRefusal(Classification.DEAD, "no longer in use")
+            if gone
+            else ClassifiedRefusal(Classification.SUSPENDED, "account suspended")
+        )
+    if refusal_phrases.PASSING.search(said):
+        return ClassifiedRefusal(Classification.DEFERRED, "trouble on the way")
     if refusal.stage != "message" and status in DEAD_STATUS:
-        return Opinion(Verdict.DEAD, "status says no such user", sure=True)
+        return ClassifiedRefusal(Classification.DEAD, "status says no such user", sure=True)
     if status == "5.1.0" and refusal.stage == "rcpt":
-        return Opinion(Verdict.DEAD, "status says that the address is bad")
+        return ClassifiedRefusal(Classification.DEAD, "status says that the address is bad")
     if status == "5.1.3" and _DOT_ATOM.match(refusal.recipient):
-        return Opinion(Verdict.DEAD, "status says that there can be no such address")
+        return ClassifiedRefusal(Classification.DEAD, "status says that there can be no such address")
     if status.startswith("5.2."):
-        return Opinion(Verdict.FILTERED, "status of the mailbox")
-    return Opinion(Verdict.UNKNOWN, "no rule fits")
+        return ClassifiedRefusal(Classification.FILTERED, "status of the mailbox")
+    return ClassifiedRefusal(Classification.UNKNOWN, "no rule fits")
 
 
 def carrier_of_recipient(refusal: Refusal) -> str:
     """The carrier whose own meaning of words counts."""
-    if _DOCOMO.search(refusal.words):
+    if _DOCOMO.search(refusal.text):
         return "docomo"
     domain = refusal.recipient.rpartition("@")[2]
     return carrier_of(domain) if domain else "other"

@@ -1,9 +1,9 @@
-"""What a pure function needs to know from DNS, without asking itself: it reads from notes, and says what they lack.
+"""The answers of DNS that are known for one mail, so that a pure function can look things up without asking itself.
 
-    question in the notes?  its answer, or DnsTrouble when DNS gave none
-    not yet                 Unanswered leaves the function; whoever called it asks, writes the answer down, calls again
+    answered already  the records, or DnsTrouble when DNS gave none
+    not yet           Unanswered leaves the function; whoever called it asks DNS, adds the answer, calls again
 
-The notes take a bounded number of questions of one mail; what goes beyond has no answer.
+One mail may ask a bounded number of questions; what goes beyond has no answer.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ class Unanswered(Exception):
         self.question = question
 
 
-class Notes:
-    """What is known for one mail."""
+class DnsAnswers:
+    """The answers known for one mail; at most `most` questions are ever asked for it."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._known: dict[Question, Answer] = {}
 
-    def write(self, answers: Mapping[Question, Answer]) -> None:
+    def add(self, answers: Mapping[Question, Answer]) -> None:
         self._known.update(answers)
 
-    def unknown(self, questions: Iterable[Question]) -> tuple[Question, ...]:
+    def unanswered(self, questions: Iterable[Question]) -> tuple[Question, ...]:
         """Those that may and must still be asked."""
         wanted = [question for question in dict.fromkeys(questions) if question not in self._known]
         return tuple(wanted[: max(0, self._most - len(self._known))])
@@ -58,8 +58,9 @@ class Notes:
         """All texts that were found."""
         return [text for question, texts in self._known.items() if question.kind == "TXT" for text in texts or ()]
 
-    def read(self, kind: QuestionKind, name: str) -> tuple[str, ...]:
-        """Raises Unanswered, DnsTrouble."""
+    def lookup(self, kind: QuestionKind, name: str) -> tuple[str, ...]:
+        """The records of a name; none where there are none. Raises Unanswered where this has to be asked first,
+        DnsTrouble where DNS gave no answer or too much was asked for."""
         question = Question(kind, name)
         if question not in self._known:
             if len(self._known) >= self._most:
