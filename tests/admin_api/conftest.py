@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from simulator.servers import Databases
-from tests.admin_api.desk import Desk, migrate, open_desk
 from tests.admin_api.ledger import Ledger
+from tests.admin_api.service import Desk, migrate, open_desk
 
 
 @pytest.fixture

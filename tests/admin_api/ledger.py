@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from runtime.crypto.ciphers import FieldCipher
 from runtime.crypto.keys import KeyRing
-from tests.admin_api.desk import START, Desk
+from tests.admin_api.service import START, Desk
 
 
 @dataclass

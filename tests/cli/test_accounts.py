@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from renrakumo_cli.main import app
 from simulator.servers import Databases, run_apart
-from tests.admin_api.desk import Desk, migrate, open_desk
+from tests.admin_api.service import Desk, migrate, open_desk
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from importlib import resources
 
 import pytest
 
-from admin_api.explanations import explain
+from admin_api.results.explanations import explain
 from contracts import reasons
 from mail.reports.bounces import Verdict
 from receipts import model

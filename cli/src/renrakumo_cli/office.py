@@ -8,8 +8,8 @@ from typing import NoReturn, TypeVar
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from admin_api.errors import OfficeError
-from admin_api.handlers.context import Books
+from admin_api.kernel.context import Books
+from admin_api.kernel.errors import OfficeError
 from admin_api.settings import SERVICE, OfficeSettings
 from renrakumo_cli.context import environment_of
 from renrakumo_cli.local.paths import LocalError

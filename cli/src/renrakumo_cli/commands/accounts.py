@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import typer
 
-from admin_api.handlers import accounts, units
+from admin_api.accounts import handlers as accounts
+from admin_api.units import handlers as units
 from contracts.base import UNIT_PATTERN
 from renrakumo_cli.office import ACTOR, fail, run
 

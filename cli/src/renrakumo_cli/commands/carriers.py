@@ -15,10 +15,10 @@ from typing import NoReturn, TypeVar
 import nats.errors
 import typer
 
-from admin_api.clients import Dispatchers
-from admin_api.handlers import carriers
-from admin_api.handlers.carriers import CarrierPace
-from admin_api.handlers.context import Books
+from admin_api.carriers import handlers as carriers
+from admin_api.carriers.handlers import CarrierPace
+from admin_api.kernel.clients import Dispatchers
+from admin_api.kernel.context import Books
 from contracts.base import LANES
 from contracts.pace import PaceOrder
 from renrakumo_cli import bus

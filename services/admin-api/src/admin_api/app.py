@@ -6,13 +6,14 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from admin_api import security, tables
-from admin_api.clients import BusVerbs, Contents, Dispatchers, Registry
-from admin_api.consumers import DeadLetterConsumer, EventConsumer
-from admin_api.handlers import held
-from admin_api.handlers.context import Books, Office
-from admin_api.routes import web
+from admin_api.accounts import credentials as security
+from admin_api.dead_letters import handlers as held
+from admin_api.kernel import tables
+from admin_api.kernel.clients import BusVerbs, Contents, Dispatchers, Registry
+from admin_api.kernel.context import Books, Office
+from admin_api.posts.consumers import DeadLetterConsumer, EventConsumer
 from admin_api.settings import SERVICE, Settings
+from admin_api.web import application as web
 from contracts.streams import ADMIN_API_DEADLETTERS, ADMIN_API_EVENTS, ADMIN_API_INBOUND
 from runtime.crypto.ciphers import FieldCipher, KeyedHash
 from runtime.crypto.sealing import Sealer
