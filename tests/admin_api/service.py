@@ -1,4 +1,4 @@
-"""An office for tests: real PostgreSQL, the real application through ASGI, and registry and bus played by hand."""
+"""admin-api for tests: real PostgreSQL, the real application through ASGI, and hand-written fakes of registry and bus."""
 
 import asyncio
 import dataclasses
@@ -16,12 +16,12 @@ from nacl.public import PrivateKey
 from pydantic import BaseModel, SecretStr
 
 from admin_api.accounts import handlers as accounts
-from admin_api.accounts.handlers import Credentials
+from admin_api.accounts.model import Credentials
 from admin_api.app import build
-from admin_api.kernel.context import Office
+from admin_api.kernel.context import Context
 from admin_api.kernel.roles import Role
 from admin_api.settings import Settings
-from admin_api.web import application as web
+from admin_api.web import application
 from contracts import requests
 from contracts.requests import AudienceSize, Done, MembersPage, MemberView, Names, PostContent, Posters
 from contracts.sealed import Sealed
@@ -56,7 +56,7 @@ class Clock:
 
 @dataclass
 class FakeBus:
-    """Registry and the buckets as the office sees them. `answers`: subject -> reply or error to raise."""
+    """Registry and the buckets as admin-api sees them. `answers`: subject -> reply or error to raise."""
 
     answers: dict[str, BaseModel | Exception] = field(default_factory=dict)
     asked: list[tuple[str, BaseModel]] = field(default_factory=list)
@@ -119,10 +119,10 @@ DEFAULTS: dict[str, BaseModel] = {
 
 
 @dataclass
-class Desk:
-    """The office and what it stands on."""
+class AdminApi:
+    """The application and what it stands on."""
 
-    office: Office
+    context: Context
     bus: FakeBus
     clock: Clock
     client: httpx.AsyncClient
@@ -133,7 +133,7 @@ class Desk:
         self, role: Role, unit: str | None = "sakura", groups: tuple[str, ...] | None = None
     ) -> Credentials:
         login = f"{role}-{next(self.numbers)}"
-        return await accounts.create(self.office.books, "test", login=login, role=role, unit=unit, groups=groups)
+        return await accounts.create(self.context.database, "test", login=login, role=role, unit=unit, groups=groups)
 
     def code(self, credentials: Credentials) -> str:
         """The one-time password of this moment."""
@@ -207,18 +207,18 @@ def migrate(databases: Databases) -> None:
     upgrade(databases.general_url("receipts"), "receipts", "ledger")
 
 
-async def open_desk(databases: Databases, clock: Clock | None = None) -> tuple[Desk, Callable[[], Any]]:
-    """An office on migrated databases, and what closes it."""
+async def open_admin_api(databases: Databases, clock: Clock | None = None) -> tuple[AdminApi, Callable[[], Any]]:
+    """The application on migrated databases, and what closes it."""
     values = settings(databases)
     engine = create_engine(values.general_database_url, service="admin-api")
     bus, clock = FakeBus(), clock or Clock()
-    office = build(values, engine, bus)
-    office = dataclasses.replace(office, books=dataclasses.replace(office.books, clock=clock))
-    app = web.build(office, cookie_secure=False)
+    context = build(values, engine, bus)
+    context = dataclasses.replace(context, database=dataclasses.replace(context.database, clock=clock))
+    app = application.build(context, cookie_secure=False)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://office")
 
     async def close() -> None:
         await client.aclose()
         await engine.dispose()
 
-    return Desk(office, bus, clock, client, databases), close
+    return AdminApi(context, bus, clock, client, databases), close

@@ -1,4 +1,4 @@
-"""`renrakumo held`: what could not be processed, in lines to read, and decided about from the command line."""
+"""`renrakumo dead-letters`: what could not be processed, in lines to read, and decided about from the command line."""
 
 import base64
 import json
@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner, Result
 
-from admin_api.dead_letters import handlers as held
-from admin_api.kernel.context import Books
+from admin_api.dead_letters import handlers
+from admin_api.kernel.context import Database
 from contracts.events import DeadLetter
 from renrakumo_cli.main import app
 from runtime.crypto.ciphers import FieldCipher
@@ -33,7 +33,7 @@ def databases(fresh_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Da
 @pytest.fixture
 def run(databases: Databases) -> Run:
     def invoke(*arguments: str) -> Result:
-        return CliRunner().invoke(app, ["held", *arguments], env={"COLUMNS": "200"})
+        return CliRunner().invoke(app, ["dead-letters", *arguments], env={"COLUMNS": "200"})
 
     return invoke
 
@@ -43,7 +43,7 @@ def give_up(databases: Databases, *reasons: str, service: str = "receipts") -> N
 
     async def arrive() -> None:
         engine = create_engine(databases.general_url("admin_api"), service="test")
-        books = Books.open(engine, FieldCipher(KeyRing({"k1": b"c" * 32})))
+        database = Database.open(engine, FieldCipher(KeyRing({"k1": b"c" * 32})))
         for number, reason in enumerate(reasons):
             letter = DeadLetter.model_validate(
                 {
@@ -57,7 +57,7 @@ def give_up(databases: Databases, *reasons: str, service: str = "receipts") -> N
                     "payload": base64.b64encode(b'{"unit": "sakura"}').decode(),
                 }
             )
-            await held.arrived(books, number, letter.bus_subject(), letter.model_dump_json().encode())
+            await handlers.arrived(database, number, letter.bus_subject(), letter.model_dump_json().encode())
         await engine.dispose()
 
     run_apart(arrive)
@@ -79,12 +79,12 @@ def numbers(run: Run, *options: str) -> list[str]:
     return [json.loads(line)["id"] for line in shown.stdout.splitlines()]
 
 
-def test_nothing_held_is_said(run: Run) -> None:
-    assert run("list").stdout == "Nothing is held.\n"
+def test_that_there_is_nothing_is_said(run: Run) -> None:
+    assert run("list").stdout == "There are no dead letters.\n"
     assert numbers(run) == []
 
 
-def test_what_is_held_is_counted_listed_and_explained(databases: Databases, run: Run) -> None:
+def test_what_is_undecided_is_counted_listed_and_explained(databases: Databases, run: Run) -> None:
     give_up(databases, "token_not_ours", "token_not_ours", "answer_to_an_unknown_message")
     table = run("list").stdout
     (counted,) = [line for line in table.splitlines() if line.startswith("receipts  token_not_ours")]
@@ -111,7 +111,7 @@ def test_one_is_retried_and_all_others_of_a_reason_dropped(databases: Databases,
     [
         (("retry",), "Give a reason, a service, or both."),
         (("retry", "7", "--reason", "token_not_ours"), "not both"),
-        (("show", "7"), "There is no such held mail"),
+        (("show", "7"), "There is no such dead letter"),
         (("list", "--state", "lost"), "--state takes"),
     ],
 )

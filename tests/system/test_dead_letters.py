@@ -41,7 +41,7 @@ from simulator.school import School, open_school
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
-HELD = "/v1/held-mail"
+PATH = "/v1/dead-letters"
 CHILD = Child(15, "山田", "太郎", "Yamada", "Taro", "ヤマダ", "タロウ", 3, 2)
 PEOPLE = [
     Parent(
@@ -54,7 +54,7 @@ _numbers = count(1)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with await House.build(tmp_path_factory.mktemp("held"), people=PEOPLE, say=print) as running:
+    async with await House.build(tmp_path_factory.mktemp("dead-letters"), people=PEOPLE, say=print) as running:
         yield running
 
 
@@ -97,20 +97,20 @@ async def change(house: House, database: str, statement: str, *arguments: Any) -
     await databases.rows(house.stack, database, statement, *arguments)
 
 
-async def held(operator: Office, reason: str, state: str = "held") -> list[dict[str, Any]]:
-    return await operator.all_of(HELD, reason=reason, state=state)
+async def listed(operator: Office, reason: str, state: str = "undecided") -> list[dict[str, Any]]:
+    return await operator.all_of(PATH, reason=reason, state=state)
 
 
 async def the_one(operator: Office, reason: str) -> dict[str, Any]:
-    (row,) = await held(operator, reason)
+    (row,) = await listed(operator, reason)
     return row
 
 
 async def retry(house: House, operator: Office, row: dict[str, Any]) -> dict[str, Any]:
     """Handled once more; what became of it."""
-    await operator.post(f"{HELD}/{row['id']}/retry")
+    await operator.post(f"{PATH}/{row['id']}/retry")
     await quiet(house)
-    found: dict[str, Any] = await operator.get(f"{HELD}/{row['id']}")
+    found: dict[str, Any] = await operator.get(f"{PATH}/{row['id']}")
     return found
 
 
@@ -136,11 +136,11 @@ async def test_a_registration_that_was_lost_for_a_while_is_completed_once(school
     assert "登録" in row["explanation"]["ja"]
 
     back = await retry(house, operator, row)
-    assert (back["state"], back["times_back"]) == ("held", 1), "still broken, still there"
+    assert (back["state"], back["times_back"]) == ("undecided", 1), "still broken, still there"
 
     await change(house, databases.PERSONAL_DATABASE, "UPDATE registrations SET unit = 'minami'")
     assert (await retry(house, operator, row))["state"] == "retried"
-    await operator.post(f"{HELD}/{row['id']}/retry")  # the impatient operator
+    await operator.post(f"{PATH}/{row['id']}/retry")  # the impatient operator
     await quiet(house)
     assert len(await school.members(state="active")) == 1
     assert len(school.notices(parent, "登録が完了しました")) == 1
@@ -182,9 +182,9 @@ async def test_what_responder_cannot_read_is_seen_and_dropped(school: School, op
     row = await the_one(operator, "message_not_understood")
     assert (row["service"], row["unit"], row["subject"]) == ("responder", "minami", "inbound.info")
     assert (await retry(school.house, operator, row))["times_back"] == 1
-    await operator.post(f"{HELD}/{row['id']}/drop")
+    await operator.post(f"{PATH}/{row['id']}/drop")
     await quiet(school.house)
-    assert (await operator.get(f"{HELD}/{row['id']}"))["kept"] is False
+    assert (await operator.get(f"{PATH}/{row['id']}"))["kept"] is False
 
 
 async def test_copies_of_a_batch_that_is_dropped_are_shown_as_not_delivered(school: School, operator: Office) -> None:
@@ -220,10 +220,10 @@ async def test_copies_of_a_batch_that_is_dropped_are_shown_as_not_delivered(scho
         return found["state"], found["reason"]
 
     assert await state() == ("planned", "")
-    await operator.post(f"{HELD}/{row['id']}/drop")
+    await operator.post(f"{PATH}/{row['id']}/drop")
     await quiet(house)
     assert await state() == ("failed", DROPPED)
-    assert await held(operator, "batch_without_content") == []
+    assert await listed(operator, "batch_without_content") == []
 
 
 # -- a flood, a crash, and those who look -----------------------------------------------------------------------------
@@ -251,11 +251,11 @@ async def test_forged_replies_are_counted_exactly_though_the_office_is_killed_me
     await say(house, *forged[150:])
     await house.stack.ready("admin-api")
     await quiet(house)
-    rows = await held(operator, "token_not_ours")
+    rows = await listed(operator, "token_not_ours")
     assert len(rows) == 300
-    counts = {each["reason"]: each for each in (await operator.get(f"{HELD}/counts"))["items"]}
-    assert (counts["token_not_ours"]["total"], counts["token_not_ours"]["held"]) == (300, 300)
-    done = await operator.post(f"{HELD}/drop", {"reason": "token_not_ours"})
+    counts = {each["reason"]: each for each in (await operator.get(f"{PATH}/counts"))["items"]}
+    assert (counts["token_not_ours"]["total"], counts["token_not_ours"]["undecided"]) == (300, 300)
+    done = await operator.post(f"{PATH}/drop", {"reason": "token_not_ours"})
     assert (done["done"], done["left"]) == (300, 0)
 
 
@@ -263,22 +263,24 @@ async def test_the_command_line_shows_and_decides_the_same(school: School, opera
     house = school.house
     await say(house, ("inbound.info", b'{"unit": "minami"}'))
     await quiet(house)
-    (line,) = (await renrakumo(house, "held", "list", "--json")).splitlines()
+    (line,) = (await renrakumo(house, "dead-letters", "list", "--json")).splitlines()
     row = json.loads(line)
     assert row["id"] == (await the_one(operator, "message_not_understood"))["id"]
-    table = await renrakumo(house, "held", "list")
+    table = await renrakumo(house, "dead-letters", "list")
     assert "message_not_understood" in table
     assert "token_not_ours" in table
-    assert row["detail"] in await renrakumo(house, "held", "show", row["id"], "--english")
+    assert row["detail"] in await renrakumo(house, "dead-letters", "show", row["id"], "--english")
     assert "1 message_not_understood (responder)" in await renrakumo(house, "doctor", fails=True)
-    assert await renrakumo(house, "held", "retry", row["id"]) == f"{row['id']}: retried\n"
+    assert await renrakumo(house, "dead-letters", "retry", row["id"]) == f"{row['id']}: retried\n"
     await quiet(house)
     assert (await the_one(operator, "message_not_understood"))["times_back"] == 1
-    assert await renrakumo(house, "held", "drop", "--reason", "message_not_understood", "--yes") == "1 dropped\n"
+    assert (
+        await renrakumo(house, "dead-letters", "drop", "--reason", "message_not_understood", "--yes") == "1 dropped\n"
+    )
 
 
 async def test_only_the_operator_sees_any_of_it(school: School) -> None:
-    for path in (HELD, f"{HELD}/counts"):
+    for path in (PATH, f"{PATH}/counts"):
         with pytest.raises(RuntimeError, match="403"):
             await school.office.get(path)
 

@@ -19,8 +19,8 @@ from renrakumo_cli.local.services import SERVICES, Database
 from renrakumo_cli.secret_store import DATABASE_ROLES, SecretsMissing
 
 _SECONDS = 5.0
-_HELD = """
-    SELECT service, reason, count(*) AS number FROM office.held_mail WHERE state = 'held'
+_UNDECIDED = """
+    SELECT service, reason, count(*) AS number FROM office.dead_letters WHERE state = 'undecided'
     GROUP BY service, reason ORDER BY service <> 'dispatcher', number DESC LIMIT 8
 """
 
@@ -42,7 +42,7 @@ async def examine() -> list[Finding]:
         _secrets,
         _bus,
         _databases,
-        _held_mail,
+        _dead_letters,
         _services,
         _signatures,
     ]
@@ -130,7 +130,7 @@ async def _databases(configuration: Configuration) -> list[Finding]:
     return findings
 
 
-async def _held_mail(configuration: Configuration) -> list[Finding]:
+async def _dead_letters(configuration: Configuration) -> list[Finding]:
     """What waits for the operator's decision; first of all copies that were not sent."""
     try:
         password = context.secret_store().database_passwords()["admin_api"]
@@ -140,15 +140,15 @@ async def _held_mail(configuration: Configuration) -> list[Finding]:
     except (SecretsMissing, OSError, TimeoutError, asyncpg.PostgresError):
         return []  # told among the databases
     try:
-        rows = await connection.fetch(_HELD)
+        rows = await connection.fetch(_UNDECIDED)
     except asyncpg.PostgresError as error:
-        return [Finding("held mail", False, f"cannot be counted: {type(error).__name__}")]
+        return [Finding("dead letters", False, f"cannot be counted: {type(error).__name__}")]
     finally:
         await connection.close()
     if not rows:
-        return [Finding("held mail", True, "nothing waits for a decision")]
+        return [Finding("dead letters", True, "nothing waits for a decision")]
     what = ", ".join(f"{row['number']} {row['reason']} ({row['service']})" for row in rows)
-    return [Finding("held mail", False, f"{what}; see `renrakumo held list`")]
+    return [Finding("dead letters", False, f"{what}; see `renrakumo dead-letters list`")]
 
 
 def _databases_of(role: str) -> tuple[Database, Database]:

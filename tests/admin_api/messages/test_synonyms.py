@@ -7,7 +7,7 @@ import pytest
 
 from runtime.database.migrations import upgrade
 from simulator.servers import Databases
-from tests.admin_api.service import Desk
+from tests.admin_api.service import AdminApi
 
 U = "/v1/units/sakura"
 SURVEY: dict[str, Any] = {
@@ -18,32 +18,32 @@ SURVEY: dict[str, Any] = {
 }
 
 
-async def test_synonyms_are_kept_and_shown_and_read_by_receipts(desk: Desk) -> None:
-    headers = await desk.as_("administrator")
+async def test_synonyms_are_kept_and_shown_and_read_by_receipts(api: AdminApi) -> None:
+    headers = await api.as_("administrator")
     synonyms = [["元気", "異常なし"], [], ["熱あり"]]
     body = {**SURVEY, "synonyms": synonyms, "send": True}
-    made = (await desk.client.post(f"{U}/messages", json=body, headers=headers)).json()
+    made = (await api.client.post(f"{U}/messages", json=body, headers=headers)).json()
     assert made["synonyms"] == synonyms
     path = f"{U}/messages/{made['id']}"
-    assert (await desk.client.get(path, headers=headers)).json()["synonyms"] == synonyms
-    listed = (await desk.client.get(f"{U}/messages", headers=headers)).json()["items"]
+    assert (await api.client.get(path, headers=headers)).json()["synonyms"] == synonyms
+    listed = (await api.client.get(f"{U}/messages", headers=headers)).json()["items"]
     assert listed[0]["synonyms"] == synonyms
-    rows = await desk.sql("SELECT synonyms FROM office.sent_messages WHERE id = $1", int(made["id"]), role="receipts")
+    rows = await api.sql("SELECT synonyms FROM office.sent_messages WHERE id = $1", int(made["id"]), role="receipts")
     assert "元気" in str(rows[0]["synonyms"])
     assert "元気" not in made["sent_text"]
 
 
-async def test_a_client_that_knows_no_synonyms_goes_on_as_before(desk: Desk) -> None:
-    headers = await desk.as_("administrator")
-    made = (await desk.client.post(f"{U}/messages", json=SURVEY, headers=headers)).json()
+async def test_a_client_that_knows_no_synonyms_goes_on_as_before(api: AdminApi) -> None:
+    headers = await api.as_("administrator")
+    made = (await api.client.post(f"{U}/messages", json=SURVEY, headers=headers)).json()
     assert made["synonyms"] == [[], [], []]
-    plain = (await desk.client.post(f"{U}/messages", json={"subject": "件名", "text": "本文"}, headers=headers)).json()
+    plain = (await api.client.post(f"{U}/messages", json={"subject": "件名", "text": "本文"}, headers=headers)).json()
     assert plain["synonyms"] == []
     keyed = {**headers, "Idempotency-Key": "k" * 20}
-    first = (await desk.client.post(f"{U}/messages", json=SURVEY, headers=keyed)).json()
-    again = (await desk.client.post(f"{U}/messages", json={**SURVEY, "synonyms": []}, headers=keyed)).json()
+    first = (await api.client.post(f"{U}/messages", json=SURVEY, headers=keyed)).json()
+    again = (await api.client.post(f"{U}/messages", json={**SURVEY, "synonyms": []}, headers=keyed)).json()
     assert first["id"] == again["id"]
-    other = await desk.client.post(f"{U}/messages", json={**SURVEY, "synonyms": [["元気"], [], []]}, headers=keyed)
+    other = await api.client.post(f"{U}/messages", json={**SURVEY, "synonyms": [["元気"], [], []]}, headers=keyed)
     assert other.status_code == 409
 
 
@@ -63,20 +63,20 @@ async def test_a_client_that_knows_no_synonyms_goes_on_as_before(desk: Desk) -> 
     ],
 )
 async def test_a_synonym_that_cannot_be_is_refused_with_its_place(
-    desk: Desk, synonyms: list[list[str]], at: str, says: str
+    api: AdminApi, synonyms: list[list[str]], at: str, says: str
 ) -> None:
-    headers = await desk.as_("administrator")
-    answer = await desk.client.post(f"{U}/messages", json={**SURVEY, "synonyms": synonyms}, headers=headers)
+    headers = await api.as_("administrator")
+    answer = await api.client.post(f"{U}/messages", json={**SURVEY, "synonyms": synonyms}, headers=headers)
     assert answer.status_code == 422
     (error,) = answer.json()["errors"]
     assert error["at"] == at
     assert says in error["message"]
 
 
-async def test_synonyms_belong_to_choices(desk: Desk) -> None:
-    headers = await desk.as_("administrator")
+async def test_synonyms_belong_to_choices(api: AdminApi) -> None:
+    headers = await api.as_("administrator")
     body = {"subject": "件名", "text": "本文", "synonyms": [["元気"]]}
-    assert (await desk.client.post(f"{U}/messages", json=body, headers=headers)).status_code == 422
+    assert (await api.client.post(f"{U}/messages", json=body, headers=headers)).status_code == 422
 
 
 async def test_messages_from_before_have_none(fresh_databases: Databases) -> None:

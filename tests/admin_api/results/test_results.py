@@ -3,17 +3,17 @@
 import pytest
 
 from tests.admin_api.ledger import Ledger
-from tests.admin_api.service import Desk
+from tests.admin_api.service import AdminApi
 
 U = "/v1/units/sakura"
 SURVEY = {"subject": "健康調査", "text": "本文", "asks": "choice", "choices": ["良好", "発熱あり"], "about_child": True}
 
 
 @pytest.fixture
-async def survey(desk: Desk, ledger: Ledger) -> int:
+async def survey(api: AdminApi, ledger: Ledger) -> int:
     """Sent: child 21 has two guardians (copies 101, 102), who answered one after the other; copy 103 did not."""
-    headers = await desk.as_("administrator")
-    answer = await desk.client.post(f"{U}/messages", json={**SURVEY, "send": True}, headers=headers)
+    headers = await api.as_("administrator")
+    answer = await api.client.post(f"{U}/messages", json={**SURVEY, "send": True}, headers=headers)
     message = int(answer.json()["id"])
     await ledger.copy(message, 101, member=11, child=21)
     await ledger.copy(message, 102, member=12, child=21)
@@ -24,9 +24,9 @@ async def survey(desk: Desk, ledger: Ledger) -> int:
     return message
 
 
-async def test_counts_and_tallies_are_live_and_a_child_counts_once(desk: Desk, survey: int) -> None:
-    headers = await desk.as_("viewer")
-    seen = (await desk.client.get(f"{U}/messages/{survey}", headers=headers)).json()
+async def test_counts_and_tallies_are_live_and_a_child_counts_once(api: AdminApi, survey: int) -> None:
+    headers = await api.as_("viewer")
+    seen = (await api.client.get(f"{U}/messages/{survey}", headers=headers)).json()
     assert seen["counts"] == {
         "planned": 3,
         "delivered": 2,
@@ -39,44 +39,44 @@ async def test_counts_and_tallies_are_live_and_a_child_counts_once(desk: Desk, s
         "children_answered": 1,
     }
     assert [(tally["label"], tally["count"]) for tally in seen["tallies"]] == [("良好", 0), ("発熱あり", 1)]
-    listed = (await desk.client.get(f"{U}/messages", headers=headers)).json()["items"]
+    listed = (await api.client.get(f"{U}/messages", headers=headers)).json()["items"]
     assert listed[0]["counts"] == seen["counts"]
 
 
-async def test_answers_show_text_label_and_names_and_which_is_the_last(desk: Desk, survey: int) -> None:
-    headers = await desk.as_("viewer")
+async def test_answers_show_text_label_and_names_and_which_is_the_last(api: AdminApi, survey: int) -> None:
+    headers = await api.as_("viewer")
     path = f"{U}/messages/{survey}/answers"
-    answers = (await desk.client.get(path, headers=headers)).json()["items"]
+    answers = (await api.client.get(path, headers=headers)).json()["items"]
     assert [(a["copy_ref"], a["label"], a["text"], a["latest"], a["needs_look"]) for a in answers] == [
         ("101", "良好", "良好です", False, False),
         ("101", None, "すこし咳", True, True),
         ("102", "発熱あり", "2", True, False),
     ]
     assert (answers[0]["member_name"], answers[0]["child_name"]) == ("山田 花子", "山田 太郎")
-    latest = (await desk.client.get(f"{path}?latest=true", headers=headers)).json()["items"]
+    latest = (await api.client.get(f"{path}?latest=true", headers=headers)).json()["items"]
     assert [answer["id"] for answer in latest] == ["2", "3"]
 
 
-async def test_copies_tell_their_state_and_who_still_has_to_answer(desk: Desk, survey: int) -> None:
-    headers = await desk.as_("viewer")
+async def test_copies_tell_their_state_and_who_still_has_to_answer(api: AdminApi, survey: int) -> None:
+    headers = await api.as_("viewer")
     path = f"{U}/messages/{survey}/copies"
-    first = (await desk.client.get(f"{path}?limit=2", headers=headers)).json()
+    first = (await api.client.get(f"{path}?limit=2", headers=headers)).json()
     assert [(copy["copy_ref"], copy["state"], copy["settled"]) for copy in first["items"]] == [
         ("101", "delivered", True),
         ("102", "delivered", True),
     ]
-    rest = (await desk.client.get(f"{path}?limit=2&after={first['next']}", headers=headers)).json()
+    rest = (await api.client.get(f"{path}?limit=2&after={first['next']}", headers=headers)).json()
     assert [copy["copy_ref"] for copy in rest["items"]] == ["103"]
-    silent = (await desk.client.get(f"{path}?answered=false", headers=headers)).json()["items"]
+    silent = (await api.client.get(f"{path}?answered=false", headers=headers)).json()["items"]
     assert [copy["copy_ref"] for copy in silent] == ["103"]
-    waiting = (await desk.client.get(f"{path}?state=deferred", headers=headers)).json()["items"]
+    waiting = (await api.client.get(f"{path}?state=deferred", headers=headers)).json()["items"]
     assert [copy["copy_ref"] for copy in waiting] == ["103"]
 
 
 async def test_administrators_read_why_a_copy_did_not_arrive_and_what_helps(
-    desk: Desk, ledger: Ledger, survey: int
+    api: AdminApi, ledger: Ledger, survey: int
 ) -> None:
-    headers = await desk.as_("viewer")
+    headers = await api.as_("viewer")
     await ledger.attempt(103, "deferred", "greylisted")
     await ledger.copy(survey, 104, member=14, state="filtered")
     await ledger.attempt(104, "deferred", "host is busy")
@@ -92,7 +92,7 @@ async def test_administrators_read_why_a_copy_did_not_arrive_and_what_helps(
     await ledger.copy(survey, 108, member=18)
     await ledger.attempt(108, "delivered", "")
     await ledger.bounce(survey, 108, "full", "dead")
-    copies = (await desk.client.get(f"{U}/messages/{survey}/copies", headers=headers)).json()["items"]
+    copies = (await api.client.get(f"{U}/messages/{survey}/copies", headers=headers)).json()["items"]
     shown = {copy["copy_ref"]: (copy["state"], copy["reason"], copy["explanation"]) for copy in copies}
     assert shown["101"] == ("delivered", None, None)
     assert shown["103"][:2] == ("deferred", "greylisted")
@@ -109,18 +109,18 @@ async def test_administrators_read_why_a_copy_did_not_arrive_and_what_helps(
     assert shown["106"][2]["ja"].startswith("メールボックスがいっぱいです。")
 
 
-async def test_without_the_receipts_option_names_are_not_even_asked_for(desk: Desk, survey: int) -> None:
-    operator = await desk.as_("operator", None)
-    await desk.client.patch("/v1/units/sakura", json={"receipts": False}, headers=operator)
-    headers = await desk.as_("viewer")
-    desk.bus.asked.clear()
-    copies = (await desk.client.get(f"{U}/messages/{survey}/copies", headers=headers)).json()["items"]
+async def test_without_the_receipts_option_names_are_not_even_asked_for(api: AdminApi, survey: int) -> None:
+    operator = await api.as_("operator", None)
+    await api.client.patch("/v1/units/sakura", json={"receipts": False}, headers=operator)
+    headers = await api.as_("viewer")
+    api.bus.asked.clear()
+    copies = (await api.client.get(f"{U}/messages/{survey}/copies", headers=headers)).json()["items"]
     assert {copy["member_name"] for copy in copies} == {None}
-    assert desk.bus.asked == []
+    assert api.bus.asked == []
 
 
-async def test_another_units_message_is_not_found_by_its_number(desk: Desk, survey: int) -> None:
-    headers = await desk.as_("administrator", "momo")
+async def test_another_units_message_is_not_found_by_its_number(api: AdminApi, survey: int) -> None:
+    headers = await api.as_("administrator", "momo")
     for rest in ("", "/copies", "/answers"):
-        answer = await desk.client.get(f"/v1/units/momo/messages/{survey}{rest}", headers=headers)
+        answer = await api.client.get(f"/v1/units/momo/messages/{survey}{rest}", headers=headers)
         assert answer.status_code == 404

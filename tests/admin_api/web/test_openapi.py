@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.admin_api.service import Desk
+from tests.admin_api.service import AdminApi
 
 CHECKS = (
     not_a_server_error,
@@ -27,12 +27,12 @@ CHECKS = (
 )
 
 
-async def _schema(desk: Desk) -> dict[str, Any]:
-    found: dict[str, Any] = (await desk.client.get("/openapi.json")).json()
+async def _schema(api: AdminApi) -> dict[str, Any]:
+    found: dict[str, Any] = (await api.client.get("/openapi.json")).json()
     return found
 
 
-async def test_every_operation_has_summary_tag_and_problems(bare: Desk) -> None:
+async def test_every_operation_has_summary_tag_and_problems(bare: AdminApi) -> None:
     schema = await _schema(bare)
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
@@ -50,7 +50,7 @@ async def test_every_operation_has_summary_tag_and_problems(bare: Desk) -> None:
     assert "Problem" in schema["components"]["schemas"]
 
 
-async def test_every_body_and_answer_has_examples_or_fields_that_have_them(bare: Desk) -> None:
+async def test_every_body_and_answer_has_examples_or_fields_that_have_them(bare: AdminApi) -> None:
     schemas = (await _schema(bare))["components"]["schemas"]
     for name in ("SignIn", "NewUnit", "NewGroup", "NewMessage", "NewNotice", "NewEvent", "UnitView", "MessageView"):
         properties = schemas[name]["properties"]
@@ -58,9 +58,9 @@ async def test_every_body_and_answer_has_examples_or_fields_that_have_them(bare:
 
 
 @pytest.mark.parametrize("role", ["operator", "administrator"])
-async def test_whatever_is_sent_the_application_keeps_its_promise(desk: Desk, role: Any) -> None:
-    headers = await desk.as_(role, None if role == "operator" else "sakura")
-    document = await _schema(desk)
+async def test_whatever_is_sent_the_application_keeps_its_promise(api: AdminApi, role: Any) -> None:
+    headers = await api.as_(role, None if role == "operator" else "sakura")
+    document = await _schema(api)
     # The session itself must outlive the test.
     del document["paths"]["/v1/session"]
     schema = schemathesis.openapi.from_dict(document)
@@ -75,7 +75,7 @@ async def test_whatever_is_sent_the_application_keeps_its_promise(desk: Desk, ro
         arguments = case.as_transport_kwargs(base_url="http://office", headers=headers)
         arguments.pop("cookies", None)
         arguments["data" if "files" in arguments else "content"] = arguments.pop("data", None)
-        sending = desk.client.request(**arguments)
+        sending = api.client.request(**arguments)
         answer = asyncio.run_coroutine_threadsafe(sending, loop).result(30)
         case.validate_response(Response.from_any(answer), checks=CHECKS)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from admin_api.kernel.roles import Role
-from tests.admin_api.service import Desk
+from tests.admin_api.service import AdminApi
 
 U = "/v1/units/sakura"
 ADDRESS = {"group": "xx1", "address": "hanako@docomo.ne.jp"}
@@ -56,22 +56,22 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None, str]] = [
     ("POST", "/v1/carriers/docomo/pause", None, "o"),
     ("PUT", "/v1/carriers/docomo/pace", {"rate": 5}, "o"),
     ("POST", "/v1/carriers/docomo/resume", None, "o"),
-    ("GET", "/v1/held-mail", None, "o"),
-    ("GET", "/v1/held-mail/counts", None, "o"),
-    ("GET", f"/v1/held-mail/{NONE}", None, "o"),
-    ("POST", "/v1/held-mail/retry", {"reason": "token_not_ours"}, "o"),
-    ("POST", "/v1/held-mail/drop", {"reason": "token_not_ours"}, "o"),
-    ("POST", f"/v1/held-mail/{NONE}/retry", None, "o"),
-    ("POST", f"/v1/held-mail/{NONE}/drop", None, "o"),
+    ("GET", "/v1/dead-letters", None, "o"),
+    ("GET", "/v1/dead-letters/counts", None, "o"),
+    ("GET", f"/v1/dead-letters/{NONE}", None, "o"),
+    ("POST", "/v1/dead-letters/retry", {"reason": "token_not_ours"}, "o"),
+    ("POST", "/v1/dead-letters/drop", {"reason": "token_not_ours"}, "o"),
+    ("POST", f"/v1/dead-letters/{NONE}/retry", None, "o"),
+    ("POST", f"/v1/dead-letters/{NONE}/drop", None, "o"),
 ]
 
 
 @pytest.mark.parametrize("role", ["operator", "administrator", "sender", "viewer"])
-async def test_each_role_gets_in_where_it_may_and_nowhere_else(desk: Desk, role: Role) -> None:
-    headers = await desk.as_(role, None if role == "operator" else "sakura")
+async def test_each_role_gets_in_where_it_may_and_nowhere_else(api: AdminApi, role: Role) -> None:
+    headers = await api.as_(role, None if role == "operator" else "sakura")
     wrong = []
     for method, path, body, roles in ROUTES:
-        status = (await desk.client.request(method, path, json=body, headers=headers)).status_code
+        status = (await api.client.request(method, path, json=body, headers=headers)).status_code
         allowed = role[0] in roles
         # What isn't there is 404 only for those who may look.
         fits = status in (200, 201, 202, 204, 404) if allowed else status == 403
@@ -80,23 +80,23 @@ async def test_each_role_gets_in_where_it_may_and_nowhere_else(desk: Desk, role:
     assert wrong == []
 
 
-async def test_without_a_session_every_route_says_401(desk: Desk) -> None:
+async def test_without_a_session_every_route_says_401(api: AdminApi) -> None:
     for method, path, body, _ in ROUTES:
-        answer = await desk.client.request(method, path, json=body)
+        answer = await api.client.request(method, path, json=body)
         assert (path, answer.status_code) == (path, 401)
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_another_units_administrator_finds_nothing(desk: Desk) -> None:
-    headers = await desk.as_("administrator", "momo")
+async def test_another_units_administrator_finds_nothing(api: AdminApi) -> None:
+    headers = await api.as_("administrator", "momo")
     for method, path, body, _ in ROUTES:
         if path.startswith(U):
-            answer = await desk.client.request(method, path, json=body, headers=headers)
+            answer = await api.client.request(method, path, json=body, headers=headers)
             assert (path, answer.status_code) == (path, 404)
 
 
-async def test_every_route_of_the_api_is_in_this_table(desk: Desk) -> None:
-    schema = (await desk.client.get("/openapi.json")).json()
+async def test_every_route_of_the_api_is_in_this_table(api: AdminApi) -> None:
+    schema = (await api.client.get("/openapi.json")).json()
     known = {(method, path.replace("/sakura", "/{unit}")) for method, path, _, _ in ROUTES}
     shapes = {(method, path.count("/"), path.rsplit("/", 1)[-1]) for method, path in known}
     for path, methods in schema["paths"].items():
@@ -108,22 +108,22 @@ async def test_every_route_of_the_api_is_in_this_table(desk: Desk) -> None:
                 assert any(shape[2] == last for shape in candidates), (method, path)
 
 
-async def test_a_sender_of_one_group_writes_to_it_and_sees_its_messages_only(desk: Desk) -> None:
-    administrator = await desk.as_("administrator")
-    sender = await desk.as_("sender", groups=("xx1",))
+async def test_a_sender_of_one_group_writes_to_it_and_sees_its_messages_only(api: AdminApi) -> None:
+    administrator = await api.as_("administrator")
+    sender = await api.as_("sender", groups=("xx1",))
     numbers = {}
     for name, groups in (("all", None), ("one", ["xx1"]), ("two", ["xx1", "xx2"])):
         body = {**MESSAGE, "groups": groups}
-        answer = await desk.client.post(f"{U}/messages", json=body, headers=administrator)
+        answer = await api.client.post(f"{U}/messages", json=body, headers=administrator)
         assert answer.status_code == 201, answer.text
         numbers[name] = answer.json()["id"]
-    seen = (await desk.client.get(f"{U}/messages", headers=sender)).json()["items"]
+    seen = (await api.client.get(f"{U}/messages", headers=sender)).json()["items"]
     assert [message["id"] for message in seen] == [numbers["one"]]
-    assert (await desk.client.get(f"{U}/messages/{numbers['two']}", headers=sender)).status_code == 404
+    assert (await api.client.get(f"{U}/messages/{numbers['two']}", headers=sender)).status_code == 404
     for groups, status in ((None, 403), (["xx1", "xx2"], 403), (["xx1"], 201)):
         body = {**MESSAGE, "groups": groups}
-        assert (await desk.client.post(f"{U}/messages", json=body, headers=sender)).status_code == status
+        assert (await api.client.post(f"{U}/messages", json=body, headers=sender)).status_code == status
     body = {**MESSAGE, "members": ["11"]}
-    assert (await desk.client.post(f"{U}/messages", json=body, headers=sender)).status_code == 403
-    assert (await desk.client.get(f"{U}/members", headers=sender)).status_code == 403
-    assert (await desk.client.get(f"{U}/members?group=xx1", headers=sender)).status_code == 200
+    assert (await api.client.post(f"{U}/messages", json=body, headers=sender)).status_code == 403
+    assert (await api.client.get(f"{U}/members", headers=sender)).status_code == 403
+    assert (await api.client.get(f"{U}/members?group=xx1", headers=sender)).status_code == 200

@@ -1,6 +1,6 @@
-"""`renrakumo held`: what could not be processed, why, and what is to become of it.
+"""`renrakumo dead-letters`: what could not be processed, why, and what is to become of it.
 
-Done in the office's books by its own handlers, so the office need not run; what is decided goes out to the services as
+Done in the database by admin-api's own handlers, so that it need not run; what is decided goes out to the services as
 soon as it does. Texts are sealed: nobody can read them here either.
 """
 
@@ -14,11 +14,11 @@ from typing import cast, get_args
 
 import typer
 
-from admin_api.dead_letters import handlers as held
-from admin_api.dead_letters.explanations import explain
-from admin_api.dead_letters.handlers import Decision
-from admin_api.dead_letters.store import Count, Filter, HeldMail, State
-from admin_api.kernel.context import Books
+from admin_api.dead_letters import handlers
+from admin_api.dead_letters.explanations import explain_dead_letter
+from admin_api.dead_letters.model import DeadLetterEntry, Decision, Filter, ReasonCount, State
+from admin_api.kernel.context import Database
+from admin_api.kernel.paging import PageRequest
 from renrakumo_cli.office import ACTOR, fail, run
 
 app = typer.Typer(help="What could not be processed: look, retry, drop.", no_args_is_help=True)
@@ -36,17 +36,17 @@ def list_(
     service: str | None = _SERVICE,
     reason: str | None = _REASON,
     unit: str | None = _UNIT,
-    state: str = typer.Option("held", "--state", help="held, retried, dropped, or any."),
+    state: str = typer.Option("undecided", "--state", help="undecided, retried, dropped, or any."),
     limit: int = typer.Option(50, "--limit", min=1, max=10_000, help="So many at most, newest first."),
     as_json: bool = _JSON,
 ) -> None:
-    """What is held, newest first, below how much there is for each reason."""
+    """What is undecided, newest first, below how much there is for each reason."""
     if state not in (*get_args(State), "any"):
-        fail("--state takes held, retried, dropped or any")
+        fail("--state takes undecided, retried, dropped or any")
     which = Filter(service, reason, unit, None if state == "any" else cast(State, state))
 
-    async def look(books: Books) -> tuple[list[Count], list[HeldMail]]:
-        return await held.counts(books), await held.page(books, which, before=None, limit=limit)
+    async def look(database: Database) -> tuple[list[ReasonCount], list[DeadLetterEntry]]:
+        return await handlers.counts(database), (await handlers.page(database, which, PageRequest(limit))).items
 
     counts, rows = run(look)
     if as_json:
@@ -54,9 +54,9 @@ def list_(
             typer.echo(json.dumps(_values(row), ensure_ascii=False))
         return
     if not counts:
-        typer.echo("Nothing is held.")
+        typer.echo("There are no dead letters.")
         return
-    heads: tuple[str, ...] = ("service", "reason", "held", "ever", "newest")
+    heads: tuple[str, ...] = ("service", "reason", "undecided", "ever", "newest")
     typer.echo(_table(heads, [_counted(each) for each in counts]))
     if rows:
         heads = ("number", "since", "service", "reason", "unit", "subject", "state", "back")
@@ -66,7 +66,7 @@ def list_(
 @app.command()
 def show(number: int, as_json: bool = _JSON, english: bool = _ENGLISH) -> None:
     """One of them, with what happened and what helps."""
-    row = run(lambda books: held.one(books, number))
+    row = run(lambda database: handlers.one(database, number))
     values = _values(row)
     if as_json:
         typer.echo(json.dumps(values, ensure_ascii=False))
@@ -74,7 +74,7 @@ def show(number: int, as_json: bool = _JSON, english: bool = _ENGLISH) -> None:
     for name, value in values.items():
         if name != "explanation" and value is not None:
             typer.echo(f"{name:<12}{value}")
-    words = explain(row.reason, row.detail)
+    words = explain_dead_letter(row.reason, row.detail)
     width = min(shutil.get_terminal_size().columns, 100)
     typer.echo("\n" + (textwrap.fill(words.en, width) if english else words.ja))
 
@@ -86,8 +86,8 @@ def retry(
     reason: str | None = _REASON,
     unit: str | None = _UNIT,
 ) -> None:
-    """Have it handled once more, or all that fit: when the cause is mended. What fails again is held again."""
-    _decide(number, Filter(service, reason, unit), "retried", held.retry)
+    """Have it handled once more, or all that fit: when the cause is mended. What fails again is undecided again."""
+    _decide(number, Filter(service, reason, unit), "retried", handlers.retry)
 
 
 @app.command()
@@ -101,44 +101,47 @@ def drop(
     """Erase it, or all that fit; nobody can bring it back."""
     if not yes:
         typer.confirm("Erase the message for good?" if number else "Erase all of these messages for good?", abort=True)
-    _decide(number, Filter(service, reason, unit), "dropped", held.drop)
+    _decide(number, Filter(service, reason, unit), "dropped", handlers.drop)
 
 
 def _decide(
-    number: int | None, which: Filter, decision: Decision, one: Callable[[Books, str, int], Awaitable[HeldMail]]
+    number: int | None,
+    which: Filter,
+    decision: Decision,
+    one: Callable[[Database, str, int], Awaitable[DeadLetterEntry]],
 ) -> None:
     if number is not None:
         if which != Filter():
             fail("give a number, or what they have in common, not both")
-        row = run(lambda books: one(books, ACTOR, number))
+        row = run(lambda database: one(database, ACTOR, number))
         typer.echo(f"{row.id}: {row.state}")
         return
 
-    async def all_of_them(books: Books) -> tuple[int, int]:
+    async def all_of_them(database: Database) -> tuple[int, int]:
         done = after = 0
         while True:
-            part = await held.decide_many(books, ACTOR, which, decision, after=after)
+            part = await handlers.decide_many(database, ACTOR, which, decision, after=after)
             done += part.done
             if part.last is None or not part.left:
                 return done, part.left
             after = part.last
 
     done, left = run(all_of_them)
-    typer.echo(f"{done} {decision}" + (f"; {left} are held: too large to keep, or back again" if left else ""))
+    typer.echo(f"{done} {decision}" + (f"; {left} are undecided: too large to keep, or back again" if left else ""))
 
 
-def _values(row: HeldMail) -> dict[str, object]:
-    words = explain(row.reason, row.detail)
+def _values(row: DeadLetterEntry) -> dict[str, object]:
+    words = explain_dead_letter(row.reason, row.detail)
     plain = {name: str(value) if name in ("id", "message") and value else value for name, value in asdict(row).items()}
     shown = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in plain.items()}
     return {**shown, "explanation": {"ja": words.ja, "en": words.en}}
 
 
-def _counted(each: Count) -> tuple[str, ...]:
-    return (each.service, each.reason, str(each.held), str(each.total), _clock(each.last_at))
+def _counted(each: ReasonCount) -> tuple[str, ...]:
+    return (each.service, each.reason, str(each.undecided), str(each.total), _clock(each.last_at))
 
 
-def _listed(row: HeldMail) -> tuple[str, ...]:
+def _listed(row: DeadLetterEntry) -> tuple[str, ...]:
     return (
         str(row.id),
         _clock(row.at),

@@ -12,7 +12,7 @@ SCHEMA = "office"
 
 
 class OfficeSettings(BaseSettings):
-    """What the operator's command line needs to do a piece of the office's work: its database and its content keys."""
+    """What the operator's command line needs to use admin-api's handlers: the database and its content keys."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, arbitrary_types_allowed=True
@@ -25,8 +25,8 @@ class OfficeSettings(BaseSettings):
 class Settings(ServiceSettings):
     """`general_database_url`: the role `renrakumo_admin_api`. `cookie_secure`: the session cookie travels over https
     only; switch it off for a trial without TLS. A session ends `session_idle` after its last use, and after
-    `session_life` in any case. What could not be processed is erased after `held_days`, if the operator has not decided
-    about it."""
+    `session_life` in any case. What could not be processed is erased after `dead_letter_days`, if the operator has not
+    decided about it."""
 
     health_port: int = 9107
     web_host: str = "127.0.0.1"
@@ -39,7 +39,7 @@ class Settings(ServiceSettings):
     cookie_secure: bool = True
     session_idle: timedelta = timedelta(minutes=60)
     session_life: timedelta = timedelta(hours=12)
-    held_days: int = Field(default=30, ge=1, le=90)
+    dead_letter_days: int = Field(default=30, ge=1, le=90)
 
     @field_validator("seal_public_keys")
     @classmethod

@@ -1,7 +1,6 @@
 """Accounts and their sessions. Attempts to sign in are counted before the password is looked at, so that many at once
 count as many."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -9,40 +8,16 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from admin_api.accounts.model import NewAccount, SignInAttempt
+from admin_api.accounts.tables import accounts, sessions
 from admin_api.kernel.roles import Caller, Role
-from admin_api.kernel.tables import accounts, sessions
 
 SECRET_CONTEXT = "office.accounts.totp_secret"  # noqa: S105 (the name of a column)
 _SEEN_EVERY = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class NewAccount:
-    """An account to create; the secret is encrypted already."""
-
-    id: int
-    login: str
-    role: Role
-    unit: str | None
-    groups: tuple[str, ...] | None
-    password_hash: str
-    totp_key_id: str
-    totp_secret: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """An account that somebody tries to enter, with this attempt counted already."""
-
-    caller: Caller
-    password_hash: str
-    totp_key_id: str
-    totp_secret: bytes
-    failures: int
-
-
 async def create(connection: AsyncConnection, new: NewAccount) -> bool:
-    """False when the login is taken."""
+    """Create an account; False when the login is taken."""
     values = {
         "id": new.id,
         "login": new.login,
@@ -57,7 +32,7 @@ async def create(connection: AsyncConnection, new: NewAccount) -> bool:
     return result.rowcount == 1
 
 
-async def attempt(connection: AsyncConnection, login: str, now: datetime) -> Attempt | None:
+async def attempt(connection: AsyncConnection, login: str, now: datetime) -> SignInAttempt | None:
     """Count an attempt; None when there is no such account, or it takes none now."""
     open_now = or_(accounts.c.locked_until.is_(None), accounts.c.locked_until <= now)
     query = (
@@ -69,10 +44,11 @@ async def attempt(connection: AsyncConnection, login: str, now: datetime) -> Att
     row = (await connection.execute(query)).first()
     if row is None:
         return None
-    return Attempt(_caller(row), row.password_hash, row.totp_key_id, bytes(row.totp_secret), row.failed_count)
+    return SignInAttempt(_caller(row), row.password_hash, row.totp_key_id, bytes(row.totp_secret), row.failed_count)
 
 
 async def lock(connection: AsyncConnection, account: int, until: datetime) -> None:
+    """Let the account take no sign-in until then."""
     await connection.execute(update(accounts).where(accounts.c.id == account).values(locked_until=until))
 
 
@@ -89,6 +65,7 @@ async def use_totp(connection: AsyncConnection, account: int, step: int) -> bool
 async def open_session(
     connection: AsyncConnection, account: int, token_hash: bytes, now: datetime, expires_at: datetime
 ) -> None:
+    """Keep a session, by the hash of its token."""
     await connection.execute(
         sessions.insert().values(
             token_hash=token_hash, account=account, created_at=now, last_seen_at=now, expires_at=expires_at
@@ -119,6 +96,7 @@ async def caller_of(
 
 
 async def close_session(connection: AsyncConnection, token_hash: bytes) -> None:
+    """End the session with this token, if there is one."""
     await connection.execute(delete(sessions).where(sessions.c.token_hash == token_hash))
 
 

@@ -1,4 +1,4 @@
-"""Why a message is held, and what the operator can do, in words. Pure.
+"""Why a service gave a message up, and what the operator can do, in words. Pure.
 
     the static code with which a service gave up -> what happened + what helps; in two languages
 A code that is not in the table is a surprise in a program, named by its class.
@@ -7,7 +7,7 @@ A code that is not in the table is a surprise in a program, named by its class.
 from collections.abc import Mapping
 from typing import Final
 
-from admin_api.results.explanations import Explanation
+from admin_api.kernel.explanation import Explanation
 
 BY_ANYBODY: Final = frozenset(
     {
@@ -245,7 +245,7 @@ _REFUSED = Explanation(
 )
 
 
-def explain(reason: str, detail: str) -> Explanation:
+def explain_dead_letter(reason: str, detail: str) -> Explanation:
     """What happened and what helps. `detail`: class and code as the service told them."""
     if reason in _WORDS:
         cause, cure = _WORDS[reason]

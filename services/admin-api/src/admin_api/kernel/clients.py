@@ -1,4 +1,4 @@
-"""All that the office asks of others: questions to registry, and buckets: what goes out, and the pace of delivery.
+"""The services that admin-api talks to: questions to registry, and buckets: what goes out, and the pace of delivery.
 
 Every method raises BusUnavailable when nobody answers, RequestRefused(code) when registry says no.
 """
@@ -50,7 +50,7 @@ class BucketVerbs(Watchable, Protocol):
 
 
 class BusVerbs(BucketVerbs, Protocol):
-    """The verbs of the bus that the office uses besides its outbox."""
+    """The verbs of the bus that admin-api uses besides its outbox."""
 
     async def request(self, subject: str, message: BaseModel, reply: type[R], *, timeout: float = 5) -> R: ...
 
@@ -64,6 +64,7 @@ class Registry:
         self._bus = bus
 
     async def members(self, ask: MembersAsk) -> MembersPage:
+        """A page of a unit's members."""
         return await self._bus.request(requests.MEMBERS, ask, MembersPage)
 
     async def names(self, unit: str, actor: str, members: Iterable[int], children: Iterable[int]) -> Names:
@@ -81,6 +82,7 @@ class Registry:
     async def audience(
         self, unit: str, actor: str, *, groups: Sequence[str] | None, members: Sequence[int] | None, about_child: bool
     ) -> AudienceSize:
+        """How many people and copies a message to these would have; both None: to everybody in the unit."""
         ask = AudienceAsk(
             unit=unit,
             actor=actor,
@@ -91,21 +93,26 @@ class Registry:
         return await self._bus.request(requests.AUDIENCE, ask, AudienceSize)
 
     async def post(self, unit: str, actor: str, post: int) -> PostContent:
+        """Subject and text of a phone post."""
         return await self._bus.request(requests.POST, PostAsk(unit=unit, actor=actor, post=post), PostContent)
 
     async def posters(self, unit: str, actor: str, group: str) -> tuple[MemberView, ...]:
+        """Members who may post to a group from a phone."""
         ask = PostersAsk(unit=unit, actor=actor, group=group)
         return (await self._bus.request(requests.POSTERS, ask, Posters)).members
 
     async def change_poster(self, unit: str, actor: str, group: str, member: int, *, enrolled: bool) -> None:
+        """Let a member post to the group from a phone, or end it."""
         ask = PosterChange(unit=unit, actor=actor, group=group, member=member, enrolled=enrolled)
         await self._bus.request(requests.POSTER_CHANGE, ask, Done)
 
     async def invite(self, unit: str, actor: str, group: str, request: int, card: Sealed) -> None:
+        """Have the guide mail sent to the sealed address."""
         ask = InviteAsk(unit=unit, actor=actor, group=group, request=request, card=card)
         await self._bus.request(requests.INVITE, ask, Done)
 
     async def remove(self, unit: str, actor: str, member: int, group: str | None) -> None:
+        """Take a member out of a group; None: out of the unit."""
         await self._bus.request(requests.REMOVE, RemoveAsk(unit=unit, actor=actor, member=member, group=group), Done)
 
 
@@ -118,10 +125,11 @@ class Contents:
 
     @staticmethod
     def key(unit: str, message: int) -> str:
+        """Where in the bucket a message's content lies."""
         return f"{unit}.{message}"
 
     async def put(self, unit: str, message: int, content: MessageContent) -> str:
-        """Store it, before anybody hears of the message; returns its key."""
+        """Store the content, before anybody hears of the message; returns its key."""
         key = self.key(unit, message)
         sealed = self._sealer.seal(content, "dispatcher")
         await self._bus.kv_put(CONTENT.name, key, sealed.model_dump_json().encode())
@@ -135,7 +143,7 @@ class Dispatchers:
         self._bus = bus
 
     async def reports(self) -> tuple[DispatcherStatus, ...]:
-        """Of all that were heard of within the last minute."""
+        """Status of all dispatchers that were heard of within the last minute."""
         values = await contents(self._bus, DISPATCHERS.name)
         return tuple(
             report for key in sorted(values) if (report := _understood(DispatcherStatus, values[key])) is not None
@@ -155,7 +163,7 @@ class Dispatchers:
         return _understood(PaceOrder, entry.value) or PaceOrder(), entry.revision
 
     async def put(self, carrier: str, order: PaceOrder, revision: int | None) -> None:
-        """Order it, if nobody else did since that revision; WrongRevision otherwise."""
+        """Order a carrier's pace, if nobody else did since that revision; WrongRevision otherwise."""
         value = order.model_dump_json(exclude_none=True).encode()
         if revision is None:
             await self._bus.kv_create(PACE.name, carrier, value)

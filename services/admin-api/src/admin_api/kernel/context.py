@@ -1,32 +1,30 @@
-"""What the office's work needs. `Books` is enough to write into the database (the command line has no more); `Office`
-adds those whom it talks to."""
+"""What handlers are given. `Database` is enough for what happens in the database alone (the command line has no more);
+`Context` adds the services that admin-api talks to."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from admin_api.accounts.credentials import Passwords
-from admin_api.audit import store as audit
-from admin_api.kernel import tables
+from admin_api.kernel import audit, tables
+from admin_api.kernel.audit import AuditEntry, Detail
 from admin_api.kernel.clients import Contents, Dispatchers, Registry
-from admin_api.kernel.roles import AuditEntry
+from admin_api.kernel.passwords import Passwords
 from runtime.crypto.ciphers import FieldCipher
 from runtime.crypto.sealing import Sealer
 from runtime.database.outbox import Inbox, Outbox
 
-Detail = Mapping[str, str | int | bool | list[str] | None]
-
 
 def utc_now() -> datetime:
+    """The moment, in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
-    """The office's database, and the key of what is encrypted in it."""
+class Database:
+    """The general database as admin-api writes it: connections, the key of encrypted fields, outbox, inbox, a clock."""
 
     engine: AsyncEngine
     cipher: FieldCipher
@@ -36,14 +34,15 @@ class Books:
     clock: Callable[[], datetime]
 
     @classmethod
-    def open(cls, engine: AsyncEngine, cipher: FieldCipher, clock: Callable[[], datetime] = utc_now) -> "Books":
+    def open(cls, engine: AsyncEngine, cipher: FieldCipher, clock: Callable[[], datetime] = utc_now) -> "Database":
+        """The database behind this engine, with the tables of admin-api."""
         return cls(engine, cipher, Passwords(), Outbox(tables.outbox), Inbox(tables.inbox), clock)
 
     @asynccontextmanager
     async def change(
         self, actor: str, action: str, object_: str, *, unit: str | None = None, detail: Detail | None = None
     ) -> AsyncIterator[AsyncConnection]:
-        """A transaction for a change, which ends with its line in the audit log."""
+        """A transaction for a change, which ends with its row in the audit log."""
         async with self.engine.begin() as connection:
             yield connection
             await self.audit(connection, actor, action, object_, unit=unit, detail=detail)
@@ -58,16 +57,16 @@ class Books:
         unit: str | None = None,
         detail: Detail | None = None,
     ) -> None:
-        """A line in the audit log, in a transaction of the caller's."""
+        """Add a row to the audit log, in a transaction of the caller's."""
         await audit.write(connection, self.clock(), AuditEntry(actor, action, object_, unit, detail))
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
-    """Everything. `hash_secret`: (unit, group, secret) -> what the directory holds of a post secret;
+class Context:
+    """All that handlers use. `hash_secret`: (unit, group, secret) -> what the directory holds of a post secret;
     `fingerprint`: a text -> what recognises it again and doesn't tell it."""
 
-    books: Books
+    database: Database
     registry: Registry
     contents: Contents
     dispatchers: Dispatchers

@@ -1,4 +1,4 @@
-"""What the office answers when it cannot do what was asked. Texts are for the person at the screen and hold no data."""
+"""What admin-api answers when it cannot do what was asked. Texts are for the person at the screen and hold no data."""
 
 from runtime.errors import RenrakumoError
 

@@ -1,78 +1,48 @@
-"""Notices and events of a unit, what was refused at its post addresses, and its audit log."""
+"""Notices are published on the board of a unit, listed, and taken down; a message may publish one, too."""
 
 import dataclasses
-from datetime import date
 
-from admin_api.audit import store as audit
-from admin_api.audit.store import AuditRow, ChainCheck
-from admin_api.kernel.context import Books
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from admin_api.kernel.context import Database
 from admin_api.kernel.errors import NotFound
+from admin_api.kernel.paging import PageRequest, Slice
 from admin_api.kernel.roles import Caller
-from admin_api.notices import store as news
-from admin_api.notices.store import CalendarEvent, Notice, PostAttempt
+from admin_api.notices import store
+from admin_api.notices.model import Notice
 from admin_api.units.handlers import require, require_groups
 from runtime.ids import new_id
 
 
-async def notices(books: Books, unit: str, *, before: int | None, limit: int) -> list[Notice]:
-    async with books.engine.connect() as connection:
+async def page(database: Database, unit: str, wanted: PageRequest[int]) -> Slice[Notice, int]:
+    """Notices of a unit, newest first."""
+    async with database.engine.connect() as connection:
         await require(connection, unit)
-        return await news.notices_page(connection, unit, before=before, limit=limit)
+        return await store.page(connection, unit, wanted)
 
 
-async def add_notice(books: Books, who: Caller, notice: Notice) -> Notice:
-    """Publish; the id of `notice` is replaced by a new one."""
+async def add(database: Database, who: Caller, notice: Notice) -> Notice:
+    """Publish a notice; the id of `notice` is replaced by a new one."""
     notice = dataclasses.replace(notice, id=new_id())
-    async with books.change(who.actor, "notice.published", f"notice/{notice.id}", unit=notice.unit) as connection:
+    async with database.change(who.actor, "notice.published", f"notice/{notice.id}", unit=notice.unit) as connection:
         await require(connection, notice.unit)
         await require_groups(connection, notice.unit, (notice.group,) if notice.group else None, "group")
-        await news.add_notice(connection, notice)
+        await store.add(connection, notice)
     return notice
 
 
-async def delete_notice(books: Books, who: Caller, unit: str, number: int) -> None:
-    async with books.change(who.actor, "notice.deleted", f"notice/{number}", unit=unit) as connection:
-        if not await news.delete_notice(connection, unit, number):
+async def delete(database: Database, who: Caller, unit: str, number: int) -> None:
+    """Take a notice down. NotFound when the unit has none of this number."""
+    async with database.change(who.actor, "notice.deleted", f"notice/{number}", unit=unit) as connection:
+        if not await store.remove(connection, unit, number):
             raise NotFound("There is no such notice.")
 
 
-async def events(
-    books: Books, unit: str, *, first: date | None, last: date | None, before: int | None, limit: int
-) -> list[CalendarEvent]:
-    async with books.engine.connect() as connection:
-        await require(connection, unit)
-        return await news.events_page(connection, unit, first=first, last=last, before=before, limit=limit)
+async def publish_message(connection: AsyncConnection, notice: Notice) -> None:
+    """Publish the notice of a message that goes out, in the transaction of the message; a message makes at most one."""
+    await store.add(connection, dataclasses.replace(notice, id=new_id()))
 
 
-async def add_event(books: Books, who: Caller, event: CalendarEvent) -> CalendarEvent:
-    """Enter into the calendar; the id of `event` is replaced by a new one."""
-    event = dataclasses.replace(event, id=new_id())
-    async with books.change(who.actor, "event.added", f"event/{event.id}", unit=event.unit) as connection:
-        await require(connection, event.unit)
-        await require_groups(connection, event.unit, (event.group,) if event.group else None, "group")
-        await news.add_event(connection, event)
-    return event
-
-
-async def delete_event(books: Books, who: Caller, unit: str, number: int) -> None:
-    async with books.change(who.actor, "event.deleted", f"event/{number}", unit=unit) as connection:
-        if not await news.delete_event(connection, unit, number):
-            raise NotFound("There is no such event.")
-
-
-async def post_attempts(books: Books, unit: str, *, before: int | None, limit: int) -> list[PostAttempt]:
-    async with books.engine.connect() as connection:
-        await require(connection, unit)
-        return await news.post_attempts_page(connection, unit, before=before, limit=limit)
-
-
-async def audit_page(books: Books, unit: str, *, before: int | None, limit: int) -> list[AuditRow]:
-    async with books.engine.connect() as connection:
-        await require(connection, unit)
-        return await audit.page(connection, unit, before=before, limit=limit)
-
-
-async def audit_check(books: Books) -> ChainCheck:
-    """Does the whole audit log hang together?"""
-    async with books.engine.connect() as connection:
-        return await audit.check(connection)
+async def take_down_message(connection: AsyncConnection, message: int) -> None:
+    """Take down the notice that a message made, if there is one, in the transaction in which the message is stopped."""
+    await store.remove_of_message(connection, message)

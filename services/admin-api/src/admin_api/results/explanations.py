@@ -5,30 +5,14 @@ A reason that is not in the table (an operator may have given one of his own) is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from admin_api.kernel.explanation import REGISTER_ANEW, Explanation
 from contracts import reasons
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The same in Japanese and English."""
-
-    ja: str
-    en: str
-
-    def __add__(self, other: "Explanation") -> "Explanation":
-        return Explanation(f"{self.ja}{other.ja}", f"{self.en} {other.en}".strip())
-
 
 _NOTHING = Explanation("", "")
 
 # What helps. {domain} is the unit's mail domain.
-_REGISTER_ANEW = Explanation(
-    "保護者の方に、今お使いのアドレスから登録し直してもらってください。",
-    "Ask the parent to register again from the address in use now.",
-)
 _LET_US_IN = Explanation(
     "保護者の方に、携帯電話の受信設定（ドメイン指定受信）で「{domain}」からのメールを受け取れるようにしてもらってください。",
     "Ask the parent to let mail from “{domain}” through in the phone's mail settings (ドメイン指定受信).",
@@ -74,7 +58,7 @@ _BEFORE: Final[Mapping[str, Explanation]] = {
 _BY_OUTCOME: Final[Mapping[str, tuple[Explanation, Explanation]]] = {
     "deferred": (_NOTHING, _NOTHING),
     "expired": (_NOTHING, _OTHERWISE),
-    "dead": (Explanation("このアドレスは存在しません。", "This address does not exist."), _REGISTER_ANEW),
+    "dead": (Explanation("このアドレスは存在しません。", "This address does not exist."), REGISTER_ANEW),
     "full": (Explanation("メールボックスがいっぱいです。", "The mailbox is full."), _MAKE_ROOM),
     "filtered": (
         Explanation(
@@ -130,21 +114,21 @@ _BY_REASON: Final[Mapping[str, tuple[Explanation, Explanation]]] = {
         Explanation("このアドレスは使われていない可能性があります。", "This address is perhaps no longer in use."),
         _ASK_THE_PARENT,
     ),
-    "no such domain": (_NO_DOMAIN, _REGISTER_ANEW),
-    "domain has no mail server": (_NO_MAIL_THERE, _REGISTER_ANEW),
-    "domain takes no mail": (_NO_MAIL_THERE, _REGISTER_ANEW),
-    "address literal": (_BAD_ADDRESS, _REGISTER_ANEW),
+    "no such domain": (_NO_DOMAIN, REGISTER_ANEW),
+    "domain has no mail server": (_NO_MAIL_THERE, REGISTER_ANEW),
+    "domain takes no mail": (_NO_MAIL_THERE, REGISTER_ANEW),
+    "address literal": (_BAD_ADDRESS, REGISTER_ANEW),
     "our own domain": (
         Explanation("配信用のアドレスが登録されています。", "An address of this service itself is registered."),
-        _REGISTER_ANEW,
+        REGISTER_ANEW,
     ),
     "mail would come back to us": (
         Explanation("宛先をたどると、こちらに戻ってきます。", "Mail to this address would come back to us."),
-        _REGISTER_ANEW,
+        REGISTER_ANEW,
     ),
-    "address not understood": (_BAD_ADDRESS, _REGISTER_ANEW),
-    "address cannot be written": (_BAD_ADDRESS, _REGISTER_ANEW),
-    "not a sendable address": (_BAD_ADDRESS, _REGISTER_ANEW),
+    "address not understood": (_BAD_ADDRESS, REGISTER_ANEW),
+    "address cannot be written": (_BAD_ADDRESS, REGISTER_ANEW),
+    "not a sendable address": (_BAD_ADDRESS, REGISTER_ANEW),
     "mailbox suspended": (
         Explanation("このアドレスは利用が停止されています。", "This mailbox is suspended."),
         _ASK_THE_PARENT,
@@ -264,27 +248,8 @@ _BY_REASON: Final[Mapping[str, tuple[Explanation, Explanation]]] = {
 KNOWN: Final = frozenset(_BY_REASON)
 """Reasons that have words of their own."""
 
-_OF_MEMBERS: Final[Mapping[str, Explanation]] = {
-    "unknown_user": Explanation(
-        "このアドレスは存在しないため、配信から外れています。", "This address does not exist, so nothing is sent there."
-    )
-    + _REGISTER_ANEW
-    + Explanation(
-        "登録用アドレスに空メールを送り、届いた案内に返信すれば、元に戻ります。",
-        "An empty mail to the entry address and a reply to the guide mail bring it back.",
-    ),
-    "complaint": Explanation(
-        "このメールが迷惑メールとして報告されたため、登録が解除されました。まちがって押されることもよくあります。",
-        "The mail was reported as spam, so the registration has ended. The button is often pressed by mistake.",
-    )
-    + Explanation(
-        "続けて受け取りたい場合は、登録用アドレスに空メールを送り、届いた案内に返信してもらってください。",
-        "To receive mail again: an empty mail to the entry address, and a reply to the guide mail.",
-    ),
-}
 
-
-def explain(outcome: str, reason: str, *, domain: str) -> Explanation | None:
+def explain_copy(outcome: str, reason: str, *, domain: str) -> Explanation | None:
     """What became of a copy and what to do; `domain` is the unit's mail domain. None for what needs no explanation: it
     was delivered, or has not been tried yet."""
     if outcome not in _BY_OUTCOME:
@@ -299,8 +264,3 @@ def explain(outcome: str, reason: str, *, domain: str) -> Explanation | None:
         before = _NOTHING
     whole = before + cause + advice
     return Explanation(whole.ja.replace("{domain}", domain), whole.en.replace("{domain}", domain).strip())
-
-
-def explain_member(reason: str | None) -> Explanation | None:
-    """Why mail doesn't reach a member, or why he left where it was not by his own request."""
-    return None if reason is None else _OF_MEMBERS.get(reason)

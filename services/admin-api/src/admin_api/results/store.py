@@ -1,80 +1,21 @@
-"""What receipts' ledger says about a message: its copies, its answers, its counts. Read only, through its views."""
+"""What receipts' ledger says about a message: its copies, its answers, its counts; read only, through its views.
+Beside it the choices that a person set for answers which the rules couldn't read, or read wrongly: the ledger stays as
+it was."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import delete, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from admin_api.kernel.paging import PageRequest, Slice
+from admin_api.results.model import Answer, Copy, Counts, Tally
+from admin_api.results.tables import choice_overrides
 from contracts.events.inbound import Authentication
 from runtime.crypto.ciphers import FieldCipher
 
 ANSWER_TEXT = "ledger.answers.text"
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Copies by what became of them; `children`: how many a question is about. `expired` and `superseded` ones were
-    held back on purpose, so they aren't among those that `failed`."""
-
-    planned: int = 0
-    delivered: int = 0
-    deferred: int = 0
-    failed: int = 0
-    expired: int = 0
-    superseded: int = 0
-    answered: int = 0
-    children: int = 0
-    children_answered: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Last answers by choice (None: no choice recognised), and how many of them a person should read."""
-
-    choice: int | None
-    count: int
-    needs_look: int
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """One copy. `settled`: answered, or another guardian answered for the same child. `reason`: why its last attempt
-    ended as it did, or why it came back later (contracts.reasons)."""
-
-    copy_ref: int
-    member: int | None
-    child: int | None
-    carrier: str | None
-    wave: int
-    state: str
-    code: int | None
-    enhanced: str | None
-    attempts: int
-    updated_at: datetime
-    answered: bool
-    settled: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer; `latest`: the last one of its copy, which counts. `chosen_by`: who set `choice` by hand."""
-
-    id: int
-    copy_ref: int
-    member: int | None
-    child: int | None
-    received_at: datetime
-    choice: int | None
-    needs_look: bool
-    text: str
-    latest: bool
-    authentication: Authentication | None = None
-    chosen_by: int | None = None
-    chosen_at: datetime | None = None
 
 
 _COUNTS = text("""
@@ -87,8 +28,9 @@ _TALLIES = text("""
     SELECT choice, count(*) AS count, count(*) FILTER (WHERE needs_look) AS needs_look
     FROM (
         SELECT DISTINCT ON (child, CASE WHEN child IS NULL THEN copy_ref END)
-               coalesce(by_hand.choice, answers.choice) AS choice, needs_look AND by_hand.answer IS NULL AS needs_look
-        FROM ledger.answers LEFT JOIN office.choices_by_hand AS by_hand ON by_hand.answer = answers.id
+               coalesce(overrides.choice, answers.choice) AS choice,
+               needs_look AND overrides.answer IS NULL AS needs_look
+        FROM ledger.answers LEFT JOIN office.choices_by_hand AS overrides ON overrides.answer = answers.id
         WHERE answers.message = :message
         ORDER BY child, CASE WHEN child IS NULL THEN copy_ref END, received_at DESC, id DESC
     ) AS last_answers
@@ -129,10 +71,10 @@ _OPEN_COPIES = text("""
 """)
 
 _ANSWERS = text("""
-    SELECT id, copy_ref, member, child, received_at, coalesce(by_hand.choice, answers.choice) AS choice,
-           needs_look AND by_hand.answer IS NULL AS needs_look, text_key_id, text_blob, latest, authentication,
-           by_hand.account, by_hand.at
-    FROM ledger.answers LEFT JOIN office.choices_by_hand AS by_hand ON by_hand.answer = answers.id
+    SELECT id, copy_ref, member, child, received_at, coalesce(overrides.choice, answers.choice) AS choice,
+           needs_look AND overrides.answer IS NULL AS needs_look, text_key_id, text_blob, latest, authentication,
+           overrides.account, overrides.at
+    FROM ledger.answers LEFT JOIN office.choices_by_hand AS overrides ON overrides.answer = answers.id
     WHERE answers.message = :message AND id > :after AND (CAST(:latest AS boolean) IS NULL OR latest = :latest)
     ORDER BY id LIMIT :limit
 """)
@@ -151,6 +93,7 @@ async def counts(connection: AsyncConnection, messages: Sequence[int]) -> dict[i
 
 
 async def tallies(connection: AsyncConnection, message: int) -> list[Tally]:
+    """Last answers to a message by choice."""
     rows = await connection.execute(_TALLIES, {"message": message})
     return [Tally(row.choice, row._mapping["count"], row.needs_look) for row in rows]
 
@@ -162,19 +105,19 @@ async def copies(
     *,
     state: str | None,
     settled: bool | None,
-    after: int,
-    limit: int,
-) -> list[Copy]:
-    """In the order of their numbers."""
+    wanted: PageRequest[int],
+) -> Slice[Copy, int]:
+    """Copies of a message in the order of their numbers."""
     parameters = {
         "unit": unit,
         "message": message,
         "state": state,
         "settled": settled,
-        "after": after,
-        "limit": limit,
+        "after": wanted.after or 0,
+        "limit": wanted.rows,
     }
-    return [_copy(row) for row in await connection.execute(_COPIES, parameters)]
+    found = [Copy(**row._mapping) for row in await connection.execute(_COPIES, parameters)]
+    return wanted.cut(found, lambda copy: copy.copy_ref)
 
 
 async def open_copies(connection: AsyncConnection, unit: str, message: int) -> list[int]:
@@ -183,11 +126,11 @@ async def open_copies(connection: AsyncConnection, unit: str, message: int) -> l
 
 
 async def answers(
-    connection: AsyncConnection, cipher: FieldCipher, message: int, *, latest: bool | None, after: int, limit: int
-) -> list[Answer]:
-    """In the order in which they came."""
-    parameters = {"message": message, "latest": latest, "after": after, "limit": limit}
-    return [
+    connection: AsyncConnection, cipher: FieldCipher, message: int, *, latest: bool | None, wanted: PageRequest[int]
+) -> Slice[Answer, int]:
+    """Answers to a message in the order in which they came."""
+    parameters = {"message": message, "latest": latest, "after": wanted.after or 0, "limit": wanted.rows}
+    found = [
         Answer(
             id=row.id,
             copy_ref=row.copy_ref,
@@ -204,25 +147,23 @@ async def answers(
         )
         for row in await connection.execute(_ANSWERS, parameters)
     ]
+    return wanted.cut(found, lambda answer: answer.id)
 
 
 async def has_answer(connection: AsyncConnection, message: int, answer: int) -> bool:
+    """Does the ledger know this answer to the message?"""
     return bool((await connection.execute(_HAS_ANSWER, {"message": message, "answer": answer})).scalar_one())
 
 
-def _copy(row: Any) -> Copy:
-    return Copy(
-        row.copy_ref,
-        row.member,
-        row.child,
-        row.carrier,
-        row.wave,
-        row.state,
-        row.code,
-        row.enhanced,
-        row.attempts,
-        row.updated_at,
-        row.answered,
-        row.settled,
-        row.reason,
-    )
+async def set_choice(
+    connection: AsyncConnection, *, answer: int, message: int, choice: int, account: int, at: datetime
+) -> None:
+    """Let the answer mean this choice, whatever was set before."""
+    values = {"choice": choice, "account": account, "at": at}
+    statement = insert(choice_overrides).values(answer=answer, message=message, **values)
+    await connection.execute(statement.on_conflict_do_update(index_elements=["answer"], set_=values))
+
+
+async def unset_choice(connection: AsyncConnection, answer: int) -> None:
+    """Let the answer count again as it was read. Harmless to repeat."""
+    await connection.execute(delete(choice_overrides).where(choice_overrides.c.answer == answer))

@@ -1,42 +1,22 @@
 """Units and their groups, and the directory entry that says all of it to the front door."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from admin_api.kernel.tables import groups, units
+from admin_api.kernel.paging import PageRequest, Slice
+from admin_api.units.model import Group, Unit
+from admin_api.units.tables import groups, units
 from contracts import directory
 from contracts.directory import GroupEntry, UnitEntry
 from runtime.database.outbox import Outbox
 from runtime.ids import new_id
 
-MAX_GROUPS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    code: str
-    name: str
-    receipts: bool
-    active: bool
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    unit: str
-    code: str
-    name: str
-    position: int
-    post_secret_hash: str | None
-
 
 async def create(connection: AsyncConnection, code: str, name: str, *, receipts: bool) -> bool:
-    """False when the code is taken."""
+    """Add a unit; False when the code is taken."""
     values = {"code": code, "name": name, "receipts": receipts}
     return (await connection.execute(insert(units).values(values).on_conflict_do_nothing())).rowcount == 1
 
@@ -48,29 +28,31 @@ async def get(connection: AsyncConnection, code: str, *, lock: bool = False) -> 
     return None if row is None else _unit(row)
 
 
-async def page(connection: AsyncConnection, after: str | None, limit: int) -> list[Unit]:
-    query = select(units).order_by(units.c.code).limit(limit)
-    if after is not None:
-        query = query.where(units.c.code > after)
-    return [_unit(row) for row in await connection.execute(query)]
+async def page(connection: AsyncConnection, wanted: PageRequest[str]) -> Slice[Unit, str]:
+    """Units by code."""
+    query = wanted.ascending(select(units), units.c.code)
+    return wanted.cut([_unit(row) for row in await connection.execute(query)], lambda unit: unit.code)
 
 
 async def change(connection: AsyncConnection, code: str, values: dict[str, Any]) -> None:
+    """Give a unit's columns these values."""
     await connection.execute(update(units).where(units.c.code == code).values(**values))
 
 
 async def groups_of(connection: AsyncConnection, unit: str) -> list[Group]:
+    """Groups of a unit in the order of their places."""
     query = select(groups).where(groups.c.unit == unit).order_by(groups.c.position, groups.c.code)
     return [_group(row) for row in await connection.execute(query)]
 
 
 async def group(connection: AsyncConnection, unit: str, code: str) -> Group | None:
+    """One group; None when the unit has none of this code."""
     row = (await connection.execute(select(groups).where(groups.c.unit == unit, groups.c.code == code))).first()
     return None if row is None else _group(row)
 
 
 async def create_group(connection: AsyncConnection, unit: str, code: str, name: str, position: int | None) -> bool:
-    """False when the code is taken. Without a position it comes last."""
+    """Add a group; False when the code is taken. Without a position it comes last."""
     if position is None:
         last = select(func.coalesce(func.max(groups.c.position), 0)).where(groups.c.unit == unit)
         position = int((await connection.execute(last)).scalar_one()) + 1
@@ -79,10 +61,12 @@ async def create_group(connection: AsyncConnection, unit: str, code: str, name: 
 
 
 async def change_group(connection: AsyncConnection, unit: str, code: str, values: dict[str, Any]) -> None:
+    """Give a group's columns these values."""
     await connection.execute(update(groups).where(groups.c.unit == unit, groups.c.code == code).values(**values))
 
 
 async def delete_group(connection: AsyncConnection, unit: str, code: str) -> None:
+    """Delete a group, if it is there."""
     await connection.execute(delete(groups).where(groups.c.unit == unit, groups.c.code == code))
 
 
@@ -108,6 +92,7 @@ async def publish(connection: AsyncConnection, outbox: Outbox, code: str) -> Non
 
 
 async def all_codes(connection: AsyncConnection) -> list[str]:
+    """Codes of all units."""
     return list((await connection.execute(select(units.c.code).order_by(units.c.code))).scalars())
 
 

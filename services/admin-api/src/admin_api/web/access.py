@@ -5,16 +5,15 @@ caller's own does not exist for him: 404, before his role is looked at.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
+from admin_api.accounts import handlers as accounts
+from admin_api.accounts.model import Session
+from admin_api.kernel.context import Context
 from admin_api.kernel.errors import Forbidden, NotFound, SignedOut
-from admin_api.accounts import sessions
-from admin_api.kernel.context import Office
 from admin_api.kernel.roles import Caller, Right
 from admin_api.web.types import UnitPath
 
@@ -24,26 +23,17 @@ _cookie = APIKeyCookie(name=COOKIE, auto_error=False, scheme_name="cookie", desc
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A valid session."""
-
-    caller: Caller
-    token: str
-    expires_at: datetime
+def context_of(request: Request) -> Context:
+    """What the application's handlers are given."""
+    return cast(Context, request.app.state.context)
 
 
-def office_of(request: Request) -> Office:
-    """The office that this application serves."""
-    return cast(Office, request.app.state.office)
-
-
-OfficeHere = Annotated[Office, Depends(office_of)]
+ContextHere = Annotated[Context, Depends(context_of)]
 
 
 async def session(
     request: Request,
-    office: OfficeHere,
+    context: ContextHere,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     cookie: Annotated[str | None, Depends(_cookie)],
 ) -> Session:
@@ -55,8 +45,7 @@ async def session(
     foreign = request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
     if bearer is None and foreign and request.method not in _SAFE:
         raise Forbidden("This request came from another site.")
-    caller, expires_at = await sessions.caller(office, token)
-    return Session(caller, token, expires_at)
+    return await accounts.session(context, token)
 
 
 SessionHere = Annotated[Session, Depends(session)]
@@ -75,30 +64,20 @@ def permit(right: Right) -> Callable[..., Awaitable[Caller]]:
     return check
 
 
-async def unit_manager(here: SessionHere) -> Caller:
-    """The caller, if he may create and see all units."""
-    if not here.caller.may(Right.MANAGE_UNITS):
-        raise Forbidden
-    return here.caller
+def permit_anywhere(right: Right) -> Callable[..., Awaitable[Caller]]:
+    """Dependency of a route that belongs to no unit: the caller, if his role has the right."""
+
+    async def check(here: SessionHere) -> Caller:
+        if not here.caller.may(right):
+            raise Forbidden
+        return here.caller
+
+    return check
 
 
-async def pace_keeper(here: SessionHere) -> Caller:
-    """The caller, if he may see and set the pace of delivery."""
-    if not here.caller.may(Right.KEEP_PACE):
-        raise Forbidden
-    return here.caller
-
-
-async def held_mail_keeper(here: SessionHere) -> Caller:
-    """The caller, if he may decide about what could not be processed."""
-    if not here.caller.may(Right.DECIDE_HELD_MAIL):
-        raise Forbidden
-    return here.caller
-
-
-HeldMailKeeper = Annotated[Caller, Depends(held_mail_keeper)]
-PaceKeeper = Annotated[Caller, Depends(pace_keeper)]
-UnitManager = Annotated[Caller, Depends(unit_manager)]
+DeadLetterKeeper = Annotated[Caller, Depends(permit_anywhere(Right.DECIDE_DEAD_LETTERS))]
+PaceKeeper = Annotated[Caller, Depends(permit_anywhere(Right.KEEP_PACE))]
+UnitManager = Annotated[Caller, Depends(permit_anywhere(Right.MANAGE_UNITS))]
 UnitReader = Annotated[Caller, Depends(permit(Right.READ_UNIT))]
 UnitChanger = Annotated[Caller, Depends(permit(Right.MANAGE_UNITS))]
 GroupChanger = Annotated[Caller, Depends(permit(Right.CHANGE_GROUPS))]

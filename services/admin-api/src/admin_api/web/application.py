@@ -6,18 +6,22 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from admin_api.kernel.context import Office
-from admin_api.notices import routes as board
+from admin_api.accounts import routes as accounts
+from admin_api.audit import routes as audit
+from admin_api.calendar import routes as calendar
 from admin_api.carriers import routes as carriers
-from admin_api.dead_letters import routes as held
+from admin_api.dead_letters import routes as dead_letters
+from admin_api.kernel.context import Context
 from admin_api.members import routes as members
 from admin_api.messages import routes as messages
-from admin_api.web import problems
+from admin_api.notices import routes as notices
+from admin_api.posts import routes as posts
 from admin_api.results import routes as results
-from admin_api.accounts import routes as session
 from admin_api.units import routes as units
+from admin_api.web import problems
 from admin_api.web.middleware import Guard
 
+_FEATURES = (accounts, units, members, messages, results, notices, calendar, posts, audit, carriers, dead_letters)
 _ABOUT = """The administrators' side of Renrakumo.
 
 Sign in with `POST /v1/session`; browsers then have a cookie, programs send the token as `Authorization: Bearer`.
@@ -34,21 +38,21 @@ _TAGS = (
     ("results", "Who got it, who answered what"),
     ("news", "Notices and calendar, which anybody may read"),
     ("carriers", "How fast mail goes out, carrier by carrier"),
-    ("held mail", "What could not be processed, and what is to become of it"),
+    ("dead letters", "What could not be processed, and what is to become of it"),
     ("audit", "Who did what"),
 )
 
 
-def build(office: Office, *, cookie_secure: bool) -> FastAPI:
-    """The application for this office."""
+def build(context: Context, *, cookie_secure: bool) -> FastAPI:
+    """The application whose handlers are given this context."""
     app = bare()
-    app.state.office = office
+    app.state.context = context
     app.state.cookie_secure = cookie_secure
     return app
 
 
 def bare() -> FastAPI:
-    """The application without an office behind it: enough to say what it offers."""
+    """The application without a context behind it: enough to say what it offers."""
     app = FastAPI(
         title="Renrakumo office",
         version="1",
@@ -57,8 +61,8 @@ def bare() -> FastAPI:
         generate_unique_id_function=_operation,
         redoc_url=None,
     )
-    for module in (session, units, members, messages, results, board, carriers, held):
-        app.include_router(module.router)
+    for feature in _FEATURES:
+        app.include_router(feature.router)
     problems.install(app)
     app.add_middleware(Guard)
     _complete_openapi(app)

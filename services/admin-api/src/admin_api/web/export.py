@@ -1,4 +1,4 @@
-"""Write the OpenAPI of the office into a file: `python -m admin_api.web.export docs/openapi.json`."""
+"""Write the OpenAPI of admin-api into a file: `python -m admin_api.web.export docs/openapi.json`."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from admin_api.web import application as web
 
 
 def export(file: Path) -> None:
-    """What the running office serves at /openapi.json, in a form that can be reviewed as a change."""
+    """What the running service serves at /openapi.json, in a form that can be reviewed as a change."""
     text = json.dumps(web.bare().openapi(), indent=2, ensure_ascii=False) + "\n"
     file.write_text(text, encoding="utf-8")
 

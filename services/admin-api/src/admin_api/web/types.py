@@ -1,8 +1,8 @@
-"""Building blocks of requests and answers: numbers as decimal strings, codes, plain texts, pages."""
+"""Building blocks of requests and answers: numbers as decimal strings, codes, plain texts, explanations."""
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from fastapi import Header, Path, Query
+from fastapi import Header, Path
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -14,13 +14,11 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from admin_api.results.explanations import Explanation
-from admin_api.kernel.roles import plain_line, plain_text
-from admin_api.kernel.authentication import explain_origin
+from admin_api.kernel.authentication_results import explain_authentication
+from admin_api.kernel.explanation import Explanation
+from admin_api.kernel.text import plain_line, plain_text
 from contracts.base import GROUP_PATTERN, UNIT_PATTERN
 from contracts.events.inbound import Authentication, AuthenticationResult
-
-T = TypeVar("T")
 
 
 def _number(value: Any) -> int:
@@ -46,8 +44,6 @@ GroupText = Annotated[str, Field(pattern=GROUP_PATTERN, examples=["xx1"])]
 UnitPath = Annotated[str, Path(pattern=UNIT_PATTERN, description="Code of the unit.", examples=["sakura"])]
 GroupPath = Annotated[str, Path(pattern=GROUP_PATTERN, description="Code of the group.", examples=["xx1"])]
 NumberPath = Annotated[Number, Path(description="Number, as a decimal string.")]
-AfterQuery = Annotated[Number | None, Query(description="The `next` of the page before.")]
-LimitQuery = Annotated[int, Query(ge=1, le=200, description="Entries of a page at most.")]
 
 KeyHeader = Annotated[
     str | None,
@@ -82,7 +78,7 @@ Line = Annotated[str, AfterValidator(_line)]
 PlainText = Annotated[str, AfterValidator(_text)]
 """Text with LF line ends, without control characters, not empty."""
 
-Moment = Annotated[AwareDatetime, Field(examples=["2026-04-08T07:30:00+09:00"])]
+Timestamp = Annotated[AwareDatetime, Field(examples=["2026-04-08T07:30:00+09:00"])]
 
 
 class Body(BaseModel):
@@ -92,9 +88,9 @@ class Body(BaseModel):
 
 
 class View(BaseModel):
-    """What goes out."""
+    """What goes out. `model_validate` takes an object of the features' models, too: its fields by their names."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
 class ExplanationView(View):
@@ -107,6 +103,7 @@ class ExplanationView(View):
 
     @classmethod
     def of(cls, explanation: Explanation | None) -> "ExplanationView | None":
+        """The explanation as an answer holds it; None where there is nothing to explain."""
         return None if explanation is None else cls(ja=explanation.ja, en=explanation.en)
 
 
@@ -124,14 +121,16 @@ class AuthenticationView(View):
 
     @classmethod
     def of(cls, shown: Authentication | None) -> "AuthenticationView | None":
+        """The authentication results with their explanation; None where a mail's were not looked at."""
         if shown is None:
             return None
-        words = explain_origin(shown)
+        words = explain_authentication(shown)
         return cls(**shown.model_dump(), explanation=ExplanationView(ja=words.ja, en=words.en))
 
 
-class Page(View, Generic[T]):
-    """A part of a list. `next` is the `after` of the part that follows, null at the end."""
+def _with_explanation(value: Any) -> Any:
+    return AuthenticationView.of(value) if isinstance(value, Authentication) else value
 
-    items: list[T]
-    next: Number | None = None
+
+AuthenticationField = Annotated[AuthenticationView | None, BeforeValidator(_with_explanation)]
+"""A mail's authentication results, explained as they are put into an answer."""

@@ -6,7 +6,7 @@ what SPF, DKIM, DMARC and ARC showed (contracts) -> a sentence of marks, and wha
 from collections.abc import Mapping
 from typing import Final
 
-from admin_api.results.explanations import Explanation
+from admin_api.kernel.explanation import Explanation
 from contracts.events.inbound import Authentication, AuthenticationResult
 
 _MARKS: Final[Mapping[AuthenticationResult, Explanation]] = {
@@ -40,38 +40,8 @@ _UNCHECKED = Explanation(
     "差出人の証明を一時的に調べられませんでした。", "The proof of the sender could not be looked up for the moment."
 )
 
-_ATTEMPTS: Final[Mapping[str, Explanation]] = {
-    "not_authentic": Explanation(
-        "差出人を名のる偽のメールでした（DMARC: fail、ポリシー: reject）。確認メールも含めて、だれにも送っていません。"
-        "投稿用アドレスが外に知られているかもしれないので、作り直すことをお勧めします。",
-        "It was a forged mail (DMARC: fail, policy: reject). Nobody was asked, and nothing was sent. The post "
-        "address may be known to others: better make a new one.",
-    ),
-    "not_enrolled": Explanation(
-        "投稿者として登録されていないアドレスからのメールでした。だれにも送っていません。",
-        "It came from an address that is not enrolled as a poster. Nothing was sent to anybody.",
-    ),
-    "automatic": Explanation(
-        "自動返信など、機械が送ったメールでした。だれにも送っていません。",
-        "A machine sent it (an automatic reply, for example). Nothing was sent to anybody.",
-    ),
-    "empty": Explanation(
-        "件名も本文もないメールでした。だれにも送っていません。",
-        "It had neither subject nor text. Nothing was sent to anybody.",
-    ),
-    "guessed": Explanation(
-        "投稿用アドレスを当てようとしたメールがありました。受け取っていません。続くようなら、アドレスを作り直してください。",
-        "Somebody tried to guess the post address. Nothing was taken in. If it goes on, make a new address.",
-    ),
-}
 
-
-def explain_attempt(reason: str) -> Explanation | None:
-    """Why a post by mail was refused."""
-    return _ATTEMPTS.get(reason)
-
-
-def explain_origin(shown: Authentication) -> Explanation:
+def explain_authentication(shown: Authentication) -> Explanation:
     """The marks of a mail, and what they mean."""
     marks = [(method.upper(), _MARKS[getattr(shown, method)]) for method in _METHODS if _matters(shown, method)]
     summary = Explanation(

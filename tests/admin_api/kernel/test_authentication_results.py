@@ -4,9 +4,8 @@ from typing import get_args
 
 import pytest
 
-from admin_api.kernel.authentication import explain_attempt, explain_origin
+from admin_api.kernel.authentication_results import explain_authentication
 from contracts.events.inbound import Authentication, AuthenticationResult
-from contracts.events.messages import PostRefused
 
 
 @pytest.mark.parametrize(
@@ -25,21 +24,13 @@ from contracts.events.messages import PostRefused
     ],
 )
 def test_the_marks_and_what_they_mean(shown: Authentication, japanese: str, english: str) -> None:
-    words = explain_origin(shown)
+    words = explain_authentication(shown)
     assert japanese in words.ja
     assert english in words.en
 
 
 @pytest.mark.parametrize("result", get_args(AuthenticationResult))
 def test_every_result_has_words(result: AuthenticationResult) -> None:
-    words = explain_origin(Authentication(spf=result, dkim=result, dmarc=result, arc=result))
+    words = explain_authentication(Authentication(spf=result, dkim=result, dmarc=result, arc=result))
     assert words.ja.startswith("差出人の証明：")
     assert ("、ARC" in words.ja) == (result != "none")
-
-
-@pytest.mark.parametrize("reason", [*get_args(PostRefused.model_fields["reason"].annotation), "guessed"])
-def test_every_reason_for_refusing_a_post_is_explained(reason: str) -> None:
-    words = explain_attempt(reason)
-    assert words is not None
-    assert words.ja.endswith("。")
-    assert words.en.endswith(".")
