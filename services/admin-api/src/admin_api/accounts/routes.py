@@ -29,10 +29,12 @@ async def sign_in(body: SignIn, context: ContextHere, request: Request, response
 
 @router.get("", summary="Who is signed in", responses=documented(401))
 async def look(here: SessionHere) -> SessionView:
+    """The account of this session, and when the session ends."""
     return SessionView(account=AccountView.of(here.caller), expires_at=here.expires_at)
 
 
 @router.delete("", status_code=204, summary="Sign out", responses=documented(401, 403))
 async def sign_out(here: SessionHere, context: ContextHere, response: Response) -> None:
+    """The session ends; its token is worth nothing any more."""
     await handlers.sign_out(context, here.caller, here.token)
     response.delete_cookie(COOKIE, path="/v1")

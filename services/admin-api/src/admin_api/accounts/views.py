@@ -10,6 +10,8 @@ from admin_api.web.types import Body, Number, Timestamp, View
 
 
 class SignIn(Body):
+    """What an account signs in with."""
+
     login: Annotated[str, Field(min_length=1, max_length=LOGIN_LENGTH, examples=["sakura-kocho"])]
     password: Annotated[SecretStr, Field(min_length=1, max_length=200)]
     totp: Annotated[str, Field(max_length=12, description="One-time password of this moment.", examples=["492039"])]

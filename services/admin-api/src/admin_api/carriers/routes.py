@@ -16,12 +16,14 @@ CarrierPath = Annotated[str, Path(pattern="^[a-z0-9]{1,20}$", description="Name 
 
 @router.get("", summary="How each carrier is treated right now (operator)", responses=documented(401, 403))
 async def list_carriers(_: PaceKeeper, context: ContextHere) -> CarrierList:
+    """Those of the operator's own included that a dispatcher tells of."""
     found = await handlers.overview(context.dispatchers, context.database.clock())
     return CarrierList(items=[CarrierView.of(carrier) for carrier in found])
 
 
 @router.get("/{carrier}", summary="One carrier (operator)", responses=documented(401, 403, 404))
 async def get_carrier(carrier: CarrierPath, _: PaceKeeper, context: ContextHere) -> CarrierView:
+    """With its part at each dispatcher."""
     return CarrierView.of(await handlers.one(context.dispatchers, carrier, context.database.clock()))
 
 
@@ -66,4 +68,5 @@ async def set_pace(carrier: CarrierPath, body: NewPace, who: PaceKeeper, context
     responses=documented(401, 403, 404, 409),
 )
 async def resume_carrier(carrier: CarrierPath, who: PaceKeeper, context: ContextHere) -> None:
+    """The policy and the carrier's own signs decide again."""
     await handlers.resume(context.database, context.dispatchers, who.actor, carrier)

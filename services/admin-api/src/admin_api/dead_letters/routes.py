@@ -56,6 +56,7 @@ async def count_dead_letters(_: DeadLetterKeeper, context: ContextHere) -> Reaso
 
 @router.get("/{number}", summary="One of them (operator)", responses=documented(401, 403, 404))
 async def get_dead_letter(number: NumberPath, _: DeadLetterKeeper, context: ContextHere) -> DeadLetterView:
+    """With its reason in words, and what helps."""
     return DeadLetterView.of(await handlers.one(context.database, number))
 
 

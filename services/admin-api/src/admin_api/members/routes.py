@@ -28,6 +28,7 @@ async def list_members(
     group: GroupQuery = None,
     state: MemberState | None = None,
 ) -> MemberPage:
+    """A sender who is limited to groups has to name one of them."""
     ask = MembersAsk(unit=unit, actor=who.actor, group=group, state=state, after=wanted.after or 0, limit=wanted.limit)
     page = await handlers.page(context, who, ask)
     return MemberPage(items=[Member.of(member) for member in page.members], next=page.next, total=page.total)
@@ -41,6 +42,7 @@ async def list_members(
     responses=documented(401, 403, 404, 409),
 )
 async def invite(unit: UnitPath, body: Invitation, who: MemberChanger, context: ContextHere) -> Invited:
+    """The guide mail goes to the address; only its owner's reply makes a member."""
     name = body.name.get_secret_value() if body.name else ""
     card = context.sealer.seal(AddressCard(address=body.address.get_secret_value(), name=name), "registry")
     return Invited(request=await handlers.invite(context, who, unit, body.group, card))
@@ -56,6 +58,7 @@ async def invite(unit: UnitPath, body: Invitation, who: MemberChanger, context: 
 async def remove(
     unit: UnitPath, member: NumberPath, who: MemberChanger, context: ContextHere, group: GroupQuery = None
 ) -> None:
+    """Nothing is sent to this member any more; nobody is told by mail."""
     await handlers.remove(context, who, unit, member, group)
 
 
@@ -66,6 +69,7 @@ async def remove(
     responses=documented(401, 403, 404, 409),
 )
 async def list_posters(unit: UnitPath, group: GroupPath, who: MemberChanger, context: ContextHere) -> MemberList:
+    """Members whose mails to the group's post address become messages."""
     found = await handlers.posters(context, who, unit, group)
     return MemberList(items=[Member.of(member) for member in found])
 
@@ -78,6 +82,7 @@ async def list_posters(unit: UnitPath, group: GroupPath, who: MemberChanger, con
     responses=documented(401, 403, 404, 409),
 )
 async def enrol(unit: UnitPath, group: GroupPath, body: NewPoster, who: MemberChanger, context: ContextHere) -> None:
+    """From now on a mail of this member to the group's post address becomes a message, once he confirms it."""
     await handlers.change_poster(context, who, unit, group, body.member, enrolled=True)
 
 
@@ -91,4 +96,5 @@ async def enrol(unit: UnitPath, group: GroupPath, body: NewPoster, who: MemberCh
 async def end_poster(
     unit: UnitPath, group: GroupPath, member: NumberPath, who: MemberChanger, context: ContextHere
 ) -> None:
+    """Mails of this member to the group's post address are refused from now on."""
     await handlers.change_poster(context, who, unit, group, member, enrolled=False)

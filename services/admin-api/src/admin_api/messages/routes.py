@@ -26,6 +26,7 @@ router = APIRouter(prefix="/v1/units/{unit}", tags=["messages"])
 
 @router.post("/audience", summary="How many a message would reach", responses=documented(401, 403, 404, 409))
 async def count_audience(unit: UnitPath, body: Recipients, who: Sender, context: ContextHere) -> Audience:
+    """People and copies as of now."""
     size = await drafts.audience(
         context,
         who,
@@ -43,6 +44,7 @@ async def count_audience(unit: UnitPath, body: Recipients, who: Sender, context:
 async def create(
     unit: UnitPath, body: NewMessage, who: Sender, context: ContextHere, key: KeyHeader = None
 ) -> MessageDetail:
+    """With `send` it goes out at once, else it waits as a draft."""
     return await _fresh(context, await drafts.create(context, who, unit, body.draft(), send=body.send, key=key))
 
 
@@ -54,6 +56,7 @@ async def list_messages(
     wanted: PageQuery,
     state: MessageState | None = None,
 ) -> Page[MessageView]:
+    """A sender who is limited to groups sees what went to them, or came from himself."""
     found = await reading.page(context, who, unit, state=state, wanted=wanted)
     return Page[MessageView].of(found, MessageView.of)
 
@@ -62,6 +65,7 @@ async def list_messages(
     "/messages/{message}", summary="One message with live counts and tallies", responses=documented(401, 403, 404)
 )
 async def get_message(unit: UnitPath, message: NumberPath, who: MessageReader, context: ContextHere) -> MessageDetail:
+    """Counts and tallies are those of this moment."""
     return MessageDetail.of(await reading.one(context, who, unit, message))
 
 
@@ -69,6 +73,7 @@ async def get_message(unit: UnitPath, message: NumberPath, who: MessageReader, c
     "/messages/{message}/approve", summary="Send a draft or a held post", responses=documented(401, 403, 404, 409)
 )
 async def approve(unit: UnitPath, message: NumberPath, who: Sender, context: ContextHere) -> MessageDetail:
+    """The sender of a post by mail is told."""
     return await _fresh(context, await drafts.approve(context, who, unit, message))
 
 
@@ -76,6 +81,7 @@ async def approve(unit: UnitPath, message: NumberPath, who: Sender, context: Con
     "/messages/{message}/cancel", summary="Never send a draft or a held post", responses=documented(401, 403, 404, 409)
 )
 async def cancel(unit: UnitPath, message: NumberPath, who: Sender, context: ContextHere) -> MessageDetail:
+    """The sender of a post by mail is told."""
     return await _fresh(context, await drafts.cancel(context, who, unit, message))
 
 

@@ -35,6 +35,7 @@ async def list_units(
     after: Annotated[str | None, Query(pattern=UNIT_PATTERN, description="The `next` of the page before.")] = None,
     limit: LimitQuery = 50,
 ) -> UnitPage:
+    """All tenants, by code."""
     found = await handlers.page(context.database, PageRequest(limit, after))
     return UnitPage(items=[_shown(context, unit) for unit in found.items], next=found.next)
 
@@ -43,12 +44,14 @@ async def list_units(
     "", status_code=201, tags=["units"], summary="Create a unit (operator)", responses=documented(401, 403, 409)
 )
 async def create_unit(body: NewUnit, who: UnitManager, context: ContextHere) -> UnitView:
+    """It has no groups yet."""
     unit = await handlers.create(context.database, who.actor, body.code, body.name, receipts=body.receipts)
     return _shown(context, unit)
 
 
 @router.get("/{unit}", tags=["units"], summary="One unit", responses=documented(401, 403, 404))
 async def get_unit(unit: UnitPath, _: UnitReader, context: ContextHere) -> UnitView:
+    """With its options and its mail domain."""
     return _shown(context, await handlers.get(context.database, unit))
 
 
@@ -60,6 +63,7 @@ async def change_unit(unit: UnitPath, body: UnitChange, who: UnitChanger, contex
 
 @router.get("/{unit}/groups", tags=["groups"], summary="Groups of a unit", responses=documented(401, 403, 404))
 async def list_groups(unit: UnitPath, _: UnitReader, context: ContextHere) -> GroupList:
+    """In the order of their places, with their public mail addresses."""
     return GroupList(
         items=[GroupView.of(group, context.domain(unit)) for group in await handlers.groups(context.database, unit)]
     )
@@ -73,6 +77,7 @@ async def list_groups(unit: UnitPath, _: UnitReader, context: ContextHere) -> Gr
     responses=documented(401, 403, 404, 409),
 )
 async def create_group(unit: UnitPath, body: NewGroup, who: GroupChanger, context: ContextHere) -> GroupView:
+    """Its mail addresses work at once, but for the post address, which has to be made."""
     group = await handlers.create_group(context.database, who.actor, unit, body.code, body.name, body.position)
     return GroupView.of(group, context.domain(unit))
 
@@ -81,6 +86,7 @@ async def create_group(unit: UnitPath, body: NewGroup, who: GroupChanger, contex
 async def change_group(
     unit: UnitPath, group: GroupPath, body: GroupChange, who: GroupChanger, context: ContextHere
 ) -> GroupView:
+    """Fields that are left out stay as they are."""
     values = body.model_dump(exclude_none=True)
     changed = await handlers.change_group(context.database, who.actor, unit, group, values)
     return GroupView.of(changed, context.domain(unit))
@@ -94,6 +100,7 @@ async def change_group(
     responses=documented(401, 403, 404, 409),
 )
 async def delete_group(unit: UnitPath, group: GroupPath, who: GroupChanger, context: ContextHere) -> None:
+    """Refused while the group still has members."""
     await handlers.delete_group(context, who, unit, group)
 
 
