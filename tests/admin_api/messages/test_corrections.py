@@ -10,7 +10,7 @@ import pytest
 
 from admin_api.messages import model
 from contracts.events import MessageApproved
-from contracts.stopped import StoppedMessage
+from contracts.stopped import BUCKET, StoppedMessage
 from tests.admin_api.ledger import Ledger
 from tests.admin_api.service import START, AdminApi
 
@@ -49,9 +49,9 @@ async def _said(api: AdminApi) -> list[tuple[str, int]]:
     for subject, payload in await api.outbox():
         if subject == MessageApproved.name:
             told.append(("approved", payload["message"]))
-        elif subject.startswith("$KV.superseded."):
+        elif subject.startswith(f"$KV.{BUCKET}."):
             entry = StoppedMessage.model_validate(payload)
-            assert subject == f"$KV.superseded.{entry.message}"
+            assert subject == f"$KV.{BUCKET}.{entry.message}"
             told.append(("superseded", entry.message))
     return told
 
@@ -91,7 +91,7 @@ async def test_a_correction_says_why_the_first_ended(api: AdminApi) -> None:
     headers = await api.as_("administrator")
     first = await _send(api, headers, **WRONG)
     second = (await _correct(api, headers, first["id"])).json()
-    (entry,) = [payload for subject, payload in await api.outbox() if subject.startswith("$KV.superseded.")]
+    (entry,) = [payload for subject, payload in await api.outbox() if subject.startswith(f"$KV.{BUCKET}.")]
     assert StoppedMessage.model_validate(entry) == StoppedMessage(
         message=int(first["id"]), by=int(second["id"]), at=api.clock.now
     )
@@ -237,7 +237,9 @@ async def test_a_message_to_the_wrong_group_is_stopped_and_can_be_corrected_afte
     rows = await api.sql("SELECT action FROM office.audit_log WHERE object = $1 ORDER BY id", f"message/{first['id']}")
     assert [row["action"] for row in rows] == ["message.sent", "message.stopped"]
     # Each note has an id of its own, or the bus would take the second for the first.
-    rows = await api.sql("SELECT count(DISTINCT msg_id) AS count FROM office.outbox WHERE subject LIKE '$KV.super%'")
+    rows = await api.sql(
+        "SELECT count(DISTINCT msg_id) AS count FROM office.outbox WHERE subject LIKE '$KV.stopped-messages.%'"
+    )
     assert rows[0]["count"] == 2
 
 

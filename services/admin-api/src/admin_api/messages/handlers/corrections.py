@@ -1,7 +1,7 @@
 """Taking back what has not arrived yet: a message is stopped, or another one corrects it.
 
     stop / a correction goes out -> the first message's state, its notice taken down, an entry for the bucket
-                                    `superseded` -> (then only) message.approved of the correction
+                                    `stopped-messages` -> (then only) message.approved of the correction
 All in one transaction; the outbox keeps the order. Dispatchers then settle what is left of the first message as
 superseded. What has arrived stays where it is, and answers to it still count.
 """
