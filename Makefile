@@ -74,7 +74,7 @@ soak: $(STAMP) ## kill processes all through a large broadcast (QUICK=1: a small
 
 docs: $(STAMP) ## write what follows from the code: event schemas, OpenAPI, settings (docs/), NATS accounts (deploy/nats)
 	@$(BIN)/python -m contracts.export docs/events
-	@$(BIN)/python -m admin_api.routes.export docs/openapi.json
+	@$(BIN)/python -m admin_api.web.export docs/openapi.json
 	@$(BIN)/python -m tools.settings_reference docs/settings.md
 	@$(BIN)/renrakumo bus accounts > deploy/nats/accounts.conf
 

@@ -1,31 +1,31 @@
-"""A furnished office for each test."""
+"""The application, with units or without, for each test."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from simulator.servers import Databases
-from tests.admin_api.desk import Desk, migrate, open_desk
 from tests.admin_api.ledger import Ledger
+from tests.admin_api.service import AdminApi, migrate, open_admin_api
 
 
 @pytest.fixture
-async def bare(fresh_databases: Databases) -> AsyncIterator[Desk]:
-    """An office without units."""
+async def bare(fresh_databases: Databases) -> AsyncIterator[AdminApi]:
+    """The application without units."""
     migrate(fresh_databases)
-    desk, close = await open_desk(fresh_databases)
-    yield desk
+    api, close = await open_admin_api(fresh_databases)
+    yield api
     await close()
 
 
 @pytest.fixture
-async def desk(bare: Desk) -> Desk:
-    """An office with two units; sakura has names, answers and the groups xx1 and xx2."""
+async def api(bare: AdminApi) -> AdminApi:
+    """The application with two units; sakura has names, answers and the groups xx1 and xx2."""
     await bare.furnish()
     return bare
 
 
 @pytest.fixture
-def ledger(desk: Desk) -> Ledger:
+def ledger(api: AdminApi) -> Ledger:
     """Receipts' side of the database."""
-    return Ledger(desk)
+    return Ledger(api)

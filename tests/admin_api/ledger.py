@@ -7,21 +7,21 @@ from datetime import timedelta
 
 from runtime.crypto.ciphers import FieldCipher
 from runtime.crypto.keys import KeyRing
-from tests.admin_api.desk import START, Desk
+from tests.admin_api.service import START, AdminApi
 
 
 @dataclass
 class Ledger:
     """The ledger beside an office."""
 
-    desk: Desk
+    api: AdminApi
     cipher: FieldCipher = field(default_factory=lambda: FieldCipher(KeyRing({"k1": b"c" * 32})))
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def copy(
         self, message: int, copy_ref: int, *, member: int, child: int | None = None, state: str = "delivered"
     ) -> None:
-        await self.desk.sql(
+        await self.api.sql(
             "INSERT INTO ledger.sent_copies (copy_ref, message, unit, member, child, carrier, wave, state, code, "
             "attempt, updated_at) VALUES ($1, $2, 'sakura', $3, $4, 'docomo', 1, $5, 250, 1, $6)",
             copy_ref,
@@ -34,7 +34,7 @@ class Ledger:
         )
 
     async def attempt(self, copy_ref: int, outcome: str, reason: str, *, attempt: int = 1) -> None:
-        await self.desk.sql(
+        await self.api.sql(
             "UPDATE ledger.sent_copies SET attempt = $2, updated_at = $3, state = $4, stage = 'rcpt', reason = $5 "
             "WHERE copy_ref = $1",
             copy_ref,
@@ -46,7 +46,7 @@ class Ledger:
         )
 
     async def bounce(self, message: int, copy_ref: int, state: str, verdict: str | None = None) -> None:
-        await self.desk.sql(
+        await self.api.sql(
             "INSERT INTO ledger.bounces (copy_ref, event_id, message, verdict, state, hard, at) "
             "VALUES ($1, $2, $3, $4, $5, false, $6)",
             copy_ref,
@@ -63,7 +63,7 @@ class Ledger:
     ) -> int:
         number = next(self.numbers)
         key_id, blob = self.cipher.encrypt(text, context="ledger.answers.text")
-        await self.desk.sql(
+        await self.api.sql(
             "INSERT INTO ledger.recorded_answers (id, message, copy_ref, unit, received_at, choice, needs_look, why, "
             "text_key_id, text_blob) VALUES ($1, $2, $3, 'sakura', $4, $5, $6, '', $7, $8)",
             number,

@@ -12,10 +12,11 @@ import httpx
 import pyotp
 from pydantic import BaseModel, SecretStr
 
+from admin_api.accounts import handlers as accounts
 from admin_api.app import set_up
-from admin_api.handlers import accounts, units
-from admin_api.handlers.context import Books
+from admin_api.kernel.context import Database
 from admin_api.settings import SERVICE, Settings
+from admin_api.units import handlers as units
 from contracts import requests
 from contracts.events import Addressee, ConfirmationGiven, MessageApproved, PostClosed, PostHeld, PostRecognised
 from contracts.requests import AudienceAsk, AudienceSize, PostAsk, PostContent
@@ -31,7 +32,7 @@ from runtime.database.engine import create_engine
 from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from simulator.servers import Databases
-from tests.admin_api.desk import KEYS, migrate, settings
+from tests.admin_api.service import KEYS, migrate, settings
 
 
 async def connected(server: NatsServer, user: str) -> Bus:
@@ -79,9 +80,9 @@ async def test_a_unit_over_rest_and_a_phone_post_held_confirmed_and_sent(
         }
     )
     engine = create_engine(values.general_database_url, service="test")
-    books = Books.open(engine, FieldCipher(values.content_keys))
-    await units.create(books, "test", "sakura", "さくら小学校", receipts=True)
-    account = await accounts.create(books, "test", login="kocho", role="administrator", unit="sakura")
+    database = Database.open(engine, FieldCipher(values.content_keys))
+    await units.create(database, "test", "sakura", "さくら小学校", receipts=True)
+    account = await accounts.create(database, "test", login="kocho", role="administrator", unit="sakura")
     await engine.dispose()
     registry, receipts, operator = [await connected(fresh_nats, user) for user in ("registry", "receipts", "operator")]
 

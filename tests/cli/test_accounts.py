@@ -9,11 +9,11 @@ from typer.testing import CliRunner, Result
 
 from renrakumo_cli.main import app
 from simulator.servers import Databases, run_apart
-from tests.admin_api.desk import Desk, migrate, open_desk
+from tests.admin_api.service import AdminApi, migrate, open_admin_api
 
 
 @pytest.fixture
-def office(fresh_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Databases:
+def databases(fresh_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Databases:
     """The variables of a deployment, on an empty general database."""
     migrate(fresh_databases)
     monkeypatch.setenv("RENRAKUMO_GENERAL_DATABASE_URL", fresh_databases.general_url("admin_api"))
@@ -32,7 +32,7 @@ def _made(*arguments: str) -> dict[str, Any]:
     return made
 
 
-def test_new_accounts_sign_in_at_the_office(office: Databases) -> None:
+def test_new_accounts_sign_in_at_the_office(databases: Databases) -> None:
     operator = _made("operator", "create", "alice")
     assert _made("unit", "create", "sakura", "さくら小学校", "--receipts")["receipts"] is True
     head = _made("administrator", "create", "sakura", "kocho")
@@ -40,26 +40,26 @@ def test_new_accounts_sign_in_at_the_office(office: Databases) -> None:
     assert head["totp_secret"] in head["otpauth"]
     viewer = _made("administrator", "create", "sakura", "mado", "--role", "viewer")
 
-    async def sign_in(desk: Desk, account: dict[str, Any]) -> tuple[str, str | None]:
-        code = pyotp.TOTP(account["totp_secret"]).at(desk.clock.now)
+    async def sign_in(api: AdminApi, account: dict[str, Any]) -> tuple[str, str | None]:
+        code = pyotp.TOTP(account["totp_secret"]).at(api.clock.now)
         body = {"login": account["login"], "password": account["password"], "totp": code}
-        answer = await desk.client.post("/v1/session", json=body)
+        answer = await api.client.post("/v1/session", json=body)
         assert answer.status_code == 201, answer.text
         found = answer.json()["account"]
         assert found["id"] == account["id"]
         return found["role"], found["unit"]
 
     async def try_all() -> list[tuple[str, str | None]]:
-        desk, close = await open_desk(office)
+        api, close = await open_admin_api(databases)
         try:
-            return [await sign_in(desk, account) for account in (operator, head, viewer)]
+            return [await sign_in(api, account) for account in (operator, head, viewer)]
         finally:
             await close()
 
     assert run_apart(try_all) == [("operator", None), ("administrator", "sakura"), ("viewer", "sakura")]
 
 
-def test_what_cannot_be_made_is_said_in_a_line_and_exits_with_1(office: Databases) -> None:
+def test_what_cannot_be_made_is_said_in_a_line_and_exits_with_1(databases: Databases) -> None:
     assert _run("unit", "create", "sakura", "さくら小学校").exit_code == 0
     assert _run("operator", "create", "alice").exit_code == 0
     for arguments, words in (
@@ -76,6 +76,6 @@ def test_what_cannot_be_made_is_said_in_a_line_and_exits_with_1(office: Database
         assert result.stdout == ""
 
 
-def test_units_can_be_told_to_the_front_door_again(office: Databases) -> None:
+def test_units_can_be_told_to_the_front_door_again(databases: Databases) -> None:
     _run("unit", "create", "sakura", "さくら小学校")
     assert _made("unit", "publish") == {"units": 1}

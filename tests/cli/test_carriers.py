@@ -17,7 +17,7 @@ from renrakumo_cli.local.ports import free_port
 from renrakumo_cli.main import app
 from runtime.bus.client import Bus
 from simulator.servers import Databases, run_apart
-from tests.admin_api.desk import migrate
+from tests.admin_api.service import migrate
 from tests.runtime.conftest import connected
 
 T = TypeVar("T")

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from admin_api.store import ledger, messages
-from admin_api.store.messages import Message
+from admin_api.kernel.paging import PageRequest
+from admin_api.messages import store as messages
+from admin_api.messages.model import Message
+from admin_api.results import store as results
 from contracts import cipher_contexts
 from receipts import store
 from receipts.model import Reading
@@ -38,7 +40,7 @@ def test_both_services_use_the_declaration_and_neither_writes_the_context_itself
     for path in SERVICES.glob("*/src/**/*.py"):
         source = path.read_text()
         assert not re.search(f"[\"']{re.escape(CONTEXTS[name])}[\"']", source), path
-        if re.search(rf"context=(\w+\.)*{name}\b", source):
+        if re.search(rf"cipher_contexts(\.| import .*\b){name}\b", source):
             users.add(path.relative_to(SERVICES).parts[0])
     assert users == {"admin-api", "receipts"}
 
@@ -78,7 +80,7 @@ async def test_receipts_opens_what_the_office_wrote_and_the_office_what_receipts
             authentication=None,
         )
     async with office.connect() as connection:
-        answers = await ledger.answers(connection, CIPHER, 1, latest=None, after=0, limit=10)
-    assert [answer.text for answer in answers] == ["行けます"]
+        answers = await results.answers(connection, CIPHER, 1, latest=None, wanted=PageRequest(10))
+    assert [answer.text for answer in answers.items] == ["行けます"]
     await office.dispose()
     await receipts.dispose()

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from admin_api.routes.export import export
+from admin_api.web.export import export
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = DOCS / "administrators.md"

@@ -5,7 +5,7 @@ from importlib import resources
 
 import pytest
 
-from admin_api.explanations import explain
+from admin_api.results.explanations import explain_copy
 from contracts import reasons
 from mail.reports.classification import Classification
 from receipts import model
@@ -26,7 +26,7 @@ def test_a_copy_that_came_back_is_explained(verdict: Classification) -> None:
     outcome = model.outcome_of_bounce(verdict)
     reason = REASONS.get(verdict, "")
     assert reason == "" or reason in reasons.REASONS
-    explanation = explain(outcome, reason, domain="midori.example.org")
+    explanation = explain_copy(outcome, reason, domain="midori.example.org")
     assert explanation is not None
     assert explanation.ja
     assert explanation.en

@@ -23,8 +23,8 @@ from runtime.database import migrations
 from runtime.database.schema import described
 
 _SECONDS = 5.0
-_HELD = """
-    SELECT service, reason, count(*) AS number FROM office.held_mail WHERE state = 'held'
+_UNDECIDED = """
+    SELECT service, reason, count(*) AS number FROM office.dead_letters WHERE state = 'undecided'
     GROUP BY service, reason ORDER BY service <> 'dispatcher', number DESC LIMIT 8
 """
 
@@ -47,7 +47,7 @@ async def examine() -> list[Finding]:
         _bus,
         _databases,
         _schemas,
-        _held_mail,
+        _dead_letters,
         _services,
         _signatures,
     ]
@@ -149,7 +149,7 @@ def _schema(owner: Owner) -> Finding:
     return Finding(subject, state.current, described(state))
 
 
-async def _held_mail(configuration: Configuration) -> list[Finding]:
+async def _dead_letters(configuration: Configuration) -> list[Finding]:
     """What waits for the operator's decision; first of all copies that were not sent."""
     try:
         password = context.secret_store().database_passwords()["admin_api"]
@@ -159,15 +159,15 @@ async def _held_mail(configuration: Configuration) -> list[Finding]:
     except (SecretsMissing, OSError, TimeoutError, asyncpg.PostgresError):
         return []  # told among the databases
     try:
-        rows = await connection.fetch(_HELD)
+        rows = await connection.fetch(_UNDECIDED)
     except asyncpg.PostgresError as error:
-        return [Finding("held mail", False, f"cannot be counted: {type(error).__name__}")]
+        return [Finding("dead letters", False, f"cannot be counted: {type(error).__name__}")]
     finally:
         await connection.close()
     if not rows:
-        return [Finding("held mail", True, "nothing waits for a decision")]
+        return [Finding("dead letters", True, "nothing waits for a decision")]
     what = ", ".join(f"{row['number']} {row['reason']} ({row['service']})" for row in rows)
-    return [Finding("held mail", False, f"{what}; see `renrakumo held list`")]
+    return [Finding("dead letters", False, f"{what}; see `renrakumo dead-letters list`")]
 
 
 def _databases_of(role: str) -> tuple[Database, Database]:

@@ -22,7 +22,7 @@ _COMMANDS = {
     "unit": ("accounts", "unit", True),
     "administrator": ("accounts", "administrator", True),
     "carriers": ("carriers", "app", True),
-    "held": ("held", "app", True),
+    "dead-letters": ("dead_letters", "app", True),
     "doctor": ("doctor", "app", False),
     "send-test": ("send_test", "app", False),
     "classify": ("classify", "app", False),

@@ -1,4 +1,4 @@
-"""Work in the office's books from the command line: its database and its own handlers, without the office running."""
+"""Work in admin-api's database from the command line, by its own handlers, without the service running."""
 
 import asyncio
 import os
@@ -8,8 +8,8 @@ from typing import NoReturn, TypeVar
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from admin_api.errors import OfficeError
-from admin_api.handlers.context import Books
+from admin_api.kernel.context import Database
+from admin_api.kernel.errors import OfficeError
 from admin_api.settings import SERVICE, OfficeSettings
 from renrakumo_cli.context import environment_of
 from renrakumo_cli.local.paths import LocalError
@@ -25,7 +25,7 @@ ACTOR = "command-line"
 T = TypeVar("T")
 
 
-def run(work: Callable[[Books], Awaitable[T]]) -> T:
+def run(work: Callable[[Database], Awaitable[T]]) -> T:
     """What `work` gives; a refusal or a database that is away ends the command with a line and code 1."""
     try:
         os.environ.update(environment_of(SERVICE))
@@ -34,15 +34,15 @@ def run(work: Callable[[Books], Awaitable[T]]) -> T:
     settings = load(OfficeSettings)
     logs.configure("command-line", "WARNING")  # standard output is for the answer
 
-    async def with_books() -> T:
+    async def with_database() -> T:
         engine = create_engine(settings.general_database_url, service="cli")
         try:
-            return await work(Books.open(engine, FieldCipher(settings.content_keys)))
+            return await work(Database.open(engine, FieldCipher(settings.content_keys)))
         finally:
             await engine.dispose()
 
     try:
-        return asyncio.run(with_books())
+        return asyncio.run(with_database())
     except OfficeError as error:
         fail(error.detail)
     except (OSError, TimeoutError, DBAPIError) as error:

@@ -77,7 +77,7 @@ class GivenUp:
 
 async def dead_letters(stack: LocalStack) -> list[GivenUp]:
     """What services gave up on: what the office holds, and what is on its way there."""
-    query = "SELECT service, detail FROM office.held_mail ORDER BY id"
+    query = "SELECT service, detail FROM office.dead_letters ORDER BY id"
     rows = await databases.rows(stack, databases.GENERAL_DATABASE, query)
     letters = [DeadLetter.model_validate_json(each.data) for each in await messages(stack, [DEADLETTERS.name])]
     return [

@@ -1,7 +1,7 @@
 """`renrakumo operator|unit|administrator create`: the first accounts of an installation and of a unit.
 
-They write into the general database as the office itself would, through its own handlers; a running office publishes
-the change. Password and TOTP secret of a new account are shown this once and kept nowhere.
+They write into the general database as admin-api itself would, by its own handlers; when it runs it publishes the
+change. Password and TOTP secret of a new account are shown this once and kept nowhere.
 """
 
 import json
@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import typer
 
-from admin_api.handlers import accounts, units
+from admin_api.accounts import handlers as accounts
+from admin_api.units import handlers as units
 from contracts.base import UNIT_PATTERN
 from renrakumo_cli.office import ACTOR, fail, run
 
@@ -34,7 +35,7 @@ def _family() -> None:
 @operator.command("create")
 def create_operator(login: str, as_json: bool = _JSON) -> None:
     """Make an operator's account; shows its password and TOTP secret once."""
-    created = run(lambda books: accounts.create(books, ACTOR, login=login, role="operator", unit=None))
+    created = run(lambda database: accounts.create(database, ACTOR, login=login, role="operator", unit=None))
     _show(asdict(created), as_json)
 
 
@@ -48,14 +49,14 @@ def create_unit(
     """Make a unit. It gets its groups on the administrators' screen."""
     if not re.fullmatch(UNIT_PATTERN, code):
         fail("a unit's code is a letter followed by 1 to 19 letters and digits, in lower case")
-    created = run(lambda books: units.create(books, ACTOR, code, name, receipts=receipts))
+    created = run(lambda database: units.create(database, ACTOR, code, name, receipts=receipts))
     _show({"code": created.code, "name": created.name, "receipts": created.receipts}, as_json)
 
 
 @unit.command("publish")
 def publish_units(as_json: bool = _JSON) -> None:
     """Tell the front door all units and groups again, for a bus that was set up anew."""
-    _show({"units": run(lambda books: units.publish_all(books, ACTOR))}, as_json)
+    _show({"units": run(lambda database: units.publish_all(database, ACTOR))}, as_json)
 
 
 @administrator.command("create")
@@ -72,7 +73,7 @@ def create_administrator(
         fail(f"the role must be one of {', '.join(roles)}")
     groups = tuple(group) or None
     created = run(
-        lambda books: accounts.create(books, ACTOR, login=login, role=roles[role], unit=unit_code, groups=groups)
+        lambda database: accounts.create(database, ACTOR, login=login, role=roles[role], unit=unit_code, groups=groups)
     )
     _show({**asdict(created), "unit": unit_code, "role": role}, as_json)
 

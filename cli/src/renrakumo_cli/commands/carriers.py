@@ -15,10 +15,10 @@ from typing import NoReturn, TypeVar
 import nats.errors
 import typer
 
-from admin_api.clients import Dispatchers
-from admin_api.handlers import carriers
-from admin_api.handlers.carriers import CarrierPace
-from admin_api.handlers.context import Books
+from admin_api.carriers import handlers as carriers
+from admin_api.carriers.model import CarrierPace
+from admin_api.kernel.clients import Dispatchers
+from admin_api.kernel.context import Database
 from contracts.base import LANES
 from contracts.pace import PaceOrder
 from renrakumo_cli import bus
@@ -53,14 +53,14 @@ def show(context: typer.Context, as_json: bool = typer.Option(False, "--json", h
 def pause(carrier: str, lasting: str | None = _FOR) -> None:
     """Offer a carrier nothing; its copies wait. What is set by `pace` stays."""
     until = _end(lasting)
-    order = _order(lambda books, dispatchers: carriers.pause(books, dispatchers, ACTOR, carrier, until))
+    order = _order(lambda database, dispatchers: carriers.pause(database, dispatchers, ACTOR, carrier, until))
     typer.echo(f"{carrier}: {describe(order)}")
 
 
 @app.command()
 def resume(carrier: str) -> None:
     """Undo all that is set by hand for a carrier."""
-    _order(lambda books, dispatchers: carriers.resume(books, dispatchers, ACTOR, carrier))
+    _order(lambda database, dispatchers: carriers.resume(database, dispatchers, ACTOR, carrier))
     typer.echo(f"{carrier}: nothing is set by hand")
 
 
@@ -74,8 +74,8 @@ def pace(
     """Set rate, connections or both, for all dispatchers of a sending address together."""
     until = _end(lasting)
     order = _order(
-        lambda books, dispatchers: carriers.pace(
-            books, dispatchers, ACTOR, carrier, rate=rate, connections=connections, until=until
+        lambda database, dispatchers: carriers.pace(
+            database, dispatchers, ACTOR, carrier, rate=rate, connections=connections, until=until
         )
     )
     typer.echo(f"{carrier}: {describe(order)}")
@@ -172,11 +172,11 @@ def _end(lasting: str | None) -> datetime | None:
     return datetime.now(UTC) + timedelta(seconds=int(found[1]) * _UNITS[found[2]])
 
 
-def _order(work: Callable[[Books, Dispatchers], Awaitable[T]]) -> T:
+def _order(work: Callable[[Database, Dispatchers], Awaitable[T]]) -> T:
     login = _login()
 
-    async def ordered(books: Books) -> T:
-        return await _with_dispatchers(login, lambda dispatchers: work(books, dispatchers))
+    async def ordered(database: Database) -> T:
+        return await _with_dispatchers(login, lambda dispatchers: work(database, dispatchers))
 
     try:
         return run(ordered)

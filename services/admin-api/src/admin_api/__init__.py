@@ -1,1 +1,1 @@
-"""The office: REST for the administrators' web front end."""
+"""REST for the administrators' web front end: a folder for each feature, `web` and `kernel` beside them."""

@@ -1,4 +1,4 @@
-"""Where the office is put together: database, bus, the web application, the consumer of events, the outbox's relay."""
+"""Where admin-api is put together: database, bus, the web application, consumers of events, the outbox's relay."""
 
 import asyncio
 import contextlib
@@ -6,17 +6,20 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from admin_api import security, tables
-from admin_api.clients import BusVerbs, Contents, Dispatchers, Registry
-from admin_api.consumers import DeadLetterConsumer, EventConsumer
-from admin_api.handlers import held
-from admin_api.handlers.context import Books, Office
-from admin_api.routes import web
+from admin_api.dead_letters import cleaner
+from admin_api.dead_letters.consumers import DeadLetterConsumer
+from admin_api.kernel import tables
+from admin_api.kernel.clients import BusVerbs, Contents, Dispatchers, Registry
+from admin_api.kernel.context import Context, Database
+from admin_api.kernel.idempotency import fingerprinter
+from admin_api.posts.consumers import PostConsumer
 from admin_api.settings import SCHEMA, SERVICE, Settings
+from admin_api.units.post_secrets import post_secret_hasher
+from admin_api.web import application
 from contracts.streams import ADMIN_API_DEADLETTERS, ADMIN_API_EVENTS, ADMIN_API_INBOUND
 from runtime.crypto.ciphers import FieldCipher, KeyedHash
 from runtime.crypto.sealing import Sealer
-from runtime.database import engine as database
+from runtime.database.engine import check, create_engine, wait_until_up
 from runtime.database.relay import OutboxRelay
 from runtime.database.schema import SchemaCheck
 from runtime.logs import get_logger
@@ -35,16 +38,16 @@ log = get_logger(__name__)
 
 async def set_up(service: Service, settings: Settings) -> None:
     """Wire everything; the web side opens once bus and database are there."""
-    engine = database.create_engine(settings.general_database_url, service=SERVICE, pool_size=POOL)
+    engine = create_engine(settings.general_database_url, service=SERVICE, pool_size=POOL)
     service.on_close(engine.dispose)
-    service.health.add("database", lambda: database.check(engine))
+    service.health.add("database", lambda: check(engine))
     schema = SchemaCheck(engine, "admin_api", SCHEMA)
     service.health.add("schema", schema.check)
     bus = await service.connect_bus()
-    await database.wait_until_up(engine)
+    await wait_until_up(engine)
     await schema.wait()
-    office = build(settings, engine, bus)
-    app = web.build(office, cookie_secure=settings.cookie_secure)
+    context = build(settings, engine, bus)
+    app = application.build(context, cookie_secure=settings.cookie_secure)
 
     async def serve_web(stop: asyncio.Event) -> None:
         await serve(
@@ -55,34 +58,35 @@ async def set_up(service: Service, settings: Settings) -> None:
         while not stop.is_set():
             try:
                 async with engine.begin() as connection:
-                    await office.books.inbox.forget(connection, REMEMBER)
+                    await context.database.inbox.forget(connection, REMEMBER)
             except Exception as error:  # mere tidying: it can wait for the next time
                 log.warning("old_events_not_forgotten", reason=reason_of(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), FORGET_EVERY)
 
     for consumer in (ADMIN_API_EVENTS, ADMIN_API_INBOUND):
-        service.consume(bus, consumer, EventConsumer(office), concurrency=CONCURRENCY)
-    service.consume(bus, ADMIN_API_DEADLETTERS, DeadLetterConsumer(office.books), concurrency=CONCURRENCY)
+        service.consume(bus, consumer, PostConsumer(context), concurrency=CONCURRENCY)
+    service.consume(bus, ADMIN_API_DEADLETTERS, DeadLetterConsumer(context.database), concurrency=CONCURRENCY)
     service.consume_dead_letter_retries(bus)
     service.task("outbox relay", OutboxRelay(engine, tables.outbox, bus).run)
     service.task("web", serve_web)
     service.task("forget", forget)
-    service.task("held mail", lambda stop: held.tend(office.books, timedelta(days=settings.held_days), stop))
+    life = timedelta(days=settings.dead_letter_days)
+    service.task("dead letters", lambda stop: cleaner.run(context.database, life, stop))
 
 
-def build(settings: Settings, engine: AsyncEngine, bus: BusVerbs) -> Office:
-    """The office's work on this database and bus, with the keys of these settings."""
+def build(settings: Settings, engine: AsyncEngine, bus: BusVerbs) -> Context:
+    """What handlers are given: this database and bus, with the keys of these settings."""
     sealer = Sealer(settings.seal_public_keys)
     secret_hash = KeyedHash(settings.post_secret_key.value)
-    return Office(
-        books=Books.open(engine, FieldCipher(settings.content_keys)),
+    return Context(
+        database=Database.open(engine, FieldCipher(settings.content_keys)),
         registry=Registry(bus),
         contents=Contents(bus, sealer),
         dispatchers=Dispatchers(bus),
         sealer=sealer,
-        hash_secret=security.post_secret_hasher(secret_hash),
-        fingerprint=security.fingerprinter(secret_hash),
+        hash_secret=post_secret_hasher(secret_hash),
+        fingerprint=fingerprinter(secret_hash),
         base_domain=settings.base_domain,
         session_idle=settings.session_idle,
         session_life=settings.session_life,

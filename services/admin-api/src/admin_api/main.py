@@ -7,6 +7,7 @@ from runtime.settings import load
 
 
 def main() -> None:
+    """Run admin-api until it is told to stop."""
     settings = load(Settings)
     lifecycle.run(SERVICE, settings, lambda service: set_up(service, settings))
 

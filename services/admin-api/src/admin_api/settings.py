@@ -12,7 +12,7 @@ SCHEMA = "office"
 
 
 class OfficeSettings(BaseSettings):
-    """What the operator's command line needs to do a piece of the office's work: its database and its content keys."""
+    """What the operator's command line needs to use admin-api's handlers: the database and its content keys."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, arbitrary_types_allowed=True
@@ -23,10 +23,7 @@ class OfficeSettings(BaseSettings):
 
 
 class Settings(ServiceSettings):
-    """`general_database_url`: the role `renrakumo_admin_api`. `cookie_secure`: the session cookie travels over https
-    only; switch it off for a trial without TLS. A session ends `session_idle` after its last use, and after
-    `session_life` in any case. What could not be processed is erased after `held_days`, if the operator has not decided
-    about it."""
+    """What admin-api is told."""
 
     health_port: int = 9107
     web_host: str = "127.0.0.1"
@@ -50,7 +47,7 @@ class Settings(ServiceSettings):
     """An account's session ends so long after its last use."""
     session_life: timedelta = timedelta(hours=12)
     """An account's session ends so long after its sign-in in any case."""
-    held_days: int = Field(default=30, ge=1, le=90)
+    dead_letter_days: int = Field(default=30, ge=1, le=90)
     """Days after which a dead letter is erased, if the operator has not decided about it."""
 
     @field_validator("seal_public_keys")

@@ -14,7 +14,7 @@ A later step that changes rows of these tables and then alters the same table in
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

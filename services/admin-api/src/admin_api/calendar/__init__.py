@@ -1,0 +1,1 @@
+"""The calendar of a unit: events that anybody may read."""

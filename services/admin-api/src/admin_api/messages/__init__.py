@@ -1,0 +1,1 @@
+"""Messages of a unit: written, sent, stopped, corrected, sent again."""

@@ -1,0 +1,1 @@
+"""Notices on the board of a unit, which anybody may read."""

@@ -1,0 +1,1 @@
+"""What became of messages: copies, answers, tallies, as receipts' ledger has them; choices that a person set."""

@@ -1,0 +1,1 @@
+"""Units, the tenants, and their groups."""

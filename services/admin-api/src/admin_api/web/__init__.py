@@ -1,0 +1,1 @@
+"""HTTP: the application, who may call what, problem details, pages, what stands around every request."""

@@ -1,0 +1,224 @@
+"""admin-api for tests: real PostgreSQL, the real application through ASGI, and hand-written fakes of registry and bus."""
+
+import asyncio
+import dataclasses
+import itertools
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, cast
+
+import asyncpg
+import httpx
+import pyotp
+from nacl.public import PrivateKey
+from pydantic import BaseModel, SecretStr
+
+from admin_api.accounts import handlers as accounts
+from admin_api.accounts.model import Credentials
+from admin_api.app import build
+from admin_api.kernel.context import Context
+from admin_api.kernel.roles import Role
+from admin_api.settings import Settings
+from admin_api.web import application
+from contracts import requests
+from contracts.requests import AudienceSize, Done, MembersPage, MemberView, Names, PostContent, Posters
+from contracts.sealed import Sealed
+from runtime.bus.keyvalue import KV_READY, KvChange, KvEntry
+from runtime.crypto.keys import KeyRing
+from runtime.crypto.sealing import Opener
+from runtime.database.engine import create_engine
+from runtime.database.migrations import upgrade
+from runtime.errors import BusUnavailable, WrongRevision
+from runtime.settings import SecretKey
+from simulator.servers import Databases
+
+R = TypeVar("R", bound=BaseModel)
+START = datetime(2026, 4, 8, 0, 0, tzinfo=UTC)
+KEYS = {
+    service: bytes(PrivateKey(bytes([number]) * 32)) for number, service in enumerate(("registry", "dispatcher"), 1)
+}
+
+
+@dataclass
+class Clock:
+    """A clock that the test moves."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, step: timedelta) -> None:
+        self.now += step
+
+
+@dataclass
+class FakeBus:
+    """Registry and the buckets as admin-api sees them. `answers`: subject -> reply or error to raise."""
+
+    answers: dict[str, BaseModel | Exception] = field(default_factory=dict)
+    asked: list[tuple[str, BaseModel]] = field(default_factory=list)
+    bucket: dict[str, bytes] = field(default_factory=dict)
+    away: bool = False
+    revisions: dict[str, int] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def request(self, subject: str, message: BaseModel, reply: type[R], *, timeout: float = 5) -> R:
+        self.asked.append((subject, message))
+        if self.away:
+            raise BusUnavailable("bus_no_answer")
+        answer = self.answers.get(subject, DEFAULTS[subject])
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, reply)
+        return answer
+
+    async def kv_put(self, bucket: str, key: str, value: bytes) -> int:
+        if self.away:
+            raise BusUnavailable("bus_no_answer")
+        self.bucket[f"{bucket}/{key}"] = value
+        self.revisions[f"{bucket}/{key}"] = next(self.numbers)
+        return self.revisions[f"{bucket}/{key}"]
+
+    async def kv_entry(self, bucket: str, key: str) -> KvEntry | None:
+        if self.away:
+            raise BusUnavailable("bus_no_answer")
+        value = self.bucket.get(f"{bucket}/{key}")
+        return None if value is None else KvEntry(value, self.revisions[f"{bucket}/{key}"])
+
+    async def kv_create(self, bucket: str, key: str, value: bytes) -> int:
+        return await self.kv_update(bucket, key, value, 0)
+
+    async def kv_update(self, bucket: str, key: str, value: bytes, revision: int) -> int:
+        if self.revisions.get(f"{bucket}/{key}", 0) != revision:
+            raise WrongRevision("wrong_revision")
+        return await self.kv_put(bucket, key, value)
+
+    async def kv_watch(self, bucket: str, *, stop: asyncio.Event | None = None) -> AsyncIterator[KvChange]:
+        if self.away:
+            raise BusUnavailable("bus_no_answer")
+        for name, value in self.bucket.items():
+            if name.startswith(f"{bucket}/"):
+                yield KvChange(name.removeprefix(f"{bucket}/"), value)
+        yield KV_READY
+
+
+MEMBER = MemberView(member=11, name="山田 花子", groups=("xx1",), since=START, state="active")
+DEFAULTS: dict[str, BaseModel] = {
+    requests.MEMBERS: MembersPage(members=(MEMBER,), next=None, total=1),
+    requests.NAMES: Names(members={11: "山田 花子"}, children={21: "山田 太郎"}),
+    requests.AUDIENCE: AudienceSize(people=3, copies=4),
+    requests.POST: PostContent(subject="遠足", text="無事に着きました。"),
+    requests.POSTERS: Posters(members=(MEMBER,)),
+    requests.POSTER_CHANGE: Done(),
+    requests.INVITE: Done(),
+    requests.REMOVE: Done(),
+}
+
+
+@dataclass
+class AdminApi:
+    """The application and what it stands on."""
+
+    context: Context
+    bus: FakeBus
+    clock: Clock
+    client: httpx.AsyncClient
+    databases: Databases
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def account(
+        self, role: Role, unit: str | None = "sakura", groups: tuple[str, ...] | None = None
+    ) -> Credentials:
+        login = f"{role}-{next(self.numbers)}"
+        return await accounts.create(self.context.database, "test", login=login, role=role, unit=unit, groups=groups)
+
+    def code(self, credentials: Credentials) -> str:
+        """The one-time password of this moment."""
+        return pyotp.TOTP(credentials.totp_secret).at(self.clock.now)
+
+    async def sign_in(self, credentials: Credentials) -> dict[str, str]:
+        """Headers of a new session."""
+        answer = await self.client.post(
+            "/v1/session",
+            json={"login": credentials.login, "password": credentials.password, "totp": self.code(credentials)},
+        )
+        assert answer.status_code == 201, answer.text
+        self.client.cookies.clear()
+        return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+    async def as_(
+        self, role: Role, unit: str | None = "sakura", groups: tuple[str, ...] | None = None
+    ) -> dict[str, str]:
+        """Headers of a new account of that role."""
+        return await self.sign_in(await self.account(role, unit, groups))
+
+    async def furnish(self) -> dict[str, str]:
+        """Two units, of which sakura has the receipts option and two groups; returns the operator's headers."""
+        operator = await self.as_("operator", None)
+        for code, name, receipts in (("sakura", "さくら小学校", True), ("momo", "もも保育園", False)):
+            body = {"code": code, "name": name, "receipts": receipts}
+            assert (await self.client.post("/v1/units", json=body, headers=operator)).status_code == 201
+        for code, name in (("xx1", "1年"), ("xx2", "2年")):
+            body = {"code": code, "name": name}
+            answer = await self.client.post("/v1/units/sakura/groups", json=body, headers=operator)
+            assert answer.status_code == 201, answer.text
+        return operator
+
+    async def outbox(self, subject: str | None = None) -> list[Any]:
+        """(subject, payload as JSON) of what waits to be published."""
+        rows = await self.sql(
+            "SELECT subject, convert_from(payload, 'UTF8')::jsonb AS payload FROM office.outbox ORDER BY id"
+        )
+        found = [(row["subject"], json.loads(row["payload"])) for row in rows]
+        return [payload for name, payload in found if name == subject] if subject else found
+
+    async def sql(self, statement: str, *arguments: Any, role: str = "admin_api") -> list[Any]:
+        connection = await asyncpg.connect(self.databases.general_url(role))
+        try:
+            return cast("list[Any]", await connection.fetch(statement, *arguments))
+        finally:
+            await connection.close()
+
+    def open(self, service: str, model: type[R], sealed: Any) -> R:
+        """What was sealed for a service."""
+        return Opener(service, KeyRing({"k1": KEYS[service]})).open(Sealed.model_validate(sealed), model)
+
+
+def settings(databases: Databases) -> Settings:
+    public = {service: ("k1", bytes(PrivateKey(key).public_key)) for service, key in KEYS.items()}
+    return Settings(
+        nats_url="nats://127.0.0.1:1",
+        nats_user="admin-api",
+        nats_password=SecretStr("x"),
+        base_domain="renrakumo.example",
+        general_database_url=databases.general_url("admin_api"),
+        content_keys=KeyRing({"k1": b"c" * 32}),
+        post_secret_key=SecretKey(b"p" * 32),
+        seal_public_keys=public,
+        cookie_secure=False,
+    )
+
+
+def migrate(databases: Databases) -> None:
+    upgrade(databases.general_url("admin_api"), "admin_api", "office")
+    upgrade(databases.general_url("receipts"), "receipts", "ledger")
+
+
+async def open_admin_api(databases: Databases, clock: Clock | None = None) -> tuple[AdminApi, Callable[[], Any]]:
+    """The application on migrated databases, and what closes it."""
+    values = settings(databases)
+    engine = create_engine(values.general_database_url, service="admin-api")
+    bus, clock = FakeBus(), clock or Clock()
+    context = build(values, engine, bus)
+    context = dataclasses.replace(context, database=dataclasses.replace(context.database, clock=clock))
+    app = application.build(context, cookie_secure=False)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://office")
+
+    async def close() -> None:
+        await client.aclose()
+        await engine.dispose()
+
+    return AdminApi(context, bus, clock, client, databases), close
