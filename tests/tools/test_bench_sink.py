@@ -9,9 +9,11 @@ import pytest
 from dispatcher.policy.carriers_file import load_carriers
 from simulator import mailer
 from simulator.crowd import DOMAINS
-from tools.bench import letter, sink
+from tools.bench import letter
 from tools.bench.results import FULL_PATH
-from tools.bench.variants import PLAIN, SESSIONS_A_CARRIER, Variant, limits
+from tools.bench.variants import PLAIN, Variant
+from tools.load import sink
+from tools.load.carriers import CONNECTIONS_A_CARRIER, lifted_limits
 
 
 @pytest.fixture(params=["as found", "our own"])
@@ -53,11 +55,11 @@ async def test_a_sender_that_fails_ends_the_wait_with_its_own_words(target: sink
 
 def test_the_limits_file_lets_the_crowds_carriers_go(tmp_path: Path) -> None:
     path = tmp_path / "carriers.yaml"
-    path.write_text(limits())
+    path.write_text(lifted_limits())
     table = load_carriers(path)
     for carrier in DOMAINS:
         policy = table.named(carrier)
-        assert policy.connections == policy.connections_per_hop == SESSIONS_A_CARRIER
+        assert policy.connections == policy.connections_per_hop == CONNECTIONS_A_CARRIER
         assert policy.rate is None
         assert policy.copies_per_connection >= 1000
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from tools import usage
-from tools.bench.sink import Sink
+from tools.load.sink import Sink
 
 
 @dataclass(frozen=True)

@@ -27,18 +27,19 @@ from simulator.crowd import DOMAINS, make_crowd
 from simulator.house import House
 from simulator.school import School, open_school
 from tools import usage
-from tools.bench import letter, members
+from tools.bench import letter
 from tools.bench.clock import Clock
 from tools.bench.results import Measurement
-from tools.bench.sink import HOST, Arrivals, Expectation, Sink
 from tools.bench.variants import Variant
+from tools.load import members
+from tools.load.delivered import settled
+from tools.load.sink import HOST, Arrivals, Expectation, Sink
 
 SEED = 20260408
 WARMING = 20
 WARM_GROUP = "few"
 KEPT_AT = "kept.example"
 QUIET_SECONDS = 2.5
-_ASK_EVERY = 0.1
 _WARM_WITHIN = 60.0
 
 
@@ -163,16 +164,6 @@ class Way:
 
     async def _send(self, to: str) -> str:
         return await self._school.send(letter.SUBJECT, letter.TEXT, groups=[to])
-
-
-async def settled(school: School, message: str, copies: int, within: float) -> None:
-    """Until the office says that so many copies are delivered. Raises TimeoutError with what it says instead."""
-    deadline = time.monotonic() + within
-    while (counts := await school.counts(message))["delivered"] < copies:
-        if time.monotonic() > deadline:
-            told = ", ".join(f"{name} {number}" for name, number in counts.items() if number)
-            raise TimeoutError(f"of {copies} copies the ledger said after {within:.0f} s: {told or 'nothing'}")
-        await asyncio.sleep(_ASK_EVERY)
 
 
 def group(size: int) -> str:

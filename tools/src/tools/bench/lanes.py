@@ -20,8 +20,10 @@ from simulator.carriers import ReceivedMail
 from simulator.crowd import DOMAINS, make_crowd
 from simulator.house import House
 from simulator.school import School, open_school
-from tools.bench import letter, members
-from tools.bench.full_path import SEED, WARM_GROUP, WARMING, settled
+from tools.bench import letter
+from tools.bench.full_path import SEED, WARM_GROUP, WARMING
+from tools.load import members
+from tools.load.delivered import settled
 
 URGENT = 600
 REPLY_SECONDS = 0.02

@@ -12,7 +12,7 @@ from itertools import count
 import uvloop
 
 from simulator.smtp_session import Session
-from tools.bench.sink import HOST
+from tools.load.sink import HOST
 
 _BACKLOG = 1024
 

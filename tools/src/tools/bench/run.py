@@ -19,7 +19,7 @@ from pathlib import Path
 
 from renrakumo_cli.local.paths import LocalError
 from tools import figures
-from tools.bench import acceptance, lanes, letter, sink
+from tools.bench import acceptance, lanes, letter
 from tools.bench.acceptance import Acceptance
 from tools.bench.full_path import Station
 from tools.bench.lanes import Lanes
@@ -30,8 +30,9 @@ from tools.bench.peers.postfix import Postfix
 from tools.bench.peers.wire import SmtpSource
 from tools.bench.plan import LANES_SECONDS, Plan
 from tools.bench.results import DOOR, LANES, RUSH, Measurement
-from tools.bench.sink import Sink
 from tools.bench.variants import PLAIN, SESSIONS, SHIPPED, SIGNED, Variant
+from tools.load import sink
+from tools.load.sink import Sink
 from tools.rush import run as rush
 from tools.rush.run import Outcome as RushOutcome
 

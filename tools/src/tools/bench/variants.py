@@ -5,7 +5,6 @@ keeps what is shipped.
 """
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,26 +14,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from simulator.crowd import DOMAINS
 from simulator.house import BASE_DOMAIN
 from tools.bench.results import FULL_PATH, SHIPPED_LIMITS
+from tools.load.carriers import CONNECTIONS_A_CARRIER, lifted_limits
 
-SESSIONS_A_CARRIER = 48
-SESSIONS = SESSIONS_A_CARRIER * len(DOMAINS)
+SESSIONS = CONNECTIONS_A_CARRIER * len(DOMAINS)
 """Open to the sink at once, all carriers together."""
 
 _RSA_BITS = 2048
-_MOST_A_SESSION = 1000
-"""Copies; the file takes no larger figure."""
-# Sessions are closed when idle for a second: each broadcast has to open its own, as after a quiet hour.
-_LIMITS = """carriers:
-{carriers}"""
-_CARRIER = """  {name}:
-    connections: {sessions}
-    connections_per_hop: {sessions}
-    messages_per_connection: {many}
-    recipients_per_session: null
-    rate: null
-    idle_seconds: 1s
-    full_hour_spread: 0s
-"""
 
 
 @dataclass(frozen=True)
@@ -50,7 +35,7 @@ class Variant:
         chosen: dict[str, str] = {}
         if self.free:
             path = folder / "carriers.yaml"
-            path.write_text(limits())
+            path.write_text(lifted_limits())
             chosen["RENRAKUMO_CARRIERS"] = str(path)
         if self.dkim == "rsa":
             chosen["RENRAKUMO_DKIM_KEYS"] = _key()
@@ -60,13 +45,6 @@ class Variant:
 PLAIN = Variant(FULL_PATH, "off")
 SIGNED = Variant(FULL_PATH, "rsa")
 SHIPPED = Variant(SHIPPED_LIMITS, "off", free=False)
-
-
-def limits(sessions: Mapping[str, int] | None = None) -> str:
-    """The carriers file that lets go: these carriers (default: the crowd's), so many sessions to each."""
-    chosen = sessions or dict.fromkeys(DOMAINS, SESSIONS_A_CARRIER)
-    blocks = (_CARRIER.format(name=name, sessions=number, many=_MOST_A_SESSION) for name, number in chosen.items())
-    return _LIMITS.format(carriers="".join(blocks))
 
 
 def _key() -> str:

@@ -34,9 +34,9 @@ from simulator.crowd import DOMAINS, make_crowd
 from simulator.house import BASE_DOMAIN, House
 from simulator.school import School, open_school
 from tools import usage
-from tools.bench import members, sink
-from tools.bench.full_path import settled
-from tools.bench.variants import limits
+from tools.load import members, sink
+from tools.load.carriers import lifted_limits
+from tools.load.delivered import settled
 from tools.rush import mails
 from tools.rush.strikes import Strikes
 
@@ -120,7 +120,7 @@ async def run(folder: Path, size: Size, say: Callable[[str], None], strikes: Str
         house_folder = folder / "house"
         house_folder.mkdir()
         carriers = house_folder / "carriers.yaml"
-        carriers.write_text(limits(dict.fromkeys([*DOMAINS, "other"], 24)))
+        carriers.write_text(lifted_limits(dict.fromkeys([*DOMAINS, "other"], 24)))
         to_sink = f"{sink.HOST}:{target.port}"
         routes = {domain: to_sink for hosted in DOMAINS.values() for domain in hosted}
         routes |= {"*": to_sink, mails.DOMAIN: f"{sink.HOST}:{town_port}"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from renrakumo_cli.local.services import NATS
 from simulator.house import House
-from tools.soak.sockets import connections_to
+from tools.load.sockets import connections_to
 
 VICTIMS = ("ingress-smtp", "responder", "receipts", "registry", "dispatcher", "admin-api", NATS)
 

@@ -25,7 +25,7 @@ from simulator.carriers import ReceivedMail
 from simulator.crowd import make_crowd
 from simulator.house import House
 from simulator.school import open_school
-from tools.soak.sockets import connections_to
+from tools.load.sockets import connections_to
 
 UNIT = "minami"
 DISPATCHER = "dispatcher"

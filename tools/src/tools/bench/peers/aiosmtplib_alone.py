@@ -12,7 +12,7 @@ from tools.bench.clock import Clock
 from tools.bench.letter import SENDER, BenchMail, addresses
 from tools.bench.peers.peer import arrivals_of, program
 from tools.bench.results import Measurement
-from tools.bench.sink import HOST, Sink
+from tools.load.sink import HOST, Sink
 
 SESSIONS = 8
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tools.bench.peers.peer import PeerFailed, PeerMissing, answer, program
-from tools.bench.sink import program as path_of
+from tools.load.sink import program as path_of
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _FORBIDS = "#!/bin/sh\n# A benchmark is installing a package: nothing is to be started.\nexit 101\n"

@@ -14,7 +14,7 @@ from tools.bench.letter import BenchMail, addresses
 from tools.bench.peers import found
 from tools.bench.peers.peer import REPOSITORY, arrivals_of, program
 from tools.bench.results import Measurement
-from tools.bench.sink import HOST, Sink
+from tools.load.sink import HOST, Sink
 
 REQUIREMENT = "mailman==3.3.10"
 

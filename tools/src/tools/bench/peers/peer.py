@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from tools.bench.letter import BenchMail
 from tools.bench.results import Measurement
-from tools.bench.sink import Arrivals, Expectation, Sink
+from tools.load.sink import Arrivals, Expectation, Sink
 
 REPOSITORY = Path(__file__).resolve().parents[5]
 _LAST_WORDS = 600

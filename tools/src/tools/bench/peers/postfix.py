@@ -30,7 +30,7 @@ from tools.bench.peers import found
 from tools.bench.peers.peer import PeerFailed, PeerMissing, answer, arrivals_of, program
 from tools.bench.peers.wire import source
 from tools.bench.results import Measurement
-from tools.bench.sink import Sink
+from tools.load.sink import Sink
 
 DELIVERIES = 8
 SESSIONS_IN = 10

@@ -11,7 +11,7 @@ from tools.bench.letter import SENDER, BenchMail, addresses
 from tools.bench.peers import found
 from tools.bench.peers.peer import arrivals_of, program
 from tools.bench.results import Measurement
-from tools.bench.sink import HOST, Sink
+from tools.load.sink import HOST, Sink
 
 
 class SmtpSource:
