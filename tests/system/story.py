@@ -17,7 +17,7 @@ from simulator.behaviour import Behaviour, late_dsn, unknown_users
 from simulator.bus_view import OnTheBus
 from simulator.client_styles import Style
 from simulator.house import House
-from simulator.incoming import LetterKind
+from simulator.incoming import MailKind
 from simulator.people import Child, Habits, Parent, Relation
 from simulator.quiet import quiet
 from simulator.school import School
@@ -130,7 +130,7 @@ async def _posts(story: Story) -> None:
     await parents.post(TESSY, address, "偽の連絡", f"{AYA.children[0].name}")
     await _send(story, SPOOFER, address, "偽物です。")
     await quiet(story.house)
-    assert parents.letters_of(TOKAI, LetterKind.BROADCAST)
+    assert parents.mails_of(TOKAI, MailKind.BROADCAST)
 
 
 async def _survey(story: Story) -> None:
@@ -156,8 +156,8 @@ async def _survey(story: Story) -> None:
         (SUMIRE, f"<{SUMIRE.address}> から書いています。2"),
         (ISSHIKI, f"（{ISSHIKI.children[0].surname_kana} {ISSHIKI.children[0].given_kana}）"),
     ):
-        letter = next(one for one in house.parents.letters_of(parent_) if SUBJECT in one.mail.subject)
-        assert (await house.parents.answer(letter, words)).code == 250
+        got = next(one for one in house.parents.mails_of(parent_) if SUBJECT in one.mail.subject)
+        assert (await house.parents.answer(got, words)).code == 250
     await quiet(house)
     assert len(await school.answers(message)) == 4
     member = (await school.members(state="active"))[0]["id"]
@@ -232,8 +232,8 @@ async def _while_the_database_is_away(story: Story) -> None:
     stack = story.house.stack
     await stack.halt("postgres", first=signal.SIGQUIT)
     await _send(story, BROKEN_SENDER, story.school.address("g1-entry"), "3 鬼頭坂 弥栄丸 母")
-    letter = next(one for one in story.house.parents.letters_of(AYA) if SUBJECT in one.mail.subject)
-    answering = asyncio.create_task(story.house.parents.answer(letter, f"2 {IN_AN_ANSWER}"))
+    got = next(one for one in story.house.parents.mails_of(AYA) if SUBJECT in one.mail.subject)
+    answering = asyncio.create_task(story.house.parents.answer(got, f"2 {IN_AN_ANSWER}"))
     with pytest.raises(RuntimeError, match=r": 50\d"):
         await story.school.members()
     await asyncio.sleep(1)  # let a few attempts fail
@@ -266,12 +266,12 @@ async def _look_at_everything(story: Story) -> None:
         story.said["OpenAPI"] = answer.text
 
 
-async def _send(story: Story, sender: str, recipient: str, text: str) -> mailer.Reply:
+async def _send(story: Story, sender: str, recipient: str, text: str) -> mailer.ServerReply:
     raw = f"From: <{sender}>\r\nSubject: \r\nContent-Type: text/plain; charset=UTF-8\r\n\r\n{text}\r\n".encode()
     return await _send_raw(story, sender, recipient, raw)
 
 
-async def _send_raw(story: Story, sender: str, recipient: str, raw: bytes) -> mailer.Reply:
+async def _send_raw(story: Story, sender: str, recipient: str, raw: bytes) -> mailer.ServerReply:
     port = story.house.stack.port("RENRAKUMO_SMTP_PORT")
     return (await mailer.send("127.0.0.1", port, sender, [recipient], raw))[recipient]
 

@@ -12,8 +12,8 @@ from simulator import mailer
 from simulator.client_styles import Style
 from simulator.dns_server import DnsServer, Zone
 from simulator.house import House
-from simulator.incoming import LetterKind
-from simulator.parents import InboxMail
+from simulator.incoming import MailKind
+from simulator.parents import ParentMail
 from simulator.people import Child, Habits, Parent, Relation
 from simulator.quiet import quiet
 from simulator.school import School, open_school
@@ -78,10 +78,10 @@ async def post(school: School, poster: Parent, address: str, raw: bytes) -> None
     await quiet(school.house)
 
 
-def asked(school: School, poster: Parent, subject: str) -> list[InboxMail]:
+def asked(school: School, poster: Parent, subject: str) -> list[ParentMail]:
     """Confirmation mails about a post."""
-    letters = school.house.parents.letters_of(poster, LetterKind.CONFIRM_POST)
-    return [letter for letter in letters if subject in letter.mail.subject + letter.mail.text]
+    mails = school.house.parents.mails_of(poster, MailKind.CONFIRM_POST)
+    return [got for got in mails if subject in got.mail.subject + got.mail.text]
 
 
 async def test_a_forged_post_is_neither_asked_about_nor_sent_and_the_office_reads_why(
@@ -123,9 +123,9 @@ async def test_an_answer_counts_and_shows_what_its_carrier_proved(school: School
     message = await school.send("Survey", "Well?", asks="choice", choices=["Yes", "No"])
     await quiet(school.house)
     for poster in (STRICT, LENIENT):
-        letters = school.house.parents.letters_of(poster, LetterKind.BROADCAST)
-        (letter,) = [each for each in letters if "Survey" in each.mail.subject]
-        await school.house.parents.answer(letter, "1")
+        mails = school.house.parents.mails_of(poster, MailKind.BROADCAST)
+        (got,) = [each for each in mails if "Survey" in each.mail.subject]
+        await school.house.parents.answer(got, "1")
     await quiet(school.house)
     answers = await school.answers(message)
     assert [answer["choice"] for answer in answers] == [1, 1]

@@ -14,7 +14,7 @@ from simulator.complaints import arf, jmrp, sent_copy
 from simulator.crowd import make_crowd
 from simulator.dsn import delivery_report
 from simulator.house import House
-from simulator.incoming import LetterKind
+from simulator.incoming import MailKind
 from simulator.people import Parent
 from simulator.school import School, open_school
 
@@ -69,7 +69,7 @@ async def test_who_presses_the_spam_button_leaves_and_learns_how_to_come_back(sc
     assert "迷惑メール" in left[0]["explanation"]["ja"]
     assert len(await school.members(state="active")) == 1
     assert not school.notices(staying, "配信を停止しました")
-    assert not any(parents.letters_of(staying, LetterKind.CONFIRM_LEAVE))
+    assert not any(parents.mails_of(staying, MailKind.CONFIRM_LEAVE))
 
 
 async def test_what_proves_nothing_is_kept_for_the_operator_and_changes_nothing(school: School) -> None:

@@ -33,7 +33,7 @@ from runtime.settings import PublicKeysSetting
 from simulator import bus_view, databases, mailer
 from simulator.client_styles import Style
 from simulator.house import House
-from simulator.incoming import LetterKind
+from simulator.incoming import MailKind
 from simulator.office import RENRAKUMO, Office
 from simulator.people import Child, Habits, Parent, Relation
 from simulator.quiet import quiet
@@ -114,8 +114,8 @@ async def retry(house: House, operator: Office, row: dict[str, Any]) -> dict[str
     return found
 
 
-def token_of(school: School, parent: Parent, kind: LetterKind) -> str:
-    return school.house.parents.letters_of(parent, kind)[-1].mail.reply_to.partition("@")[0]
+def token_of(school: School, parent: Parent, kind: MailKind) -> str:
+    return school.house.parents.mails_of(parent, kind)[-1].mail.reply_to.partition("@")[0]
 
 
 def sealer(house: House) -> Sealer:
@@ -130,7 +130,7 @@ async def test_a_registration_that_was_lost_for_a_while_is_completed_once(school
     house, parent = school.house, PEOPLE[0]
     await write(school, parent, school.address("g1-entry"), "")
     await change(house, databases.PERSONAL_DATABASE, "UPDATE registrations SET unit = 'elsewhere'")
-    await write(school, parent, school.address(token_of(school, parent, LetterKind.CONFIRM_REGISTRATION)))
+    await write(school, parent, school.address(token_of(school, parent, MailKind.CONFIRM_REGISTRATION)))
     row = await the_one(operator, "unknown_registration")
     assert (row["service"], row["unit"], row["kept"]) == ("registry", "minami", True)
     assert "登録" in row["explanation"]["ja"]
@@ -154,7 +154,7 @@ async def test_an_answer_to_a_message_that_was_lost_for_a_while_is_recorded_once
     await quiet(house)
     set_state = "UPDATE office.messages SET state = $2 WHERE id = $1"
     await change(house, databases.GENERAL_DATABASE, set_state, int(message), "draft")
-    await write(school, parent, school.address(token_of(school, parent, LetterKind.BROADCAST)), "2")
+    await write(school, parent, school.address(token_of(school, parent, MailKind.BROADCAST)), "2")
     row = await the_one(operator, "answer_to_an_unknown_message")
     assert row["service"] == "receipts"
     await change(house, databases.GENERAL_DATABASE, set_state, int(message), "approved")

@@ -18,7 +18,7 @@ from simulator import bus_view, databases, seeding
 from simulator.behaviour import Behaviour, GreylistBy, greylisting, overload, slow
 from simulator.crowd import make_crowd
 from simulator.house import House
-from simulator.incoming import LetterKind
+from simulator.incoming import MailKind
 from simulator.office import Office
 from simulator.parents import ActKind
 from simulator.people import Parent, Survey
@@ -118,15 +118,13 @@ async def test_whoever_dies_everybody_gets_the_message_and_every_answer_is_kept_
     assert await house.until("every copy is settled", settled, within=180)
     await house.parents.idle(timeout=120)
 
-    letters = [letter for letter in house.parents.letters if letter.kind is LetterKind.BROADCAST]
-    reached = {letter.parent.number for letter in letters}
-    twice = sum(letter.again for letter in letters)
-    print(
-        f"{len(reached)} people reached by {len(letters)} mails; {twice} came twice, {blows.in_flight} were in flight"
-    )
+    mails = [got for got in house.parents.mails if got.kind is MailKind.BROADCAST]
+    reached = {got.parent.number for got in mails}
+    twice = sum(got.repeated for got in mails)
+    print(f"{len(reached)} people reached by {len(mails)} mails; {twice} came twice, {blows.in_flight} were in flight")
     print(f"struck: {', '.join(blows.struck)}")
     assert reached == {parent.number for parent in people}, "somebody was skipped"
-    assert len(letters) == len(people) + twice, "somebody got two different mails"
+    assert len(mails) == len(people) + twice, "somebody got two different mails"
     assert twice <= blows.in_flight
 
     await _ledger_is_right(house, members, int(message))

@@ -19,7 +19,7 @@ from simulator.carriers import ReceivedMail
 from simulator.client_styles import vacation_reply
 from simulator.crowd import make_crowd
 from simulator.house import House
-from simulator.incoming import LetterKind, read
+from simulator.incoming import MailKind, read
 from simulator.parents import ActKind
 from simulator.people import Survey
 from simulator.quiet import quiet
@@ -328,6 +328,6 @@ async def test_an_absence_note_is_not_answered_and_is_no_answer(pair: Pair) -> N
     assert (counts["answered"], counts["delivered"], counts["failed"]) == (at_hand, len(parents.people), 0)
     assert len(await school.answers(message)) == at_hand
     for parent in parents.people:
-        assert len(parents.letters_of(parent, LetterKind.BROADCAST)) == 1
+        assert len(parents.mails_of(parent, MailKind.BROADCAST)) == 1
         if parent.number in away:
-            assert parents.letters_of(parent)[-1].kind is LetterKind.BROADCAST, "an absence note was answered"
+            assert parents.mails_of(parent)[-1].kind is MailKind.BROADCAST, "an absence note was answered"

@@ -4,7 +4,7 @@ import pytest
 
 from simulator.client_styles import Style
 from simulator.house import House
-from simulator.incoming import LetterKind
+from simulator.incoming import MailKind
 from simulator.people import Child, Parent, Relation
 from simulator.quiet import quiet
 from simulator.school import open_school
@@ -32,8 +32,8 @@ async def test_a_parent_answers_in_the_schools_words_and_is_counted(tmp_path_fac
         )
         await quiet(house)
         for parent, words in zip(PEOPLE, ANSWERS, strict=True):
-            letter = house.parents.letters_of(parent, LetterKind.BROADCAST)[-1]
-            assert (await house.parents.answer(letter, words)).code == 250
+            got = house.parents.mails_of(parent, MailKind.BROADCAST)[-1]
+            assert (await house.parents.answer(got, words)).code == 250
         await quiet(house)
         shown = await school.office.get(school.path(f"messages/{message}"))
         assert {tally["choice"]: tally["count"] for tally in shown["tallies"]} == {1: 2, 2: 0, 3: 1, None: 1}

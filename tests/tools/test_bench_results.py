@@ -8,7 +8,7 @@ import pytest
 from tools.bench.__main__ import kept_form
 from tools.bench.lanes import Lanes
 from tools.bench.results import PEERS, Measurement, Row, aims, as_json, growth, summarise
-from tools.bench.run import Outcome
+from tools.bench.run import BenchResult
 
 RATIOS = {"postfix", "smtp_source", "mailman", "aiosmtplib"}
 
@@ -110,7 +110,7 @@ def test_processor_time_of_a_single_process_is_a_plain_figure() -> None:
 def test_a_whole_run_is_kept_as_json_with_lanes_and_what_is_missing() -> None:
     measurements = [ours(), *(peer(case, 100) for case in PEERS if case != "mailman")]
     lanes = Lanes(5000, alone=[2.0, 2.2, 2.1], under_load=[3.0, 2.8], waiting=[900, 100])
-    outcome = Outcome("smtp-sink", measurements, lanes, missing={"mailman": "not installed"})
+    outcome = BenchResult("smtp-sink", measurements, lanes, missing={"mailman": "not installed"})
     rows = summarise(measurements)
     kept = json.loads(json.dumps(kept_form(outcome, rows, aims(rows, lanes.ratio))))
     assert [each["case"] for each in kept["rows"]] == ["full-path", "smtp-source", "postfix", "aiosmtplib", "lanes"]

@@ -5,7 +5,7 @@
     ...                           # mails come in: carrier.mailbox("a@docomo.ne.jp"), carrier.attempts, carrier.stats
     await carrier.stop()
 
-The session (smtp_session.py) speaks the protocol, `Behaviour` (behaviour.py) says what should happen, and this class
+The session (server_connection.py) speaks the protocol, `Behaviour` (behaviour.py) says what should happen, and this class
 decides, remembers, and tells: by `on_mail` callbacks, by `feed()` (async iteration), by `wait_until`. The behaviour
 may be replaced while it runs. Nothing here leaves this machine.
 """
@@ -23,7 +23,7 @@ from . import mailer
 from .behaviour import Behaviour, GreylistBy, Keep, LateDsn, ResetMoment, canonical
 from .carrier_records import Attempt, CarrierStats, Fate, MailFeed, ReceivedMail
 from .dsn import delivery_report
-from .smtp_session import Session
+from .server_connection import ServerConnection
 
 __all__ = ["Attempt", "CarrierSimulator", "CarrierStats", "Fate", "MailFeed", "ReceivedMail"]
 
@@ -48,7 +48,7 @@ class CarrierSimulator:
         self.stats = CarrierStats()
         self._boxes: dict[str, list[ReceivedMail]] = {}
         self._feeds: list[MailFeed] = []
-        self._sessions: set[Session] = set()
+        self._sessions: set[ServerConnection] = set()
         self._session_numbers = count(1)
         self._data_count = 0
         self._dsn_numbers = count(1)
@@ -116,7 +116,7 @@ class CarrierSimulator:
         await self.wait_until(lambda: len(self._boxes.get(canonical(address), ())) >= number, timeout)
         return self.mailbox(address)
 
-    # -- smtp_session.Host
+    # -- server_connection.Host
 
     @property
     def reply_delay(self) -> float:
@@ -130,7 +130,7 @@ class CarrierSimulator:
     def pipelining(self) -> bool:
         return self.behaviour.pipelining
 
-    def opened(self, session: Session) -> str:
+    def opened(self, session: ServerConnection) -> str:
         stats = self.stats
         self._sessions.add(session)
         stats.connections += 1
@@ -143,12 +143,12 @@ class CarrierSimulator:
             return f"421 4.7.0 {self.name} Too many connections"
         return f"220 {self.name} ESMTP"
 
-    def closed(self, session: Session) -> None:
+    def closed(self, session: ServerConnection) -> None:
         self._sessions.discard(session)
         self.stats.active -= 1
         self._changed.set()
 
-    def mail(self, session: Session) -> str:
+    def mail(self, session: ServerConnection) -> str:
         limit = self.behaviour.max_messages_per_session
         if limit is not None and session.messages >= limit:
             self.stats.sessions_ended += 1
@@ -156,14 +156,14 @@ class CarrierSimulator:
             return "421 4.7.0 Too many messages in this session"
         return "250 2.1.0 OK"
 
-    def rcpt(self, session: Session, recipient: str) -> str:
-        reply = self._judge(session, recipient)
+    def rcpt(self, session: ServerConnection, recipient: str) -> str:
+        reply = self._reply_to_rcpt(session, recipient)
         if self.behaviour.keep is not Keep.NOTHING:
             self.attempts.append(self._attempt(session, recipient, reply))
         self._changed.set()
         return reply
 
-    def message(self, session: Session, raw: bytes) -> str | None:
+    def message(self, session: ServerConnection, raw: bytes) -> str | None:
         behaviour, stats = self.behaviour, self.stats
         session.messages += 1
         self._data_count += 1
@@ -193,17 +193,17 @@ class CarrierSimulator:
 
     # -- inside
 
-    def _new_session(self) -> Session:
-        return Session(self, next(self._session_numbers))
+    def _new_session(self) -> ServerConnection:
+        return ServerConnection(self, next(self._session_numbers))
 
     def _forget_feed(self, feed: MailFeed) -> None:
         if feed in self._feeds:
             self._feeds.remove(feed)
 
-    def _attempt(self, session: Session, recipient: str, reply: str) -> Attempt:
+    def _attempt(self, session: ServerConnection, recipient: str, reply: str) -> Attempt:
         return Attempt(session.sender, recipient, int(reply[:3]), reply, datetime.now(UTC), session.number)
 
-    def _judge(self, session: Session, recipient: str) -> str:
+    def _reply_to_rcpt(self, session: ServerConnection, recipient: str) -> str:
         behaviour, stats = self.behaviour, self.stats
         if self.domains and recipient.rpartition("@")[2].lower() not in self.domains:
             stats.not_ours += 1
@@ -231,7 +231,7 @@ class CarrierSimulator:
         first = self._first_seen.setdefault(key, now)
         return first == now or now - first < (behaviour.greylist_seconds or 0.0)
 
-    def _record(self, session: Session, raw: bytes, *, unanswered: bool) -> None:
+    def _record(self, session: ServerConnection, raw: bytes, *, unanswered: bool) -> None:
         behaviour = self.behaviour
         plan = behaviour.late_dsn
         if behaviour.keep is Keep.NOTHING and plan is None and not self.on_mail and not self._feeds:
@@ -280,7 +280,7 @@ class CarrierSimulator:
                 async with self._dsn_slots:
                     reply = (await mailer.send(plan.host, plan.port, "", [sender], report, helo=self.name))[sender]
             except (OSError, TimeoutError):
-                reply = mailer.Reply(451, "connection failed")
+                reply = mailer.ServerReply(451, "connection failed")
             if reply.accepted:
                 self.stats.dsns_sent += 1
                 break

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.house import House
-from simulator.incoming import LetterKind
+from simulator.incoming import MailKind
 from simulator.office import Office
-from simulator.parents import InboxMail
+from simulator.parents import ParentMail
 from simulator.people import Parent
 
 
@@ -55,13 +55,9 @@ class School:
 
         assert await self.house.until(f"{len(people)} completion mails", completed, within=60)
 
-    def notices(self, parent: Parent, subject: str) -> list[InboxMail]:
+    def notices(self, parent: Parent, subject: str) -> list[ParentMail]:
         """Notices to a parent with that in the subject."""
-        return [
-            letter
-            for letter in self.house.parents.letters_of(parent, LetterKind.NOTICE)
-            if subject in letter.mail.subject
-        ]
+        return [got for got in self.house.parents.mails_of(parent, MailKind.NOTICE) if subject in got.mail.subject]
 
 
 async def open_school(house: House, code: str, name: str, *, receipts: bool, groups: Mapping[str, str]) -> School:

@@ -16,7 +16,7 @@ from typing import Protocol
 from zlib import crc32
 
 from board import metrics
-from board.bounds import MOST_BYTES, STEPS, Selection, StoredBoard, size_of
+from board.bounds import MOST_BYTES, STEPS, BoardSelection, StoredBoard, size_of
 from board.model import Board
 from runtime.errors import TransientError
 from runtime.logs import get_logger
@@ -36,7 +36,7 @@ class BoardSource(Protocol):
 
     async def revisions(self) -> Mapping[str, int]: ...
 
-    async def read(self, units: Iterable[str], selection: Selection) -> Mapping[str, StoredBoard]: ...
+    async def read(self, units: Iterable[str], selection: BoardSelection) -> Mapping[str, StoredBoard]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class BoardMemory:
         return kept is not None and kept.step < self._step
 
     async def _read(self, units: list[str], now: datetime) -> None:
-        found = await self._source.read(units, Selection(now, STEPS[self._step]))
+        found = await self._source.read(units, BoardSelection(now, STEPS[self._step]))
         for unit in units:
             stored = found.get(unit)
             if stored is None:

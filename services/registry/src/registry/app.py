@@ -63,7 +63,7 @@ async def set_up(service: Service, settings: Settings) -> None:
     await schema.wait()
 
     bus = await service.connect_bus()
-    known = directory.Directory(partial(bus.kv_get, bucket.BUCKET))
+    known = directory.FreshDirectory(partial(bus.kv_get, bucket.BUCKET))
     service.health.add("directory", known.check)
     context = build_context(settings, engine, known, bus)
 
@@ -78,5 +78,5 @@ async def set_up(service: Service, settings: Settings) -> None:
         service.consume(bus, spec, consumer, concurrency=AT_ONCE)
     commands = consumers.CommandsConsumer(context)
     service.consume(bus, streams.REGISTRY_COMMANDS, commands, concurrency=COMMANDS_AT_ONCE)
-    service.consume_dead_letter_retries(bus, consumers.GivenUp(context))
+    service.consume_dead_letter_retries(bus, consumers.GivenUpConsumer(context))
     await requests.serve(bus, context)

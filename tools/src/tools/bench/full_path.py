@@ -27,7 +27,7 @@ from simulator.crowd import DOMAINS, make_crowd
 from simulator.house import House
 from simulator.school import School, open_school
 from tools import usage
-from tools.bench import letter, members
+from tools.bench import members, sample_mail
 from tools.bench.clock import Clock
 from tools.bench.results import Measurement
 from tools.bench.sink import HOST, Arrivals, Expectation, Sink
@@ -64,12 +64,12 @@ class Station:
             async with await House.build(folder, routes=routes, dispatchers=dispatchers, say=say) as house:
                 await house.parents.stop()
                 names = {WARM_GROUP: "少し"} | {group(size): f"{size}人" for size in sizes}
-                school = await open_school(house, letter.UNIT, letter.SCHOOL, receipts=True, groups=names)
+                school = await open_school(house, sample_mail.UNIT, sample_mail.SCHOOL, receipts=True, groups=names)
                 say(f"writing {max(sizes)} members into the personal database")
                 crowd = [parent.address for parent in make_crowd(SEED, WARMING + max(sizes))]
                 few = [*crowd[:WARMING], f"somebody@{KEPT_AT}"]
                 sized = {group(size): crowd[WARMING : WARMING + size] for size in sizes}
-                await members.enter(house.stack, letter.UNIT, {WARM_GROUP: few, **sized})
+                await members.enter(house.stack, sample_mail.UNIT, {WARM_GROUP: few, **sized})
                 await house.stack.stop()
                 yield cls(house, school, sink, kept)
 
@@ -162,7 +162,7 @@ class Way:
             sending.cancel()
 
     async def _send(self, to: str) -> str:
-        return await self._school.send(letter.SUBJECT, letter.TEXT, groups=[to])
+        return await self._school.send(sample_mail.SUBJECT, sample_mail.TEXT, groups=[to])
 
 
 async def settled(school: School, message: str, copies: int, within: float) -> None:

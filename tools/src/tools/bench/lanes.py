@@ -20,7 +20,7 @@ from simulator.carriers import ReceivedMail
 from simulator.crowd import DOMAINS, make_crowd
 from simulator.house import House
 from simulator.school import School, open_school
-from tools.bench import letter, members
+from tools.bench import members, sample_mail
 from tools.bench.full_path import SEED, WARM_GROUP, WARMING, settled
 
 URGENT = 600
@@ -49,7 +49,7 @@ class Lanes:
 
 
 @dataclass
-class Arrivals:
+class LaneArrivals:
     """Who of the urgent message's recipients has it, and how many ordinary copies have come."""
 
     wanted: frozenset[str]
@@ -82,7 +82,7 @@ async def measure(folder: Path, ordinary: int, within: float, say: Callable[[str
     async with await House.build(folder, carriers=behaviours, say=say) as house:
         await house.parents.stop()
         groups = {_URGENT_GROUP: "緊急", _ORDINARY_GROUP: "一般", WARM_GROUP: "少し"}
-        school = await open_school(house, letter.UNIT, letter.SCHOOL, receipts=True, groups=groups)
+        school = await open_school(house, sample_mail.UNIT, sample_mail.SCHOOL, receipts=True, groups=groups)
         say(f"writing {ordinary + URGENT} members into the personal database")
         crowd = [parent.address for parent in make_crowd(SEED, WARMING + URGENT + ordinary)]
         people = {
@@ -90,8 +90,8 @@ async def measure(folder: Path, ordinary: int, within: float, say: Callable[[str
             _URGENT_GROUP: crowd[WARMING : WARMING + URGENT],
             _ORDINARY_GROUP: crowd[WARMING + URGENT :],
         }
-        await members.enter(house.stack, letter.UNIT, people)
-        arrivals = Arrivals(frozenset(map(canonical, people[_URGENT_GROUP])))
+        await members.enter(house.stack, sample_mail.UNIT, people)
+        arrivals = LaneArrivals(frozenset(map(canonical, people[_URGENT_GROUP])))
         for carrier in house.carriers.values():
             carrier.on_mail.append(arrivals.note)
         await settled(school, await _send(school, WARM_GROUP, "ordinary"), WARMING, within)
@@ -117,7 +117,7 @@ async def measure(folder: Path, ordinary: int, within: float, say: Callable[[str
         return Lanes(ordinary, alone, under_load, waiting)
 
 
-async def _urgent(school: School, arrivals: Arrivals, within: float) -> float:
+async def _urgent(school: School, arrivals: LaneArrivals, within: float) -> float:
     arrivals.anew()
     began = time.perf_counter()
     message = await _send(school, _URGENT_GROUP, "urgent")
@@ -131,7 +131,7 @@ async def _urgent(school: School, arrivals: Arrivals, within: float) -> float:
 
 
 async def _send(school: School, group: str, lane: str) -> str:
-    return await school.send(letter.SUBJECT, letter.TEXT, groups=[group], lane=lane)
+    return await school.send(sample_mail.SUBJECT, sample_mail.TEXT, groups=[group], lane=lane)
 
 
 async def _planned(school: School, message: str, copies: int) -> None:

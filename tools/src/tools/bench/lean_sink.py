@@ -11,14 +11,14 @@ from itertools import count
 
 import uvloop
 
-from simulator.smtp_session import Session
+from simulator.server_connection import ServerConnection
 from tools.bench.sink import HOST
 
 _BACKLOG = 1024
 
 
 class Counters:
-    """What the sessions ask (smtp_session.Host)."""
+    """What the sessions ask (server_connection.Host)."""
 
     name = "sink"
     reply_delay = 0.0
@@ -30,23 +30,23 @@ class Counters:
         self._sessions = 0
         self._mails = 0
 
-    def session(self) -> Session:
-        return Session(self, next(self._numbers))
+    def session(self) -> ServerConnection:
+        return ServerConnection(self, next(self._numbers))
 
-    def opened(self, session: Session) -> str:
+    def opened(self, session: ServerConnection) -> str:
         self._sessions += 1
         return "220 sink ESMTP"
 
-    def closed(self, session: Session) -> None:
+    def closed(self, session: ServerConnection) -> None:
         pass
 
-    def mail(self, session: Session) -> str:
+    def mail(self, session: ServerConnection) -> str:
         return "250 2.1.0 Ok"
 
-    def rcpt(self, session: Session, recipient: str) -> str:
+    def rcpt(self, session: ServerConnection, recipient: str) -> str:
         return "250 2.1.5 Ok"
 
-    def message(self, session: Session, raw: bytes) -> str:
+    def message(self, session: ServerConnection, raw: bytes) -> str:
         self._mails += 1
         sys.stdout.write(f"sess={self._sessions} quit=0 mesg={self._mails}\r")
         sys.stdout.flush()

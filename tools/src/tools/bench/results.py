@@ -14,7 +14,7 @@ from typing import Any
 FULL_PATH = "full-path"
 SHIPPED_LIMITS = "full-path-shipped-limits"
 LANES = "lanes"
-DOOR = "door"
+ACCEPTANCE = "acceptance"
 RUSH = "rush"
 
 PEERS: Mapping[str, str] = {

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from renrakumo_cli.local.paths import LocalError
 from tools.demo.report import Report
-from tools.demo.setting import Town
+from tools.demo.setting import DemoSetting
 from tools.demo.story import tell
 
 WORDS_WHEN_KEPT = """
@@ -30,7 +30,7 @@ Everything is still running (Ctrl-C stops it):
 async def demo(console: Console, state: Path, *, keep: bool) -> bool:
     report = Report(console)
     report.chapter("Starting servers, services and carriers")
-    async with Town.build(report, state) as town:
+    async with DemoSetting.build(report, state) as town:
         await tell(town)
         report.show()
         if keep:

@@ -7,10 +7,10 @@ import httpx
 
 from simulator.behaviour import canonical, late_dsn, unknown_users
 from simulator.client_styles import Style
-from simulator.incoming import LetterKind
+from simulator.incoming import MailKind
 from simulator.people import Child, Parent, Relation
 from tools.demo.broadcasts import who_got
-from tools.demo.setting import Town
+from tools.demo.setting import DemoSetting
 
 WITHIN = 120.0
 CLOSED = "明日は休校です"
@@ -18,7 +18,7 @@ DEADLETTER_RETRIES = "休校は明日までです"
 UNKNOWN_SHARE = 0.03
 
 
-async def dead_addresses(town: Town) -> None:
+async def dead_addresses(town: DemoSetting) -> None:
     """Some of Gmail's users are gone (refused at once), some of SoftBank's too (reported later); all are taken out."""
     report, office = town.report, town.office["higashi"]
     report.chapter("Addresses that are no more")
@@ -51,7 +51,7 @@ async def dead_addresses(town: Town) -> None:
     report.check("dead addresses tried again", 0, sum(canonical(p.address) in tried for p in (*gone, *later)))
 
 
-async def _send(town: Town, subject: str) -> str:
+async def _send(town: DemoSetting, subject: str) -> str:
     """A message to all of higashi; returns when every copy is settled."""
     office = town.office["higashi"]
     made = await office.post("/v1/units/higashi/messages", {"subject": subject, "text": "大雪のため。", "send": True})
@@ -64,7 +64,7 @@ async def _send(town: Town, subject: str) -> str:
     return str(made["id"])
 
 
-async def latest_news(town: Town) -> None:
+async def latest_news(town: DemoSetting) -> None:
     """A grandmother who is registered nowhere asks by an empty mail."""
     report, office, parents = town.report, town.office["higashi"], town.house.parents
     report.chapter("The latest news, for anybody")
@@ -87,14 +87,14 @@ async def latest_news(town: Town) -> None:
     await parents.ask_news(grandmother, town.house.address("higashi", "info"))
 
     async def answered() -> bool:
-        return bool(parents.letters_of(grandmother))
+        return bool(parents.mails_of(grandmother))
 
     await town.house.until("the latest news by mail", answered, 60)
-    text = "".join(letter.mail.text for letter in parents.letters_of(grandmother))
+    text = "".join(got.mail.text for got in parents.mails_of(grandmother))
     report.check("her answer holds the notice and today's event", (True, True), (notice in text, sports in text))
 
 
-async def leaving(town: Town) -> None:
+async def leaving(town: DemoSetting) -> None:
     """One parent leaves by mail, one by a single click in the mail program."""
     report, parents = town.report, town.house.parents
     report.chapter("Leaving")
@@ -103,10 +103,10 @@ async def leaving(town: Town) -> None:
     await office.post("/v1/units/nishi/messages", {"subject": "お知らせ", "text": "明日は遠足です。", "send": True})
 
     async def arrived() -> bool:
-        return bool(parents.letters_of(by_click, LetterKind.BROADCAST))
+        return bool(parents.mails_of(by_click, MailKind.BROADCAST))
 
     await town.house.until("a mail with an unsubscribe link", arrived, 60)
-    links = parents.letters_of(by_click, LetterKind.BROADCAST)[-1].mail.list_unsubscribe
+    links = parents.mails_of(by_click, MailKind.BROADCAST)[-1].mail.list_unsubscribe
     url = next(part.strip(" <>") for part in links.split(",") if "http" in part)
     async with httpx.AsyncClient() as client:
         seen = await client.get(url)
@@ -126,11 +126,11 @@ async def leaving(town: Town) -> None:
         report.say(problem)
 
 
-async def _left(town: Town) -> int:
+async def _left(town: DemoSetting) -> int:
     return len(await town.members("nishi", state="left"))
 
 
-def nobody_sees_an_address(town: Town) -> None:
+def nobody_sees_an_address(town: DemoSetting) -> None:
     """No log and no REST answer holds any address that was used."""
     town.report.chapter("Nobody sees an address")
     needles = {parent.address.lower() for parent in town.people}

@@ -33,7 +33,7 @@ GROUPS = {
 
 
 @dataclass
-class Town:
+class DemoSetting:
     """The house and who lives around it. `office`: the signed-in administrator of each school."""
 
     report: Report
@@ -76,11 +76,11 @@ class _Opening:
         self._state = state
         self._house: House | None = None
 
-    async def __aenter__(self) -> Town:
+    async def __aenter__(self) -> DemoSetting:
         self._house = await House.build(
             self._state, carriers=CARRIERS, people=make_crowd(SEED, PEOPLE, posters=1), say=self._report.say
         )
-        return Town(self._report, self._house)
+        return DemoSetting(self._report, self._house)
 
     async def __aexit__(self, *_: object) -> None:
         if self._house is not None:

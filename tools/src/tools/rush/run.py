@@ -60,7 +60,7 @@ class Size:
 
 
 @dataclass
-class Outcome:
+class RushResult:
     """What was promised and what came. Times in seconds, memory in octets, `cpu`: seconds by process."""
 
     size: Size
@@ -113,7 +113,7 @@ class Outcome:
         return told | {"lost": self.lost, "came_twice": self.twice, "good": self.good}
 
 
-async def run(folder: Path, size: Size, say: Callable[[str], None], strikes: Strikes | None = None) -> Outcome:
+async def run(folder: Path, size: Size, say: Callable[[str], None], strikes: Strikes | None = None) -> RushResult:
     """Raises LocalError or TimeoutError when the house can't be started or doesn't do what comes before the rush."""
     town_port = ports.free_port()
     async with sink.running(folder) as target:
@@ -135,7 +135,7 @@ async def run(folder: Path, size: Size, say: Callable[[str], None], strikes: Str
             await members.enter(house.stack, UNIT, {GROUP: crowd})
             question = await _ask(school, target, size)
             written, tally = await _mails(house, question, size)
-            outcome = Outcome(size)
+            outcome = RushResult(size)
             await _rush(folder, house, school, target, town_port, written, outcome, say, strikes)
             await _count(house, school, question, tally, outcome)
             return outcome
@@ -183,14 +183,14 @@ async def _rush(
     target: sink.Sink,
     town_port: int,
     written: list[dict[str, str]],
-    outcome: Outcome,
+    outcome: RushResult,
     say: Callable[[str], None],
     strikes: Strikes | None,
 ) -> None:
     size = outcome.size
     plan, result = folder / "plan.json", folder / "result.json"
-    door = house.stack.port("RENRAKUMO_SMTP_PORT")
-    told = {"door": door, "sink": town_port, "seconds": size.seconds, "sessions": size.sessions}
+    smtp_port = house.stack.port("RENRAKUMO_SMTP_PORT")
+    told = {"smtp_port": smtp_port, "sink": town_port, "seconds": size.seconds, "sessions": size.sessions}
     plan.write_text(json.dumps({**told, "patience": _PATIENCE, "mails": written}))
     stack = house.stack
     pids = {name: stack.pid(name) for name in (*(spec.name for spec in stack.services), NATS, POSTGRES)}
@@ -232,7 +232,7 @@ async def _rush(
         outcome.memory[POSTGRES] = usage.family_memory(pids[POSTGRES])
 
 
-async def _watch(house: House, outcome: Outcome) -> None:
+async def _watch(house: House, outcome: RushResult) -> None:
     """The most mails that waited on the bus at once, as its consumers say."""
     password = house.stack.secrets.nats_passwords()[OPERATOR]
     async with bus.connected(house.stack.configuration.nats_url, OPERATOR, password) as client:
@@ -244,7 +244,7 @@ async def _watch(house: House, outcome: Outcome) -> None:
             await asyncio.sleep(1)
 
 
-async def _count(house: House, school: School, question: int, tally: list[int], outcome: Outcome) -> None:
+async def _count(house: House, school: School, question: int, tally: list[int], outcome: RushResult) -> None:
     """What became of it, from the office's screen and from the databases."""
     size, began = outcome.size, time.monotonic()
     path = school.path(f"messages/{question}")
@@ -275,7 +275,7 @@ async def _count(house: House, school: School, question: int, tally: list[int], 
         outcome.news_p50, outcome.news_p95, outcome.news_worst = cut[9], cut[18], latencies[-1]
 
 
-def summary(outcome: Outcome) -> Mapping[str, Any]:
+def summary(outcome: RushResult) -> Mapping[str, Any]:
     """What to print, in reading order."""
     town, size = outcome.town, outcome.size
     return {

@@ -1,6 +1,6 @@
 """The town's mail servers, in a process of their own: `python -m tools.rush.town PLAN RESULT`, both JSON files.
 
-    mails in their order, evenly over the plan's seconds -> so many sessions to the front door, one write for envelope
+    mails in their order, evenly over the plan's seconds -> so many connections to ingress-smtp, one write for envelope
         and DATA, one for the text
     4xx or a torn session -> the mail waits and is handed in again, as a carrier's server does
     what our service sends comes to the town's own sink: news are timed, the guide to a registration is replied to
@@ -24,7 +24,7 @@ from typing import Any
 
 import uvloop
 
-from simulator.smtp_session import Session
+from simulator.server_connection import ServerConnection
 
 HOST = "127.0.0.1"
 AGAIN_SECONDS = 2.0
@@ -34,7 +34,7 @@ _BACKLOG = 1024
 
 @dataclass(order=True)
 class Mail:
-    """One mail on its way to the front door. `due`: time.monotonic()."""
+    """One mail on its way to ingress-smtp. `due`: time.monotonic()."""
 
     due: float
     number: int
@@ -44,11 +44,11 @@ class Mail:
     data: bytes = field(compare=False, repr=False)
 
 
-class Town:
+class LoadGenerator:
     """Everybody's mail server and mailbox."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
-        self._port = int(plan["door"])
+        self._port = int(plan["smtp_port"])
         self._seconds = float(plan["seconds"])
         self._patience = float(plan["patience"])
         self._sessions = int(plan["sessions"])
@@ -56,7 +56,7 @@ class Town:
         self._start = time.monotonic() + 1.0
         self._queue: list[Mail] = []
         self._wake = asyncio.Condition()
-        self._in_hand = 0
+        self._in_flight = 0
         mails = plan["mails"]
         for turn, each in enumerate(mails):
             due = self._start + turn * self._seconds / max(1, len(mails))
@@ -92,14 +92,14 @@ class Town:
 
     def _done(self) -> bool:
         answered = all(self.came[what] >= wanted for what, wanted in self._expected.items())
-        return answered and not self._queue and not self._in_hand
+        return answered and not self._queue and not self._in_flight
 
     async def _next(self) -> Mail:
         while True:
             async with self._wake:
                 now = time.monotonic()
                 if self._queue and self._queue[0].due <= now:
-                    self._in_hand += 1
+                    self._in_flight += 1
                     mail = heapq.heappop(self._queue)
                     self._asked.setdefault(mail.sender, now)
                     return mail
@@ -134,14 +134,14 @@ class Town:
                     self.put(mail)
                     raise
                 finally:
-                    self._in_hand -= 1
-                self._judge(mail, told)
+                    self._in_flight -= 1
+                self._settle(mail, told)
                 if told.startswith("421"):
                     return
         finally:
             writer.close()
 
-    def _judge(self, mail: Mail, told: str) -> None:
+    def _settle(self, mail: Mail, told: str) -> None:
         if told.startswith("2"):
             self.accepted[mail.kind] += 1
             self.last_accepted = time.monotonic()
@@ -221,33 +221,33 @@ async def _hand_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, m
 
 
 class _Box:
-    """The town's own mail server (smtp_session.Host)."""
+    """The town's own mail server (server_connection.Host)."""
 
     name = "town"
     reply_delay = 0.0
     size_limit = 20 * 1024 * 1024
     pipelining = True
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: LoadGenerator) -> None:
         self._town = town
         self._numbers = itertools.count(1)
 
-    def session(self) -> Session:
-        return Session(self, next(self._numbers))
+    def session(self) -> ServerConnection:
+        return ServerConnection(self, next(self._numbers))
 
-    def opened(self, session: Session) -> str:
+    def opened(self, session: ServerConnection) -> str:
         return "220 town ESMTP"
 
-    def closed(self, session: Session) -> None:
+    def closed(self, session: ServerConnection) -> None:
         pass
 
-    def mail(self, session: Session) -> str:
+    def mail(self, session: ServerConnection) -> str:
         return "250 2.1.0 OK"
 
-    def rcpt(self, session: Session, recipient: str) -> str:
+    def rcpt(self, session: ServerConnection, recipient: str) -> str:
         return "250 2.1.5 OK"
 
-    def message(self, session: Session, raw: bytes) -> str | None:
+    def message(self, session: ServerConnection, raw: bytes) -> str | None:
         for recipient in session.recipients:
             self._town.arrived(recipient, raw)
         return "250 2.0.0 OK"
@@ -255,7 +255,7 @@ class _Box:
 
 async def main(plan: Path, result: Path) -> None:
     told = json.loads(plan.read_text(encoding="utf-8"))
-    town = Town(told)
+    town = LoadGenerator(told)
     server = await asyncio.get_running_loop().create_server(
         _Box(town).session, HOST, int(told["sink"]), backlog=_BACKLOG
     )

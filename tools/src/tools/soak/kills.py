@@ -52,7 +52,7 @@ refused sessions, after which a carrier is left alone for long."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SoakResult:
     """What came of it. `kills`: how many struck before the broadcast was over; `in_flight_at_kills`: sessions of the
     dispatcher that was killed (of all, when it was the bus), each of which may have had one copy at the carrier without
     anybody knowing; `ledger_matches`: every member has one copy, every copy that the ledger calls delivered lies in a
@@ -111,7 +111,7 @@ async def run(
     say: Callable[[str], None],
     dispatchers: int = DISPATCHERS,
     cluster: bool = False,
-) -> Outcome:
+) -> SoakResult:
     """`within`: seconds after which who has no copy yet counts as skipped; `cluster`: a bus of three servers, each of
     which is killed once (whatever `kills` says)."""
     loop = asyncio.get_running_loop()
@@ -161,7 +161,7 @@ async def run(
         await house.until("every copy is settled", settled, within=max(30.0, began + within - loop.time()))
         seconds = loop.time() - began
         wanted = {canonical(parent.address) for parent in people}
-        return Outcome(
+        return SoakResult(
             seed=seed,
             dispatchers=dispatchers,
             nats_servers=house.stack.configuration.nats_servers,

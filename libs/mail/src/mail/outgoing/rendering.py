@@ -24,7 +24,7 @@ from mail.outgoing.dkim_keys import DkimKey
 from mail.outgoing.writing import RenderingError, exact
 from mail.placeholders import PLACEHOLDER, fill
 
-__all__ = ["SLOT", "Form", "Rendering", "RenderingError"]
+__all__ = ["SLOT", "CopyTemplate", "Rendering", "RenderingError"]
 
 SLOT = "\x00"
 """Where a copy's own token stands in what `Rendering.form` takes."""
@@ -79,7 +79,7 @@ class Rendering:
         list_unsubscribe_mail: str | None = None,
         list_unsubscribe_url: str | None = None,
         keys: Sequence[DkimKey] = (),
-    ) -> Form:
+    ) -> CopyTemplate:
         """How the copies look that have these lines, each with or without a SLOT in it; `keys` sign them.
 
         `message_id` has no angle brackets; `list_unsubscribe_mail` is an address, `list_unsubscribe_url` an https URL
@@ -99,7 +99,7 @@ class Rendering:
             own.add("List-Unsubscribe", ",\r\n ".join(ways))
         if list_unsubscribe_url:
             own.add("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
-        return Form(self, own, keys)
+        return CopyTemplate(self, own, keys)
 
     def sheet(self, fields: Mapping[str, str]) -> _Sheet:
         """Everything below the copy's own lines."""
@@ -113,7 +113,7 @@ class Rendering:
         return _Lines(b"%b\r\n%b" % (writing.unstructured("Subject", subject), self._shared))
 
 
-class Form:
+class CopyTemplate:
     """Makes the copies of a message that have the same lines. May be used by several threads at once."""
 
     def __init__(self, rendering: Rendering, own: _OwnLines, keys: Sequence[DkimKey]) -> None:

@@ -24,7 +24,7 @@ _IN_GROUPS = """EXISTS (
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class AudienceSelection:
     """Who is meant, as `MessageApproved` says it: `members` if given, else `groups`, else everybody."""
 
     unit: str
@@ -102,7 +102,7 @@ _CHILDREN = """
 _NO_CHILDREN = "array_fill(CAST(NULL AS bigint), ARRAY[cardinality(members)])"
 
 
-async def size(connection: AsyncConnection, selection: Selection) -> tuple[int, int]:
+async def size(connection: AsyncConnection, selection: AudienceSelection) -> tuple[int, int]:
     """People and copies that a message would reach now."""
     statement = f"SELECT count(DISTINCT member) AS people, count(*) AS copies FROM ({selection.query()}) AS chosen"  # noqa: S608
     row = (await connection.execute(text(statement), selection.parameters())).one()
@@ -111,7 +111,7 @@ async def size(connection: AsyncConnection, selection: Selection) -> tuple[int, 
 
 async def freeze(
     connection: AsyncConnection,
-    selection: Selection,
+    selection: AudienceSelection,
     *,
     message: int,
     wave: int,
