@@ -112,7 +112,7 @@ def test_a_carrier_is_paused_for_a_while_paced_and_resumed(house: House) -> None
     assert order.paused_until is not None
     assert timedelta(minutes=29) < order.paused_until - datetime.now(UTC) <= timedelta(minutes=30)
     paced = house.run("pace", "docomo", "--rate", "5", "--connections", "2")
-    assert "5 copies/s, 2 sessions" in paced.stdout
+    assert "5 copies/s, 2 connections" in paced.stdout
     order = house.ordered("docomo")
     assert (order.paused, order.rate, order.connections, order.until) == (True, 5, 2, None)
     assert "paused until" in lines(house.run())["docomo"]

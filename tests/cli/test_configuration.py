@@ -66,13 +66,13 @@ def test_external_servers_take_the_place_of_our_own(tmp_path: Path) -> None:
     told = configured(
         tmp_path,
         RENRAKUMO_NATS_URL="nats://bus.example:4222",
-        RENRAKUMO_PERSONAL_DATABASE_URL="postgresql://vault.example:5432/persons?sslmode=require",
+        RENRAKUMO_PERSONAL_DATABASE_URL="postgresql://database.example:5432/persons?sslmode=require",
         RENRAKUMO_GENERAL_DATABASE_URL="postgresql://db.example/general",
     )
     assert told.nats_url == "nats://bus.example:4222"
     assert (
         told.database_url("personal", "registry", "p/w")
-        == "postgresql://renrakumo_registry:p%2Fw@vault.example:5432/persons?sslmode=require"
+        == "postgresql://renrakumo_registry:p%2Fw@database.example:5432/persons?sslmode=require"
     )
     assert not {"RENRAKUMO_NATS_PORT", "RENRAKUMO_POSTGRES_PORT"} & set(told.wanted_ports())
 

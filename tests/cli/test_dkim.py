@@ -71,7 +71,7 @@ def test_a_second_first_key_is_refused_but_another_algorithm_is_not(store: Secre
 
 
 def test_a_domain_that_no_mail_comes_from_is_refused(store: SecretStore) -> None:
-    assert "no mail of this house" in run("generate", "--domain", "elsewhere.example", code=1).stderr
+    assert "no mail of ours" in run("generate", "--domain", "elsewhere.example", code=1).stderr
     assert len(store.dkim_keys()) == 0
     run("generate", "--domain", "sakura.renrakumo.example")
 

@@ -94,7 +94,7 @@ def test_addresses_that_carriers_gave_out_are_usable_senders() -> None:
     assert read_sender('"Foo.."@docomo.ne.jp') == EnvelopeSender("foo..@docomo.ne.jp", '"Foo.."@docomo.ne.jp')
 
 
-def test_a_path_is_taken_apart_without_judging_its_dots() -> None:
+def test_a_path_is_taken_apart_whatever_its_dots() -> None:
     assert split_path("<foo..bar.@docomo.ne.jp> SIZE=100 BODY=8BITMIME") == (
         "foo..bar.@docomo.ne.jp",
         "SIZE=100 BODY=8BITMIME",

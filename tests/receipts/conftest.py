@@ -1,6 +1,6 @@
 """A ledger on a real PostgreSQL with a stand-in for the office's view, and parents who answer with real mail.
 
-`house` is one unit of its own: it mints tokens, seals letters as the front door does, and looks at what was written
+`house` is one unit of its own: it mints tokens, seals mails as ingress-smtp does, and looks at what was written
 down and said.
 """
 
@@ -140,7 +140,7 @@ class House:
         event_id: str = "",
         authentication: Authentication | None = None,
     ) -> InboundReply:
-        """The event of a reply, with the decision that the front door makes."""
+        """The event of a reply, with the decision that ingress-smtp makes."""
         decision = decide(reading.read(raw), sender)
         return InboundReply(
             id=event_id or f"reply-{secrets.token_hex(8)}",

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 SEED = 20260408
 PEOPLE = 200
 IN_HAND = 2
-"""Copies that a session may have in hand: one whose text is under way, and the next one, already announced."""
+"""Copies that a connection may have in flight: one whose text is under way, and the next one, already announced."""
 
 WRONG, RIGHT = "遠足は9時集合", "【訂正】遠足は8時集合"
 
@@ -107,7 +107,7 @@ async def test_a_correction_in_the_middle_stops_the_first_and_reaches_everybody(
     wrong, right = town.mails(WRONG), town.mails(RIGHT)
     print(f"\n{before} of {PEOPLE} had arrived at the correction, {len(wrong)} in the end ({sessions} sessions)")
 
-    # Nobody got the first any more, but for what was in hand; in no session it came after the correction.
+    # Nobody got the first any more, but for what was in flight; on no connection it came after the correction.
     assert len(wrong) < PEOPLE
     assert len(wrong) <= before + IN_HAND * sessions
     orders = defaultdict[tuple[str, int], list[ReceivedMail]](list)

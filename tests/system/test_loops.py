@@ -39,7 +39,7 @@ _numbers = count(1)
 
 @dataclass
 class Pair:
-    """Two instances, each of which delivers the other's mail to the other's front door."""
+    """Two instances, each of which delivers the other's mail to the other's ingress-smtp."""
 
     east: School
     west: School
@@ -93,7 +93,7 @@ async def hand_in(school: School, sender: str, recipient: str, raw: bytes) -> No
 
 
 async def taken_in(school: School) -> int:
-    """Mails that came in at the front door so far."""
+    """Mails that ingress-smtp took in so far."""
     return await bus_view.stored_so_far(school.house.stack, INBOUND.name)
 
 
@@ -128,7 +128,7 @@ async def test_operators_who_name_each_others_postmaster_fall_silent_too(pair: P
 
 @dataclass
 class Robot:
-    """A mailbox at the carriers of some schools that reacts to every mail; `makes` gives which school's front door gets
+    """A mailbox at the carriers of some schools that reacts to every mail; `makes` gives which school's ingress-smtp gets
     what from it, and for which address there."""
 
     schools: tuple[School, ...]
@@ -178,7 +178,7 @@ def stripped(raw: bytes) -> bytes:
 
 
 def without_sender(raw: bytes) -> bytes:
-    """The same, in the forwarder's own name and without a trace of whom it came from."""
+    """The mail without any of our marks, in the forwarder's own name and without a trace of whom it came from."""
     return re.sub(rb"(?im)^(?:from|reply-to):.*(?:\r\n[ \t].*)*\r\n", b"", stripped(raw))
 
 

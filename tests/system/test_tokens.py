@@ -99,7 +99,7 @@ def token_of(school: School, parent: Parent, kind: MailKind) -> str:
 
 
 def elsewhere(school: School, token: str) -> str:
-    """The same local part at the other unit."""
+    """The address with this token at the other unit."""
     return school.address(token).replace("@minami.", "@kita.")
 
 

@@ -74,16 +74,16 @@ def test_growth_compares_the_largest_size_with_5000() -> None:
     assert growth(rows[:1]) is None
 
 
-def test_aims_are_judged_at_the_largest_size_and_unknown_without_the_peer() -> None:
+def test_aims_are_measured_at_the_largest_size_and_unknown_without_the_peer() -> None:
     rows = summarise(
         [ours(600, seconds=6), ours(5000, seconds=0.5), ours(5000, seconds=1, dkim="rsa"), peer("postfix", 900)]
     )
-    judged = {aim.what.partition(" (")[0]: aim for aim in aims(rows, lanes_ratio=0.6)}
-    assert judged["full path : Postfix, individual copies"].met
-    assert judged["full path with RSA signatures : Postfix without"].met
-    assert judged["full path : Mailman with VERP"].met is None
-    assert judged["first copy after the approval, ms"].met
-    assert judged["urgent message: time alone : time under load"].met is False
+    measured = {aim.what.partition(" (")[0]: aim for aim in aims(rows, lanes_ratio=0.6)}
+    assert measured["full path : Postfix, individual copies"].met
+    assert measured["full path with RSA signatures : Postfix without"].met
+    assert measured["full path : Mailman with VERP"].met is None
+    assert measured["first copy after the approval, ms"].met
+    assert measured["urgent message: time alone : time under load"].met is False
 
 
 def test_the_slowest_first_copy_decides() -> None:

@@ -64,7 +64,7 @@ def classify_file(file: Path, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
     try:
         return {"file": name, **classify(raw, known)}
     except Exception as error:  # a mistake of ours, which must not keep the other mails from being looked at
-        return {"file": name, **classify(b"", known), "error": f"could not be judged: {type(error).__name__}"}
+        return {"file": name, **classify(b"", known), "error": f"could not be read: {type(error).__name__}"}
 
 
 def classify(raw: bytes, known: Known = NOTHING_KNOWN) -> dict[str, Any]:

@@ -67,12 +67,12 @@ async def open_school(house: House, code: str, name: str, *, receipts: bool, gro
     for group, label in groups.items():
         await office.post(school.path("groups"), {"code": group, "name": label})
     for group in groups:
-        await _known_at_the_door(house, school.address(f"{group}-entry"))
+        await _known_to_ingress(house, school.address(f"{group}-entry"))
     return school
 
 
-async def _known_at_the_door(house: House, address: str) -> None:
-    """Wait until the front door has heard of the address: a moment after the office has it."""
+async def _known_to_ingress(house: House, address: str) -> None:
+    """Wait until ingress-smtp has heard of the address: a moment after the office has it."""
 
     async def accepted() -> bool:
         reader, writer = await asyncio.open_connection("127.0.0.1", house.stack.port("RENRAKUMO_SMTP_PORT"))
@@ -85,4 +85,4 @@ async def _known_at_the_door(house: House, address: str) -> None:
         finally:
             writer.close()
 
-    assert await house.until(f"{address} is known at the door", accepted, within=30)
+    assert await house.until(f"{address} is known to ingress-smtp", accepted, within=30)

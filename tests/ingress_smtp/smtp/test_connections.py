@@ -288,7 +288,7 @@ def test_a_certificate_switches_starttls_on_also_under_uvloop(tmp_path: Path) ->
     uvloop.run(scenario())
 
 
-async def test_at_shutdown_a_mail_in_hand_is_finished_and_idle_connections_are_told() -> None:
+async def test_at_shutdown_a_mail_in_flight_is_finished_and_idle_connections_are_told() -> None:
     bus = ListPublisher()
     bus.gate = asyncio.Event()
     async with (

@@ -116,7 +116,7 @@ def _held() -> tuple[SecretStore, DkimKeys]:
 def _keep(store: SecretStore, keys: list[DkimKey]) -> None:
     kept = DkimKeys(keys)
     if strangers := kept.strangers(_base_domain()):
-        _fail(f"no mail of this house is from {strangers[0].domain}: set RENRAKUMO_BASE_DOMAIN, or name another domain")
+        _fail(f"no mail of ours is from {strangers[0].domain}: set RENRAKUMO_BASE_DOMAIN, or name another domain")
     store.keep_dkim_keys(kept)
 
 

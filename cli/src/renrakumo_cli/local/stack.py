@@ -1,4 +1,4 @@
-"""The whole house on this machine: servers, migrations, streams, the seven services, and their end in good order.
+"""The local stack: servers, migrations, streams and the seven services on this machine, and their end in good order.
 
 Flow of `start`: all ports free? -> secrets -> PostgreSQL and NATS (unless they are external) -> migrations of each
 owner -> streams -> services, each with its own variables only -> wait until all say ready. From then on who dies is

@@ -41,12 +41,12 @@ class BoardSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A board in memory. `step`: the bounds by which it was read; `again_at`: when it is due even if unchanged."""
+    """A board in memory. `step`: the bounds by which it was read; `due_at`: when it is due even if unchanged."""
 
     stored: StoredBoard
     size: int
     step: int
-    again_at: datetime
+    due_at: datetime
 
 
 class BoardMemory:
@@ -96,7 +96,7 @@ class BoardMemory:
         self._loaded = True
         metrics.REFRESHED.set_to_current_time()
         if self._failing:
-            log.info("boards_refreshed_again")
+            log.info("boards_refreshing_resumed")
         self._failing = False
 
     async def _refresh(self) -> None:
@@ -117,7 +117,7 @@ class BoardMemory:
 
     def _is_due(self, unit: str, revision: int, now: datetime) -> bool:
         kept = self._kept.get(unit)
-        if kept is None or kept.stored.revision != revision or kept.again_at <= now:
+        if kept is None or kept.stored.revision != revision or kept.due_at <= now:
             return True
         return self._is_too_wide(unit)
 

@@ -110,7 +110,7 @@ class Recipient:
 
     @property
     def key(self) -> str:
-        """The same for every spelling of the same recipient."""
+        """Equal for all spellings of one recipient, so that a mail comes to him once."""
         return "/".join((self.kind, self.unit, self.group or "", self.token, self.mailbox))
 
     @property

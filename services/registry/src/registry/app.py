@@ -20,7 +20,7 @@ from runtime.database.schema import SchemaCheck
 from runtime.process.lifecycle import Service
 
 AT_ONCE = 8
-"""Events in hand of each of the three consumers of events."""
+"""Events in flight of each of the three consumers of events."""
 COMMANDS_AT_ONCE = 4
 POOL = 15
 """Connections kept; as many more may be opened, which is enough for all consumers and the relay at once."""

@@ -3,7 +3,7 @@
     python -m tools.bench.apart expansion 5000 100000
     python -m tools.bench.apart ledger 5000 100000
 
-Processor time is read from the scheduler's own books (nanoseconds, /proc/<pid>/task/*/schedstat), so that other
+Processor time is read from the scheduler's own counters (nanoseconds, /proc/<pid>/task/*/schedstat), so that other
 programs on the machine and the system's coarse clock disturb little. `first` is the time from the approval on the bus
 to the first batch there.
 """

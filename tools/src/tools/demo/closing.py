@@ -82,7 +82,7 @@ async def latest_news(town: DemoSetting) -> None:
             page = (await client.get(info)).text
         return notice in page and sports in page
 
-    report.check("the notice board shows them", True, await town.house.until("the public page", shown, 30))
+    report.check("the board shows them", True, await town.house.until("the public page", shown, 30))
     await asyncio.sleep(1.5)  # info-site and responder look for changed boards each second, each for itself
     await parents.ask_news(grandmother, town.house.address("higashi", "info"))
 

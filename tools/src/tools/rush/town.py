@@ -2,7 +2,7 @@
 
     mails in their order, evenly over the plan's seconds -> so many connections to ingress-smtp, one write for envelope
         and DATA, one for the text
-    4xx or a torn session -> the mail waits and is handed in again, as a carrier's server does
+    4xx or a torn connection -> the mail waits and is handed in again, as a carrier's server does
     what our service sends comes to the town's own sink: news are timed, the guide to a registration is replied to
 
 Each asker and each registering parent has an address of his own, so every answer can be told apart and counted.
@@ -51,7 +51,7 @@ class LoadGenerator:
         self._port = int(plan["smtp_port"])
         self._seconds = float(plan["seconds"])
         self._patience = float(plan["patience"])
-        self._sessions = int(plan["sessions"])
+        self._connections = int(plan["sessions"])
         self._numbers = count()
         self._start = time.monotonic() + 1.0
         self._queue: list[Mail] = []
@@ -82,7 +82,7 @@ class LoadGenerator:
     async def run(self) -> dict[str, Any]:
         """Until everything is accepted and answered, or patience has ended."""
         deadline = self._start + self._seconds + self._patience
-        workers = [asyncio.create_task(self._work()) for _ in range(self._sessions)]
+        workers = [asyncio.create_task(self._work()) for _ in range(self._connections)]
         while time.monotonic() < deadline and not self._done():  # noqa: ASYNC110  many things end it
             await asyncio.sleep(0.1)
         for worker in workers:
@@ -112,10 +112,10 @@ class LoadGenerator:
     async def _work(self) -> None:
         while True:
             with contextlib.suppress(OSError, EOFError, TimeoutError):
-                await self._session()
+                await self._use_connection()
             await asyncio.sleep(0.3)
 
-    async def _session(self) -> None:
+    async def _use_connection(self) -> None:
         reader, writer = await asyncio.open_connection(HOST, self._port)
         try:
             if not (await _reply(reader)).startswith("220"):
@@ -232,23 +232,23 @@ class _Box:
         self._town = town
         self._numbers = itertools.count(1)
 
-    def session(self) -> ServerConnection:
+    def connection(self) -> ServerConnection:
         return ServerConnection(self, next(self._numbers))
 
-    def opened(self, session: ServerConnection) -> str:
+    def opened(self, connection: ServerConnection) -> str:
         return "220 town ESMTP"
 
-    def closed(self, session: ServerConnection) -> None:
+    def closed(self, connection: ServerConnection) -> None:
         pass
 
-    def mail(self, session: ServerConnection) -> str:
+    def mail(self, connection: ServerConnection) -> str:
         return "250 2.1.0 OK"
 
-    def rcpt(self, session: ServerConnection, recipient: str) -> str:
+    def rcpt(self, connection: ServerConnection, recipient: str) -> str:
         return "250 2.1.5 OK"
 
-    def message(self, session: ServerConnection, raw: bytes) -> str | None:
-        for recipient in session.recipients:
+    def message(self, connection: ServerConnection, raw: bytes) -> str | None:
+        for recipient in connection.recipients:
             self._town.arrived(recipient, raw)
         return "250 2.0.0 OK"
 
@@ -257,7 +257,7 @@ async def main(plan: Path, result: Path) -> None:
     told = json.loads(plan.read_text(encoding="utf-8"))
     town = LoadGenerator(told)
     server = await asyncio.get_running_loop().create_server(
-        _Box(town).session, HOST, int(told["sink"]), backlog=_BACKLOG
+        _Box(town).connection, HOST, int(told["sink"]), backlog=_BACKLOG
     )
     async with server:
         found = await town.run()

@@ -168,8 +168,8 @@ async def _carry_out(
             else:
                 assert letter is not None
                 given_up = decision == "dropped"
-                again = DeadLetterRetry(id=f"{letter.id}/{decision}", occurred_at=now, letter=letter, given_up=given_up)
-                await database.outbox.add(connection, again)
+                retry = DeadLetterRetry(id=f"{letter.id}/{decision}", occurred_at=now, letter=letter, given_up=given_up)
+                await database.outbox.add(connection, retry)
         done.append(row.id)
     await store.decide(connection, done, decision, now, actor)
     return len(done)

@@ -38,7 +38,7 @@ _NONE = -1  # the last of the minted tokens, which is none
 
 @dataclass(frozen=True, slots=True)
 class CopyHeaders:
-    """What all mail of this house has in common. `public_url` is the info site's, without a final slash."""
+    """What all mail of ours has in common. `public_url` is the info site's, without a final slash."""
 
     base_domain: str
     token_key: bytes

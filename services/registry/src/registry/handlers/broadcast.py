@@ -50,7 +50,7 @@ async def approve(context: Context, event: MessageApproved) -> None:
             AudienceSelection(event.unit, event.groups, event.members, event.about_child),
             message=event.message,
             wave=event.wave,
-            again=event.copies,
+            resend_to=event.copies,
             at=now,
         )
         if frozen is not None:

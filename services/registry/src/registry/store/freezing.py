@@ -115,13 +115,13 @@ async def freeze(
     *,
     message: int,
     wave: int,
-    again: Sequence[int] | None,
+    resend_to: Sequence[int] | None,
     at: datetime,
 ) -> Frozen | None:
     """Decide once who gets this wave and in which batches; None when that was done before.
 
-    The first wave makes the copies; a later one sends copies that exist (`again`, None = all of the message). Raises
-    TransientError when another message took the same numbers at the very same moment."""
+    The first wave makes the copies; a later one sends copies that exist (`resend_to`, None = all of the message).
+    Raises TransientError when another message took the same numbers at the very same moment."""
     key = {"message": message, "wave": wave}
     if (await connection.execute(_OPEN, {**key, "unit": selection.unit, "at": at})).rowcount == 0:
         return None
@@ -129,11 +129,11 @@ async def freeze(
     if wave == 1:
         statement = _divide(selection.query(), new=True, children=selection.about_child)
         values = {**selection.parameters(), "base": new_id()}
-    elif again is None:
+    elif resend_to is None:
         statement, values = _divide(_COPIES_OF_MESSAGE, new=False, children=True), {"unit": selection.unit}
     else:
         statement = _divide(_COPIES_OF_MESSAGE + _OF_THESE, new=False, children=True)
-        values = {"unit": selection.unit, "copies": list(again)}
+        values = {"unit": selection.unit, "copies": list(resend_to)}
     try:
         row = (await connection.execute(statement, {**key, **values})).one()
     except IntegrityError:
