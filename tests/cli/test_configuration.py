@@ -105,7 +105,7 @@ def test_several_dispatchers_are_asked_for_by_their_number_alone(tmp_path: Path)
     assert len(ports) == len(configuration.processes)
 
 
-def test_several_front_doors_share_one_port_and_only_then_they_are_told_so(tmp_path: Path) -> None:
+def test_several_ingresses_share_one_port_and_only_then_they_are_told_so(tmp_path: Path) -> None:
     configuration = configured(tmp_path, RENRAKUMO_INGRESSES="2", RENRAKUMO_DISPATCHERS="2")
     doors = [spec for spec in configuration.processes if spec.service == "ingress-smtp"]
     told = [configuration.service_variables(spec) for spec in doors]

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import directory as bucket
 from contracts import streams
 from registry import consumers, directory, handlers, requests, tables
-from registry.context import Context, Lives, Publisher, Units
+from registry.context import Context, Lifetimes, Publisher, Units
 from registry.person_crypto import PersonCrypto
 from registry.settings import SERVICE, Settings
 from runtime.crypto.ciphers import FieldCipher, KeyedHash
@@ -41,7 +41,7 @@ def build_context(settings: Settings, engine: AsyncEngine, units: Units, bus: Pu
         opener=Opener(SERVICE, settings.seal_private_keys),
         sealer=Sealer(settings.seal_public_keys),
         units=units,
-        lives=Lives(
+        lives=Lifetimes(
             confirmation=settings.confirmation_life,
             pending=settings.pending_life,
             done_leave=settings.done_leave_life,
