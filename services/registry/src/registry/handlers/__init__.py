@@ -15,7 +15,7 @@ from registry.handlers import (
 
 __all__ = [
     "Context",
-    "Lives",
+    "Lifetimes",
     "Units",
     "broadcast",
     "commands",
