@@ -22,7 +22,7 @@ from renrakumo_cli.local.configuration import Configuration
 from renrakumo_cli.local.services import SERVICES
 from renrakumo_cli.local.stack import LocalStack
 from simulator import bus_view, mailer
-from simulator.house import BASE_DOMAIN, SETTINGS
+from simulator.trial import BASE_DOMAIN, SETTINGS
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 

@@ -12,12 +12,12 @@ from mail import tokens
 from mail.tokens import Token
 from simulator import bus_view, databases, mailer
 from simulator.client_styles import Style
-from simulator.house import House
 from simulator.incoming import MailKind
 from simulator.parents import ParentMail
 from simulator.people import Child, Habits, Parent, Relation
 from simulator.quiet import quiet
 from simulator.school import School, open_school
+from simulator.trial import Trial
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
@@ -40,15 +40,15 @@ _unused = iter(PEOPLE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with await House.build(tmp_path_factory.mktemp("tokens"), people=PEOPLE, say=print) as running:
+async def trial(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
+    async with await Trial.build(tmp_path_factory.mktemp("tokens"), people=PEOPLE, say=print) as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def school(house: House) -> School:
-    await open_school(house, "kita", "きた小学校", receipts=False, groups={"g1": "1年"})
-    return await open_school(house, "minami", "みなみ小学校", receipts=False, groups={"g1": "1年"})
+async def school(trial: Trial) -> School:
+    await open_school(trial, "kita", "きた小学校", receipts=False, groups={"g1": "1年"})
+    return await open_school(trial, "minami", "みなみ小学校", receipts=False, groups={"g1": "1年"})
 
 
 # -- what people do ---------------------------------------------------------------------------------------------------
@@ -65,9 +65,9 @@ def mail_of(parent: Parent, text: str) -> bytes:
 
 async def hand_in(school: School, parent: Parent, recipient: str, raw: bytes) -> mailer.ServerReply:
     """Send to that very address; returns when all that comes of it has happened."""
-    port = school.house.stack.port("RENRAKUMO_SMTP_PORT")
+    port = school.trial.stack.port("RENRAKUMO_SMTP_PORT")
     reply = (await mailer.send("127.0.0.1", port, parent.address, [recipient], raw))[recipient]
-    await quiet(school.house)
+    await quiet(school.trial)
     return reply
 
 
@@ -91,7 +91,7 @@ async def entered(school: School) -> tuple[Parent, str]:
 
 
 def mails(school: School, parent: Parent, kind: MailKind | None = None) -> list[ParentMail]:
-    return school.house.parents.mails_of(parent, kind)
+    return school.trial.parents.mails_of(parent, kind)
 
 
 def token_of(school: School, parent: Parent, kind: MailKind) -> str:
@@ -113,7 +113,7 @@ async def member_count(school: School) -> int:
 
 def minted(school: School, true: str, *, age: timedelta, unit: str | None = None) -> str:
     """The token that our own key would have made for the same purpose so long ago."""
-    ring = bus_view.key_ring(school.house.stack, "dispatcher", "RENRAKUMO_TOKEN_KEYS")
+    ring = bus_view.key_ring(school.trial.stack, "dispatcher", "RENRAKUMO_TOKEN_KEYS")
     said = tokens.check(ring, school.code, true)
     older = Token(said.kind, said.message_ref, said.recipient_ref, tokens.hour_of(datetime.now(UTC) - age))
     return tokens.mint(ring.current[1], unit or school.code, older)
@@ -125,12 +125,12 @@ def with_one_letter_changed(token: str, place: int) -> str:
 
 
 async def reasons(school: School) -> list[str]:
-    return [each.reason for each in await bus_view.dead_letters(school.house.stack)]
+    return [each.reason for each in await bus_view.dead_letters(school.trial.stack)]
 
 
 async def recorded(school: School, message: str) -> list[tuple[int | None, bool]]:
     query = "SELECT choice, latest FROM ledger.answers WHERE message = $1 ORDER BY id"
-    rows = await databases.rows(school.house.stack, databases.GENERAL_DATABASE, query, int(message))
+    rows = await databases.rows(school.trial.stack, databases.GENERAL_DATABASE, query, int(message))
     return [(row["choice"], row["latest"]) for row in rows]
 
 
@@ -231,7 +231,7 @@ async def test_only_a_genuine_fresh_answer_token_records_an_answer(school: Schoo
     parent, _ = await entered(school)
     (member,) = [one["id"] for one in (await school.members(state="active"))[-1:]]
     message = await school.send("体調", "お知らせください。", members=[member], asks="choice", choices=CHOICES)
-    await quiet(school.house)
+    await quiet(school.trial)
     token = token_of(school, parent, MailKind.BROADCAST)
     forged = with_one_letter_changed(token, 49)
     for wrong in (minted(school, token, age=timedelta(days=401)), forged):
@@ -250,7 +250,7 @@ async def test_a_forged_report_of_non_delivery_takes_nobody_off(school: School) 
     parent, _ = await entered(school)
     member = (await school.members(state="active"))[-1]["id"]
     message = await school.send("お知らせ", "明日は遠足です。", members=[member])
-    await quiet(school.house)
+    await quiet(school.trial)
     sender = mails(school, parent, MailKind.BROADCAST)[-1].arrived.envelope_from.partition("@")[0]
     report = (
         "From: MAILER-DAEMON@docomo.ne.jp\r\nSubject: Undelivered\r\nMIME-Version: 1.0\r\n"
@@ -282,8 +282,8 @@ async def test_a_post_goes_out_by_a_fresh_confirmation_and_only_once(school: Sch
     await school.office.post(school.path("groups/g1/posters"), {"member": member})
 
     async def held(subject: str) -> str:
-        await school.house.parents.post(poster, address, subject, "下校が早まります。")
-        await quiet(school.house)
+        await school.trial.parents.post(poster, address, subject, "下校が早まります。")
+        await quiet(school.trial)
         return token_of(school, poster, MailKind.CONFIRM_POST)
 
     def arrived(subject: str) -> int:

@@ -64,7 +64,7 @@ class Parts:
 
 
 async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatchers: int = 1) -> BenchResult:
-    """Everything in turn. Raises LocalError when not even the sink or our house can be started."""
+    """Everything in turn. Raises LocalError when not even the sink or our trial can be started."""
     outcome, started = BenchResult(), time.monotonic()
     peers = await _peers(outcome, say) if parts.peers else []
     if parts.ours or peers:
@@ -75,7 +75,7 @@ async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatche
                 if parts.ours:
                     sizes = sorted({*plan.sizes, plan.shipped})
                     async with Station.build(
-                        folder / "house", target, sizes, _quietly(say), dispatchers=dispatchers
+                        folder / "trial", target, sizes, _quietly(say), dispatchers=dispatchers
                     ) as station:
                         await _rounds(plan, station, peers, target, outcome, say, started)
                 else:
@@ -195,7 +195,7 @@ def _fail(name: str, error: BaseException, outcome: BenchResult, say: Callable[[
 
 
 def _keep_logs(logs: Path) -> Path:
-    """The house goes with its folder; what its services wrote is worth reading after a failure."""
+    """The trial goes with its folder; what its services wrote is worth reading after a failure."""
     kept = figures.folder("bench") / "failed"
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(logs, kept)
@@ -203,5 +203,5 @@ def _keep_logs(logs: Path) -> Path:
 
 
 def _quietly(say: Callable[[str], None]) -> Callable[[str], None]:
-    """A house tells each step of each start; only what it does once is told on."""
+    """A trial tells each step of each start; only what it does once is told on."""
     return lambda line: None if line.startswith(("starting", "bringing", "streams")) else say(line)

@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from simulator.crowd import DOMAINS
-from simulator.house import BASE_DOMAIN
+from simulator.trial import BASE_DOMAIN
 
 UNIT = "minami"
 SCHOOL = "みなみ小学校"

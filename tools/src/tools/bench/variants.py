@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from simulator.crowd import DOMAINS
-from simulator.house import BASE_DOMAIN
+from simulator.trial import BASE_DOMAIN
 from tools.bench.results import FULL_PATH, SHIPPED_LIMITS
 
 SESSIONS_A_CARRIER = 48

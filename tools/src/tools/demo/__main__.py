@@ -34,14 +34,14 @@ async def demo(console: Console, state: Path, *, keep: bool) -> bool:
         await tell(town)
         report.show()
         if keep:
-            stack = town.house.stack
+            stack = town.trial.stack
             console.print(
                 WORDS_WHEN_KEPT.format(
                     web=stack.host("RENRAKUMO_WEB_PORT"),
                     info=stack.host("RENRAKUMO_INFO_PORT"),
                     smtp=stack.host("RENRAKUMO_SMTP_PORT"),
                     state=state,
-                    **town.house.accounts["higashi-admin"],
+                    **town.trial.accounts["higashi-admin"],
                 ),
                 markup=False,
             )

@@ -16,7 +16,7 @@ SURVEY = Survey("今朝の健康調査", ("良好", "せきあり", "発熱あ�
 
 async def phone_post(town: DemoSetting) -> None:
     """A teacher in the bus posts by mail; only the reply to the confirmation sends it."""
-    report, parents, office = town.report, town.house.parents, town.office["higashi"]
+    report, parents, office = town.report, town.trial.parents, town.office["higashi"]
     report.chapter("A post from the bus")
     rolled = await office.post("/v1/units/higashi/groups/h2/post-address")
     town.post_address["h2"] = rolled["address"]
@@ -31,7 +31,7 @@ async def phone_post(town: DemoSetting) -> None:
     async def confirmed() -> bool:
         return any(TRIP in got.mail.text for got in parents.mails_of(teacher, MailKind.CONFIRM_POST))
 
-    report.check("the teacher is asked to confirm", True, await town.house.until("confirmation mail", confirmed, 60))
+    report.check("the teacher is asked to confirm", True, await town.trial.until("confirmation mail", confirmed, 60))
     asked = next(
         (one.mail.text for one in parents.mails_of(teacher, MailKind.CONFIRM_POST) if TRIP in one.mail.text), ""
     )
@@ -40,7 +40,7 @@ async def phone_post(town: DemoSetting) -> None:
     async def delivered() -> bool:
         return len(who_got(town, TRIP)) >= expected
 
-    await town.house.until("the post at all parents of 2年", delivered, WITHIN)
+    await town.trial.until("the post at all parents of 2年", delivered, WITHIN)
     report.check("parents of 2年 who got it", expected, len(who_got(town, TRIP)))
     report.check("parents who got it twice", 0, twice(town, TRIP))
 
@@ -49,7 +49,7 @@ async def phone_post(town: DemoSetting) -> None:
     async def asked_too() -> bool:
         return bool(parents.mails_of(hasty, MailKind.CONFIRM_POST))
 
-    await town.house.until("the second confirmation mail", asked_too, 60)
+    await town.trial.until("the second confirmation mail", asked_too, 60)
     await parents.idle()
     held = [one for one in await office.all_of("/v1/units/higashi/messages") if one["state"] == "held"]
     report.check("a post that is not confirmed stays held", 1, len(held))
@@ -58,10 +58,10 @@ async def phone_post(town: DemoSetting) -> None:
 
 async def forged_posts(town: DemoSetting) -> None:
     """A guessed secret, the right one in the wrong hands, and the right one with a teacher's address as sender."""
-    report, parents = town.report, town.house.parents
+    report, parents = town.report, town.trial.parents
     report.chapter("Forged posts")
     stranger = town.of_group("h1")[5]
-    guessed = town.house.address("higashi", "h2-abcdefghijkl")
+    guessed = town.trial.address("higashi", "h2-abcdefghijkl")
     act = await parents.post(stranger, guessed, "偽の連絡", "学校は休みです。")
     report.check("a guessed post address is refused", 550, act.code)
     parents.problems.clear()
@@ -71,7 +71,7 @@ async def forged_posts(town: DemoSetting) -> None:
     async def seen() -> bool:
         return len(await town.office["higashi"].all_of("/v1/units/higashi/post-attempts")) == 1
 
-    report.check("administrators see that somebody tried", True, await town.house.until("the attempt", seen, 30))
+    report.check("administrators see that somebody tried", True, await town.trial.until("the attempt", seen, 30))
     await parents.idle()
     report.check("mails that came of it", 0, len(parents.mails) - before)
 
@@ -82,14 +82,14 @@ async def forged_posts(town: DemoSetting) -> None:
     async def warned() -> bool:
         return len(parents.mails_of(victim, MailKind.CONFIRM_POST)) > asked
 
-    report.check("whose sender was forged is asked first", True, await town.house.until("the question", warned, 30))
+    report.check("whose sender was forged is asked first", True, await town.trial.until("the question", warned, 30))
     await parents.idle()
     report.check("parents who got the forged messages", 0, len(who_got(town, "偽の連絡")))
 
 
 async def health_survey(town: DemoSetting) -> None:
     """A question about each child; answers in every client's way; the table fills."""
-    report, parents, office = town.report, town.house.parents, town.office["higashi"]
+    report, parents, office = town.report, town.trial.parents, town.office["higashi"]
     report.chapter("A health survey, answered by reply")
     parents.surveys.append(SURVEY)
     message = await office.post(
@@ -115,7 +115,7 @@ async def health_survey(town: DemoSetting) -> None:
 
 async def resend(town: DemoSetting) -> None:
     """Only those who have not answered are asked again, and then some of them answer."""
-    report, parents = town.report, town.house.parents
+    report, parents = town.report, town.trial.parents
     report.chapter("Asking again who has not answered")
     before = len(parents.acts_of(ActKind.ANSWER))
     waiting = [copy for copy in await _copies(town) if not copy["answered"]]
@@ -134,7 +134,7 @@ def who_got(town: DemoSetting, subject: str) -> list[Parent]:
     """Parents with a broadcast of that subject in the mailbox."""
     found = {
         got.parent.number: got.parent
-        for got in town.house.parents.mails
+        for got in town.trial.parents.mails
         if got.kind is MailKind.BROADCAST and subject in got.mail.subject
     }
     return list(found.values())
@@ -144,7 +144,7 @@ def twice(town: DemoSetting, subject: str) -> int:
     """Repeated copies (same Message-ID) of a broadcast in one mailbox."""
     return sum(
         got.repeated and subject in got.mail.subject
-        for got in town.house.parents.mails
+        for got in town.trial.parents.mails
         if got.kind is MailKind.BROADCAST
     )
 
@@ -160,7 +160,7 @@ async def _settled(town: DemoSetting, message: str) -> None:
         finished = counts["delivered"] + counts["failed"]
         return bool(counts["planned"]) and finished == counts["planned"]
 
-    await town.house.until("all copies settled", done, WITHIN)
+    await town.trial.until("all copies settled", done, WITHIN)
 
 
 async def _copies(town: DemoSetting) -> list[dict[str, Any]]:
@@ -174,18 +174,18 @@ async def _latest(town: DemoSetting) -> list[dict[str, Any]]:
 
 async def _answers_are_in(town: DemoSetting, what: str) -> None:
     """Everybody who was going to answer has, and the ledger knows."""
-    parents = town.house.parents
+    parents = town.trial.parents
     await parents.idle(60)
 
     async def recorded() -> bool:
         return len(await _latest(town)) >= len(parents.acts_of(ActKind.ANSWER))
 
-    await town.house.until(what, recorded, 60)
+    await town.trial.until(what, recorded, 60)
 
 
 def _compare(town: DemoSetting, latest: list[dict[str, Any]], check: Any) -> None:
     """What parents typed against what the table says."""
-    acts = town.house.parents.acts_of(ActKind.ANSWER)
+    acts = town.trial.parents.acts_of(ActKind.ANSWER)
     styles = {act.parent.style for act in acts}
     said = Counter(SURVEY.choice_for(act.parent, act.child) for act in acts)
     read = Counter(answer["choice"] for answer in latest if answer["choice"])

@@ -25,7 +25,7 @@ async def dead_addresses(town: DemoSetting) -> None:
     at = {name: [p for p in town.of_unit("higashi") if p.carrier == name] for name in ("gmail", "softbank")}
     gone = at["gmail"][-max(1, round(len(at["gmail"]) * UNKNOWN_SHARE)) :]
     later = at["softbank"][-2:]
-    stack, carriers = town.house.stack, town.house.carriers
+    stack, carriers = town.trial.stack, town.trial.carriers
     carriers["gmail"].behaviour = unknown_users(parent.address for parent in gone)
     carriers["softbank"].behaviour |= late_dsn(
         "127.0.0.1", stack.port("RENRAKUMO_SMTP_PORT"), delay=1, addresses=[parent.address for parent in later]
@@ -36,7 +36,7 @@ async def dead_addresses(town: DemoSetting) -> None:
     async def taken_out() -> bool:
         return len(await town.members("higashi", state="undeliverable")) >= len(dead)
 
-    await town.house.until("undeliverable addresses taken out", taken_out, WITHIN)
+    await town.trial.until("undeliverable addresses taken out", taken_out, WITHIN)
     found = await town.members("higashi", state="undeliverable")
     report.check("members now undeliverable", len(dead), len(found))
     report.check("each with a reason in words", len(dead), sum(bool(member["reason"]) for member in found))
@@ -60,13 +60,13 @@ async def _send(town: DemoSetting, subject: str) -> str:
         counts = (await office.get(f"/v1/units/higashi/messages/{made['id']}"))["counts"]
         return bool(counts["planned"]) and counts["delivered"] + counts["failed"] == counts["planned"]
 
-    await town.house.until(f"“{subject}” settled", settled, WITHIN)
+    await town.trial.until(f"“{subject}” settled", settled, WITHIN)
     return str(made["id"])
 
 
 async def latest_news(town: DemoSetting) -> None:
     """A grandmother who is registered nowhere asks by an empty mail."""
-    report, office, parents = town.report, town.office["higashi"], town.house.parents
+    report, office, parents = town.report, town.office["higashi"], town.trial.parents
     report.chapter("The latest news, for anybody")
     notice = "プール開きは来週です"
     sports = "運動会"
@@ -75,28 +75,28 @@ async def latest_news(town: DemoSetting) -> None:
     await office.post("/v1/units/higashi/events", {"title": sports, "starts_on": today.date().isoformat()})
     grandmother = Parent(9001, "grandma@docomo.ne.jp", "docomo", (_CHILD,), Relation.GRANDMOTHER, Style.DOCOMO)
     parents.join(grandmother)
-    info = f"http://{town.house.stack.host('RENRAKUMO_INFO_PORT')}/higashi/"
+    info = f"http://{town.trial.stack.host('RENRAKUMO_INFO_PORT')}/higashi/"
 
     async def shown() -> bool:
         async with httpx.AsyncClient() as client:
             page = (await client.get(info)).text
         return notice in page and sports in page
 
-    report.check("the board shows them", True, await town.house.until("the public page", shown, 30))
+    report.check("the board shows them", True, await town.trial.until("the public page", shown, 30))
     await asyncio.sleep(1.5)  # info-site and responder look for changed boards each second, each for itself
-    await parents.ask_news(grandmother, town.house.address("higashi", "info"))
+    await parents.ask_news(grandmother, town.trial.address("higashi", "info"))
 
     async def answered() -> bool:
         return bool(parents.mails_of(grandmother))
 
-    await town.house.until("the latest news by mail", answered, 60)
+    await town.trial.until("the latest news by mail", answered, 60)
     text = "".join(got.mail.text for got in parents.mails_of(grandmother))
     report.check("her answer holds the notice and today's event", (True, True), (notice in text, sports in text))
 
 
 async def leaving(town: DemoSetting) -> None:
     """One parent leaves by mail, one by a single click in the mail program."""
-    report, parents = town.report, town.house.parents
+    report, parents = town.report, town.trial.parents
     report.chapter("Leaving")
     by_mail, by_click = town.of_unit("nishi")[1:3]
     office = town.office["nishi"]
@@ -105,7 +105,7 @@ async def leaving(town: DemoSetting) -> None:
     async def arrived() -> bool:
         return bool(parents.mails_of(by_click, MailKind.BROADCAST))
 
-    await town.house.until("a mail with an unsubscribe link", arrived, 60)
+    await town.trial.until("a mail with an unsubscribe link", arrived, 60)
     links = parents.mails_of(by_click, MailKind.BROADCAST)[-1].mail.list_unsubscribe
     url = next(part.strip(" <>") for part in links.split(",") if "http" in part)
     async with httpx.AsyncClient() as client:
@@ -113,12 +113,12 @@ async def leaving(town: DemoSetting) -> None:
         report.check("following the link changes nothing", (200, 0), (seen.status_code, await _left(town)))
         clicked = await client.post(url, data={"List-Unsubscribe": "One-Click"})
     report.check("one click is accepted", 200, clicked.status_code)
-    await parents.leave(by_mail, town.house.address("nishi", "leave"))
+    await parents.leave(by_mail, town.trial.address("nishi", "leave"))
 
     async def both_left() -> bool:
         return await _left(town) >= 2
 
-    await town.house.until("both have left", both_left, 60)
+    await town.trial.until("both have left", both_left, 60)
     report.check("members who left", 2, await _left(town))
     await parents.idle()
     report.check("things that parents could not do", 0, len(parents.problems))
@@ -134,7 +134,7 @@ def nobody_sees_an_address(town: DemoSetting) -> None:
     """No log and no REST answer holds any address that was used."""
     town.report.chapter("Nobody sees an address")
     needles = {parent.address.lower() for parent in town.people}
-    stack = town.house.stack
+    stack = town.trial.stack
     logs = "\n".join(path.read_text(errors="replace") for path in stack.log_paths().values() if path.exists()).lower()
     said = "\n".join(text for office in town.office.values() for text in office.said).lower()
     town.report.check("addresses in the logs of all services", 0, sum(needle in logs for needle in needles))

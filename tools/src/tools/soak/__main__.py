@@ -94,7 +94,7 @@ def _rush(size: run.Size, seed: int) -> run.RushResult:
         if not outcome.good:
             kept = figures.folder("soak") / "failed"
             shutil.rmtree(kept, ignore_errors=True)
-            shutil.copytree(Path(folder) / "house" / "logs", kept)
+            shutil.copytree(Path(folder) / "trial" / "logs", kept)
             print(f"Logs: {kept}", file=sys.stderr)
     for what, figure in run.summary(outcome).items():
         print(f"{what:32} {figure}")

@@ -8,7 +8,7 @@ measurement; the system's own instance and its files are never touched. Tuned as
     8 deliveries at once                        more only wait for each other on two cores
 
 The clock runs from the first mail handed in (by smtp-source) to the last at the sink. The queue lies in memory where
-the machine offers that: Postfix syncs each mail to disk, and the houses we compare it with don't.
+the machine offers that: Postfix syncs each mail to disk, and the services we compare it with don't.
 """
 
 import asyncio
