@@ -17,6 +17,7 @@ RETIRED = {
     "(?i:scribes?)": "CopyWriter",
     "(?i:stationery)": "CopyHeaders",
     "(?i:intakes?)": "CommandConnection, admission",
+    "(?i:houses?)": "trial, local stack, harness",
     "(?i:notice boards?)": "board",
     "(?i:shelf|shelves)": "RenderingCache",
     "Books": "the tables of admin-api",

@@ -1,5 +1,5 @@
 """A mistake in a message to everybody: it is stopped in the middle, corrected, and never comes back; and what is too late
-to be of use isn't delivered next morning. The whole trial, with carriers that are slow or ask to come back later."""
+to be of use isn't delivered next morning. A trial with carriers that are slow or ask to come back later."""
 
 import asyncio
 from collections import Counter, defaultdict
