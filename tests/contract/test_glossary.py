@@ -1,7 +1,9 @@
 """One idea has one name: words that were retired (docs/glossary.md) do not come back into the code."""
 
+import ast
 import re
 import subprocess
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -88,8 +90,25 @@ PAST = re.compile(
 """What has happened keeps its words: steps of migrations, states of old releases."""
 
 
-def _living() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", *LIVING], cwd=ROOT, capture_output=True, text=True, check=True)
+SHARED = {
+    "Context": "each service's own",
+    "Settings": "each service's own",
+    "Publisher": "what a service needs of the bus",
+    "InboundConsumer": "each service's edge for the same stream",
+    "OutcomesConsumer": "each service's edge for the same stream",
+    "SmtpReply": "one that is said, one that is heard",
+    "Notice": "as it is written, as it is shown",
+    "CalendarEvent": "as it is written, as it is shown",
+    "Child": "as registry, the REST API and the simulator know it",
+    "Member": "as registry and the REST API know it",
+}
+"""Names of classes that several modules define, each for the same idea."""
+
+
+def _living(*folders: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", *(folders or LIVING)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     names = [name for name in listed.stdout.splitlines() if name.endswith((".py", ".yaml", ".conf", ".sql", ".toml"))]
     return [ROOT / name for name in names if not PAST.search(name) and (ROOT / name).is_file()]
 
@@ -104,3 +123,15 @@ def test_a_retired_word_does_not_come_back(word: str) -> None:
         if pattern.search(line)
     ]
     assert not found, f"say {RETIRED[word]!r}:\n" + "\n".join(found)
+
+
+def test_a_class_name_means_one_thing() -> None:
+    defined = defaultdict(list)
+    for path in _living("libs", "services", "cli", "simulator", "tools"):
+        if path.suffix == ".py":
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    defined[node.name].append(str(path.relative_to(ROOT)))
+    homonyms = {name: places for name, places in defined.items() if len(places) > 1}
+    assert {name: places for name, places in homonyms.items() if name not in SHARED} == {}
+    assert homonyms.keys() == SHARED.keys()

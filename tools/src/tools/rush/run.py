@@ -199,7 +199,7 @@ async def _rush(
     before = {name: usage.precise_cpu_seconds(pid) for name, pid in pids.items()}
     town = ChildProcess(
         "town",
-        [sys.executable, "-m", "tools.rush.town", str(plan), str(result)],
+        [sys.executable, "-m", "tools.rush.load", str(plan), str(result)],
         environment={},
         log_path=folder / "town.log",
         folder=Path(__file__).resolve().parents[4],

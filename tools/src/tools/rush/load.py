@@ -1,4 +1,4 @@
-"""The town's mail servers, in a process of their own: `python -m tools.rush.town PLAN RESULT`, both JSON files.
+"""The load of the rush, in a process of its own: `python -m tools.rush.load PLAN RESULT`, both JSON files.
 
     mails in their order, evenly over the plan's seconds -> so many connections to ingress-smtp, one write for envelope
         and DATA, one for the text
@@ -27,7 +27,7 @@ import uvloop
 from simulator.server_connection import ServerConnection
 
 HOST = "127.0.0.1"
-AGAIN_SECONDS = 2.0
+RETRY_SECONDS = 2.0
 _REPLY_TO = re.compile(rb"^Reply-To: .*?<?(r-[a-z2-7]{48}@[^\s>]+)>?", re.MULTILINE | re.IGNORECASE)
 _BACKLOG = 1024
 
@@ -152,7 +152,7 @@ class LoadGenerator:
             self.refused[told[:9]] += 1
 
     def _later(self, mail: Mail) -> None:
-        mail.due = time.monotonic() + AGAIN_SECONDS
+        mail.due = time.monotonic() + RETRY_SECONDS
         self.put(mail)
 
     # -- coming in
