@@ -118,7 +118,7 @@ def _token(number: int) -> str:
 async def deliver(load: Load, port: int, kind: str, number: int, first: int, within: float) -> float:
     """Seconds until the last of so many was told 250. Raises PeerFailed when one was not."""
     told = {"port": port, "sessions": load.sessions, "mails": written(kind, number, first)}
-    async with program([sys.executable, "-m", "tools.bench.knocking"], told=told) as process:
+    async with program([sys.executable, "-m", "tools.bench.smtp_senders"], told=told) as process:
         result = json.loads(await answer(process, "senders", within))
     if result["refused"] or result["left"]:
         raise PeerFailed(f"not all was taken: {result}")
