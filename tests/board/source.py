@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from board.bounds import Selection, StoredBoard
+from board.bounds import BoardSelection, StoredBoard
 from board.model import Board
 
 
@@ -30,12 +30,12 @@ class FakeSource:
         self._reach()
         return {unit: stored.revision for unit, stored in self._stored.items()}
 
-    async def read(self, units: Iterable[str], selection: Selection) -> Mapping[str, StoredBoard]:
+    async def read(self, units: Iterable[str], selection: BoardSelection) -> Mapping[str, StoredBoard]:
         self._reach()
         self.reads.append(list(units))
         return {unit: self._cut(self._stored[unit], selection) for unit in units if unit in self._stored}
 
-    def _cut(self, stored: StoredBoard, selection: Selection) -> StoredBoard:
+    def _cut(self, stored: StoredBoard, selection: BoardSelection) -> StoredBoard:
         board, bounds = stored.board, selection.bounds
         kept = Board(board.name, board.notices[: bounds.notices], board.events[: bounds.events])
         return StoredBoard(

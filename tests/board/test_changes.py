@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import asyncpg
 import pytest
 
-from board.bounds import STEPS, Selection, StoredBoard
+from board.bounds import STEPS, BoardSelection, StoredBoard
 from board.memory import BoardMemory
 from board.store import BoardStore
 from runtime.database import migrations
@@ -29,7 +29,7 @@ class Recording:
     async def revisions(self) -> Mapping[str, int]:
         return await self._store.revisions()
 
-    async def read(self, units: Iterable[str], selection: Selection) -> Mapping[str, StoredBoard]:
+    async def read(self, units: Iterable[str], selection: BoardSelection) -> Mapping[str, StoredBoard]:
         units = list(units)
         self.reads.extend(units)
         return await self._store.read(units, selection)
@@ -148,7 +148,7 @@ async def test_a_board_and_its_revision_are_of_one_moment(
         writing = tables.connection.transaction()
         await writing.start()
         await tables.execute("LOCK TABLE office.notices")
-        reading = asyncio.create_task(store.read(["aoba"], Selection(NOW, STEPS[0])))
+        reading = asyncio.create_task(store.read(["aoba"], BoardSelection(NOW, STEPS[0])))
         async with asyncio.timeout(30):  # until the reader has the revision and waits for the notices
             while not await eyes.connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 assert not reading.done()

@@ -76,6 +76,6 @@ def test_what_cannot_be_made_is_said_in_a_line_and_exits_with_1(databases: Datab
         assert result.stdout == ""
 
 
-def test_units_can_be_told_to_the_front_door_again(databases: Databases) -> None:
+def test_units_can_be_told_to_the_directory_again(databases: Databases) -> None:
     _run("unit", "create", "sakura", "さくら小学校")
     assert _made("unit", "publish") == {"units": 1}

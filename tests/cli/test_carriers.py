@@ -23,7 +23,7 @@ from tests.runtime.conftest import connected
 T = TypeVar("T")
 
 
-class House:
+class Deployment:
     """A bus and a general database, with the variables of a deployment set."""
 
     def __init__(self, nats: NatsServer, databases: Databases) -> None:
@@ -67,13 +67,13 @@ class House:
 
 
 @pytest.fixture
-def house(fresh_nats: NatsServer, fresh_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> House:
+def deployment(fresh_nats: NatsServer, fresh_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     migrate(fresh_databases)
     monkeypatch.setenv("RENRAKUMO_GENERAL_DATABASE_URL", fresh_databases.general_url("admin_api"))
     monkeypatch.setenv("RENRAKUMO_CONTENT_KEYS", "k1:Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2M=")
     monkeypatch.setenv("RENRAKUMO_NATS_URL", fresh_nats.url)
     monkeypatch.setenv("RENRAKUMO_NATS_PASSWORD_OPERATOR", fresh_nats.passwords["operator"])
-    return House(fresh_nats, fresh_databases)
+    return Deployment(fresh_nats, fresh_databases)
 
 
 def lines(result: Result) -> dict[str, str]:
@@ -81,14 +81,14 @@ def lines(result: Result) -> dict[str, str]:
     return {line.split()[0]: line for line in result.stdout.splitlines() if line}
 
 
-def test_every_carrier_is_a_line_and_a_silent_house_is_explained(house: House) -> None:
-    shown = lines(house.run())
+def test_every_carrier_is_a_line_and_a_silent_deployment_is_explained(deployment: Deployment) -> None:
+    shown = lines(deployment.run())
     assert set(CARRIERS) <= set(shown)
     assert "does one run?" in shown["No"]
 
 
-def test_the_state_of_the_dispatchers_is_shown(house: House) -> None:
-    house.tell(
+def test_the_state_of_the_dispatchers_is_shown(deployment: Deployment) -> None:
+    deployment.tell(
         connections_open=3,
         rate=2.5,
         waiting={"urgent": 2, "ordinary": 70},
@@ -98,43 +98,45 @@ def test_the_state_of_the_dispatchers_is_shown(house: House) -> None:
         last_sign="busy",
         last_sign_at=datetime.now(UTC),
     )
-    line = lines(house.run())["docomo"]
+    line = lines(deployment.run())["docomo"]
     for words in ("slowed", "3 of 4", "2.5", "urgent 2 ordinary 70", "60 taken, 1 signs", "busy at"):
         assert words in line
-    first = json.loads(house.run("--json").stdout)[0]
+    first = json.loads(deployment.run("--json").stdout)[0]
     assert (first["carrier"], first["by_hand"]) == ("docomo", None)
     assert (first["dispatchers"][0]["sending_address"], first["dispatchers"][0]["connections_open"]) == ("mail-1", 3)
 
 
-def test_a_carrier_is_paused_for_a_while_paced_and_resumed(house: House) -> None:
-    assert "paused until" in house.run("pause", "docomo", "--for", "30m").stdout
-    order = house.ordered("docomo")
+def test_a_carrier_is_paused_for_a_while_paced_and_resumed(deployment: Deployment) -> None:
+    assert "paused until" in deployment.run("pause", "docomo", "--for", "30m").stdout
+    order = deployment.ordered("docomo")
     assert order.paused_until is not None
     assert timedelta(minutes=29) < order.paused_until - datetime.now(UTC) <= timedelta(minutes=30)
-    paced = house.run("pace", "docomo", "--rate", "5", "--connections", "2")
-    assert "5 copies/s, 2 sessions" in paced.stdout
-    order = house.ordered("docomo")
+    paced = deployment.run("pace", "docomo", "--rate", "5", "--connections", "2")
+    assert "5 copies/s, 2 connections" in paced.stdout
+    order = deployment.ordered("docomo")
     assert (order.paused, order.rate, order.connections, order.until) == (True, 5, 2, None)
-    assert "paused until" in lines(house.run())["docomo"]
-    assert house.run("resume", "docomo").exit_code == 0
-    assert house.ordered("docomo") == PaceOrder()
-    assert house.audited() == [
+    assert "paused until" in lines(deployment.run())["docomo"]
+    assert deployment.run("resume", "docomo").exit_code == 0
+    assert deployment.ordered("docomo") == PaceOrder()
+    assert deployment.audited() == [
         ("command-line", f"carrier.{action}", "carrier/docomo") for action in ("paused", "paced", "resumed")
     ]
 
 
-def test_what_cannot_be_done_is_said_in_a_line_and_exits_with_1(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_done_is_said_in_a_line_and_exits_with_1(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for arguments, words in (
         (("pause", "nowhere"), "no such carrier"),
         (("pause", "docomo", "--for", "a while"), "30m"),
         (("pace", "docomo"), "Give a rate"),
     ):
-        result = house.run(*arguments)
+        result = deployment.run(*arguments)
         assert (arguments, result.exit_code) == (arguments, 1)
         assert words in result.stderr
     monkeypatch.setenv("RENRAKUMO_NATS_URL", f"nats://127.0.0.1:{free_port()}")
     for command in ([], ["pause", "docomo"]):
-        result = house.run(*command)
+        result = deployment.run(*command)
         assert (command, result.exit_code) == (command, 1)
         assert "the bus refused or could not be reached" in result.stderr
-    assert house.audited() == []
+    assert deployment.audited() == []

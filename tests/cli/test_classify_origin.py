@@ -47,7 +47,7 @@ async def test_a_signed_mail_is_shown_as_proven(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "peer, spf, dmarc", [("192.0.2.5", "pass", "pass"), ("203.0.113.9", "fail", "fail")], ids=["his carrier", "another"]
 )
-async def test_with_the_peer_it_is_told_what_the_front_door_would_say(
+async def test_with_the_peer_it_is_told_what_ingress_smtp_would_say(
     tmp_path: Path, peer: str, spf: str, dmarc: str
 ) -> None:
     found = await shown(tmp_path, RAW, "--peer", peer, "--helo", "h.example", "--envelope-from", "<p@docomo.ne.jp>")

@@ -66,13 +66,13 @@ def test_external_servers_take_the_place_of_our_own(tmp_path: Path) -> None:
     told = configured(
         tmp_path,
         RENRAKUMO_NATS_URL="nats://bus.example:4222",
-        RENRAKUMO_PERSONAL_DATABASE_URL="postgresql://vault.example:5432/persons?sslmode=require",
+        RENRAKUMO_PERSONAL_DATABASE_URL="postgresql://database.example:5432/persons?sslmode=require",
         RENRAKUMO_GENERAL_DATABASE_URL="postgresql://db.example/general",
     )
     assert told.nats_url == "nats://bus.example:4222"
     assert (
         told.database_url("personal", "registry", "p/w")
-        == "postgresql://renrakumo_registry:p%2Fw@vault.example:5432/persons?sslmode=require"
+        == "postgresql://renrakumo_registry:p%2Fw@database.example:5432/persons?sslmode=require"
     )
     assert not {"RENRAKUMO_NATS_PORT", "RENRAKUMO_POSTGRES_PORT"} & set(told.wanted_ports())
 
@@ -105,7 +105,7 @@ def test_several_dispatchers_are_asked_for_by_their_number_alone(tmp_path: Path)
     assert len(ports) == len(configuration.processes)
 
 
-def test_several_front_doors_share_one_port_and_only_then_they_are_told_so(tmp_path: Path) -> None:
+def test_several_ingresses_share_one_port_and_only_then_they_are_told_so(tmp_path: Path) -> None:
     configuration = configured(tmp_path, RENRAKUMO_INGRESSES="2", RENRAKUMO_DISPATCHERS="2")
     doors = [spec for spec in configuration.processes if spec.service == "ingress-smtp"]
     told = [configuration.service_variables(spec) for spec in doors]

@@ -46,7 +46,7 @@ def first_key(algorithm: str = "ed25519", domain: str = BASE) -> DkimKey:
     return signing.generate(DkimKeys(), domain, algorithm, None, NOW)
 
 
-def selectors(standings: list[signing.Standing]) -> list[tuple[str, str]]:
+def selectors(standings: list[signing.KeyStage]) -> list[tuple[str, str]]:
     return [(one.key.selector, one.words(NOW)) for one in standings]
 
 
@@ -71,7 +71,7 @@ def test_a_second_first_key_is_refused_but_another_algorithm_is_not(store: Secre
 
 
 def test_a_domain_that_no_mail_comes_from_is_refused(store: SecretStore) -> None:
-    assert "no mail of this house" in run("generate", "--domain", "elsewhere.example", code=1).stderr
+    assert "no mail of ours" in run("generate", "--domain", "elsewhere.example", code=1).stderr
     assert len(store.dkim_keys()) == 0
     run("generate", "--domain", "sakura.renrakumo.example")
 
@@ -170,7 +170,7 @@ async def test_what_the_dns_says_is_compared_with_our_keys() -> None:
         resolver = dns.asyncresolver.Resolver(configure=False)
         resolver.nameservers, resolver.port = ["127.0.0.1"], server.port
         keys = [good, missing, wrong, twice, broken, own]
-        ours = signing.SystemDns(resolver)
+        ours = signing.SystemTxtLookup(resolver)
         found = await signing.published(keys, ours, unit_domain="sakura.renrakumo.example")
         assert len(await signing.published(keys, ours)) == 5, "of no particular unit"
     assert [(one.well, one.words) for one in found] == [

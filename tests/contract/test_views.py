@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import TextClause, TextualSelect
 from sqlalchemy.engine import Dialect
 
-from contracts.views import VIEWS, View
+from contracts.views import VIEWS, DatabaseView
 from renrakumo_cli.local.postgres import PostgresServer
 from renrakumo_cli.local.services import OWNERS
 from runtime.database import migrations
@@ -64,7 +64,7 @@ async def test_the_owners_provide_exactly_what_is_declared_to_exactly_these_read
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.qualified)
-async def test_each_reader_may_select_and_nothing_else(migrated: Databases, view: View) -> None:
+async def test_each_reader_may_select_and_nothing_else(migrated: Databases, view: DatabaseView) -> None:
     for reader in view.readers:
         connection = await asyncpg.connect(migrated.general_url(reader.replace("-", "_")))
         columns = ", ".join(f'"{name}"' for name in view.columns)

@@ -11,7 +11,7 @@ from contracts.events.delivery import DeliveryBatch
 from renrakumo_cli.local.nats import NatsServer
 from simulator.behaviour import slow
 from simulator.carriers import CarrierSimulator
-from tests.dispatcher.house import House, Office, Process, kinds, people
+from tests.dispatcher.harness import Harness, Office, Process, kinds, people
 
 DOMAIN = "gmail.com"
 BATCHES, EACH = 4, 40
@@ -19,9 +19,9 @@ ALL = BATCHES * EACH
 
 
 @pytest.fixture
-def house(fresh_nats: NatsServer, tmp_path: Path) -> House:
+def harness(fresh_nats: NatsServer, tmp_path: Path) -> Harness:
     """A bus of its own, no dispatcher yet."""
-    return House.build(fresh_nats, tmp_path)
+    return Harness.build(fresh_nats, tmp_path)
 
 
 async def stop_all(*processes: Process) -> None:
@@ -49,18 +49,18 @@ class Scene:
         return self.carrier.stats.messages - ALL
 
 
-async def begin(stack: AsyncExitStack, house: House) -> Scene:
-    office = await stack.enter_async_context(house.office())
-    carrier = CarrierSimulator(DOMAIN, house.carrier_ports[DOMAIN], slow(0.01))
+async def begin(stack: AsyncExitStack, harness: Harness) -> Scene:
+    office = await stack.enter_async_context(harness.office())
+    carrier = CarrierSimulator(DOMAIN, harness.carrier_ports[DOMAIN], slow(0.01))
     await stack.enter_async_context(carrier)
     batches = [await office.send(people(EACH, DOMAIN, number * EACH)) for number in range(BATCHES)]
     return Scene(office, carrier, batches)
 
 
-async def test_a_killed_dispatcher_is_followed_by_one_that_goes_on_where_it_stopped(house: House) -> None:
+async def test_a_killed_dispatcher_is_followed_by_one_that_goes_on_where_it_stopped(harness: Harness) -> None:
     async with AsyncExitStack() as stack:
-        scene = await begin(stack, house)
-        first, second = house.new_process(), house.new_process()
+        scene = await begin(stack, harness)
+        first, second = harness.new_process(), harness.new_process()
         await first.start()
         await scene.until(ALL // 2)
         in_flight = scene.carrier.stats.active
@@ -74,12 +74,12 @@ async def test_a_killed_dispatcher_is_followed_by_one_that_goes_on_where_it_stop
         await stop_all(second)
 
 
-async def test_of_two_dispatchers_one_dies_and_the_other_does_its_work(house: House) -> None:
+async def test_of_two_dispatchers_one_dies_and_the_other_does_its_work(harness: Harness) -> None:
     async with AsyncExitStack() as stack:
-        first, second = house.new_process(), house.new_process()
+        first, second = harness.new_process(), harness.new_process()
         await first.start()
         await second.start()
-        scene = await begin(stack, house)
+        scene = await begin(stack, harness)
         await scene.until(ALL // 2)
         in_flight = scene.carrier.stats.active
         await first.kill()
@@ -89,10 +89,10 @@ async def test_of_two_dispatchers_one_dies_and_the_other_does_its_work(house: Ho
         await stop_all(second)
 
 
-async def test_a_dispatcher_that_is_asked_to_stop_hands_over_without_a_copy_sent_twice(house: House) -> None:
+async def test_a_dispatcher_that_is_asked_to_stop_hands_over_without_a_copy_sent_twice(harness: Harness) -> None:
     async with AsyncExitStack() as stack:
-        scene = await begin(stack, house)
-        first, second = house.new_process(), house.new_process()
+        scene = await begin(stack, harness)
+        first, second = harness.new_process(), harness.new_process()
         await first.start()
         await scene.until(ALL // 4)
         await stop_all(first)
@@ -102,19 +102,19 @@ async def test_a_dispatcher_that_is_asked_to_stop_hands_over_without_a_copy_sent
         await stop_all(second)
 
 
-async def test_while_the_bus_is_away_nothing_is_sent_and_then_it_goes_on(house: House) -> None:
+async def test_while_the_bus_is_away_nothing_is_sent_and_then_it_goes_on(harness: Harness) -> None:
     async with AsyncExitStack() as stack:
-        scene = await begin(stack, house)
-        process = house.new_process()
+        scene = await begin(stack, harness)
+        process = harness.new_process()
         await process.start()
         await scene.until(ALL // 4)
         in_flight = scene.carrier.stats.active
-        house.nats.kill(signal.SIGKILL)
+        harness.nats.kill(signal.SIGKILL)
         await asyncio.sleep(1)
         sent = scene.carrier.stats.messages
         assert sent < ALL
         await asyncio.sleep(0.5)
         assert scene.carrier.stats.messages == sent, "sent without a record"
-        await asyncio.to_thread(house.nats.start)
+        await asyncio.to_thread(harness.nats.start)
         assert await scene.everybody_has_it() <= in_flight
         await stop_all(process)

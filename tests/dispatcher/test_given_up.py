@@ -20,20 +20,20 @@ from runtime.bus.consumer import Delivery, dead_letter
 from runtime.crypto.sealing import Sealer
 from runtime.errors import PermanentError
 from simulator.carriers import CarrierSimulator
-from tests.dispatcher.house import House, Office, encoded, kinds, people
+from tests.dispatcher.harness import Harness, Office, encoded, kinds, people
 
 GMAIL = "gmail.com"
 
 
 @pytest.fixture
-def house(fresh_nats: NatsServer, tmp_path: Path) -> House:
+def harness(fresh_nats: NatsServer, tmp_path: Path) -> Harness:
     """A bus of its own, no dispatcher yet."""
-    return House.build(fresh_nats, tmp_path)
+    return Harness.build(fresh_nats, tmp_path)
 
 
 @pytest.fixture
-async def office(house: House) -> AsyncIterator[Office]:
-    async with house.office() as office:
+async def office(harness: Harness) -> AsyncIterator[Office]:
+    async with harness.office() as office:
         yield office
 
 
@@ -61,14 +61,14 @@ def came_to(copy: int, **fields: object) -> CopyOutcome:
 
 
 async def test_a_batch_that_could_not_be_opened_goes_out_once_when_the_key_is_there(
-    house: House, office: Office
+    harness: Harness, office: Office
 ) -> None:
     newer = PrivateKey.generate()
     cards = RecipientCards(
         cards=tuple(RecipientCard(copy_ref=1 + n, address=who) for n, who in enumerate(people(5, GMAIL)))
     )
     sealed = Sealer({"dispatcher": ("d2", bytes(newer.public_key))}).seal(cards, "dispatcher")
-    process = house.new_process()
+    process = harness.new_process()
     await process.start()
     batch = await office.send(people(5, GMAIL), recipients=sealed)
 
@@ -81,9 +81,9 @@ async def test_a_batch_that_could_not_be_opened_goes_out_once_when_the_key_is_th
     assert (letter.reason, letter.consumer) == ("SealError: sealed_with_unknown_key", "dispatcher-ordinary-gmail")
     assert await process.stop() == 0
 
-    house.environment["RENRAKUMO_SEAL_PRIVATE_KEYS"] += f",d2:{encoded(bytes(newer))}"
-    async with CarrierSimulator(GMAIL, house.carrier_ports[GMAIL]) as gmail:
-        process = house.new_process()
+    harness.environment["RENRAKUMO_SEAL_PRIVATE_KEYS"] += f",d2:{encoded(bytes(newer))}"
+    async with CarrierSimulator(GMAIL, harness.carrier_ports[GMAIL]) as gmail:
+        process = harness.new_process()
         await process.start()
         for number in (1, 2):  # twice, as when the operator is impatient
             await office.bus.publish(decision(letter, number))
@@ -95,12 +95,12 @@ async def test_a_batch_that_could_not_be_opened_goes_out_once_when_the_key_is_th
 
 
 async def test_what_had_gone_out_before_a_batch_was_given_up_does_not_go_out_again(
-    house: House, office: Office
+    harness: Harness, office: Office
 ) -> None:
     batch = office.batch(people(5, GMAIL))
     await progressed(office, batch, {copy: came_to(copy) for copy in (1000, 1003)})
-    async with CarrierSimulator(GMAIL, house.carrier_ports[GMAIL]) as gmail:
-        process = house.new_process()
+    async with CarrierSimulator(GMAIL, harness.carrier_ports[GMAIL]) as gmail:
+        process = harness.new_process()
         await process.start()
         await office.bus.publish(decision(given_up(batch), 1))
         assert kinds(await office.ends(batch)) == {"delivered": 5}
@@ -109,13 +109,13 @@ async def test_what_had_gone_out_before_a_batch_was_given_up_does_not_go_out_aga
         assert not gmail.mailbox(people(5, GMAIL)[0])
 
 
-async def test_copies_of_a_dropped_batch_keep_their_outcome_or_fail(house: House, office: Office) -> None:
+async def test_copies_of_a_dropped_batch_keep_their_outcome_or_fail(harness: Harness, office: Office) -> None:
     batch = office.batch(people(5, GMAIL))
     later = datetime.now(UTC) + timedelta(seconds=1)
     known = {1000: came_to(1000), 1001: came_to(1001, outcome="deferred", next_attempt_at=later)}
     await progressed(office, batch, known)
-    async with CarrierSimulator(GMAIL, house.carrier_ports[GMAIL]) as gmail:
-        process = house.new_process()
+    async with CarrierSimulator(GMAIL, harness.carrier_ports[GMAIL]) as gmail:
+        process = harness.new_process()
         await process.start()
         await office.bus.publish(decision(given_up(batch), 1, drop=True))
         outcomes = await office.ends(batch)

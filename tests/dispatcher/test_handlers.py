@@ -101,7 +101,7 @@ class Bucket:
         return lambda: None
 
 
-class House:
+class Harness:
     """What the handlers are given, and everything around it."""
 
     def __init__(self, world: World, routing: Routing | None = None) -> None:
@@ -176,16 +176,16 @@ def card(ref: int, domain: str = "a.example", **more: object) -> RecipientCard:
 def test_a_domain_whose_dns_is_slow_keeps_nobody_else_waiting() -> None:
     async def scene() -> None:
         world = World()
-        house = House(world, Routing(silent=frozenset({"slow.example"})))
+        harness = Harness(world, Routing(silent=frozenset({"slow.example"})))
         work = asyncio.create_task(
-            house.deliver(a_batch(card(1), card(2, "slow.example"), card(3, "b.example"), card(4)))
+            harness.deliver(a_batch(card(1), card(2, "slow.example"), card(3, "b.example"), card(4)))
         )
         await asyncio.sleep(1)
         assert sorted(world.begun) == ["parent1@a.example", "parent3@b.example", "parent4@a.example"]
         assert not work.done()
-        house.routing.heard.set()
+        harness.routing.heard.set()
         await work
-        (settled,) = house.store.settled
+        (settled,) = harness.store.settled
         assert [each.outcome for each in settled.outcomes] == ["delivered", "deferred", "delivered", "delivered"]
 
     run(scene())
@@ -194,11 +194,11 @@ def test_a_domain_whose_dns_is_slow_keeps_nobody_else_waiting() -> None:
 def test_a_mistake_in_the_middle_gives_the_batch_back_only_when_nothing_of_it_can_go_out_any_more() -> None:
     async def scene() -> None:
         world = World(answer=1.0)
-        house = House(world, Routing(broken=frozenset({"b.example"})))
+        harness = Harness(world, Routing(broken=frozenset({"b.example"})))
         batch = a_batch(*[card(ref) for ref in range(1, 30)], card(99, "b.example"))
         for _ in range(2):
             with pytest.raises(ZeroDivisionError):
-                await house.deliver(batch)
+                await harness.deliver(batch)
             before = len(world.begun)
             await asyncio.sleep(60)
             assert len(world.begun) == before
@@ -210,8 +210,8 @@ def test_a_mistake_in_the_middle_gives_the_batch_back_only_when_nothing_of_it_ca
 def test_a_batch_that_is_interrupted_sends_nothing_afterwards() -> None:
     async def scene() -> None:
         world = World(answer=1.0)
-        house = House(world)
-        work = asyncio.create_task(house.deliver(a_batch(*[card(ref) for ref in range(1, 30)])))
+        harness = Harness(world)
+        work = asyncio.create_task(harness.deliver(a_batch(*[card(ref) for ref in range(1, 30)])))
         await asyncio.sleep(0.5)
         work.cancel()
         with suppress(asyncio.CancelledError):
@@ -225,12 +225,12 @@ def test_a_batch_that_is_interrupted_sends_nothing_afterwards() -> None:
 
 def test_a_stop_does_not_wait_for_dns() -> None:
     async def scene() -> None:
-        house = House(World(), Routing(silent=frozenset({"slow.example"})))
-        work = asyncio.create_task(house.deliver(a_batch(card(1), card(2, "slow.example"))))
+        harness = Harness(World(), Routing(silent=frozenset({"slow.example"})))
+        work = asyncio.create_task(harness.deliver(a_batch(card(1), card(2, "slow.example"))))
         await asyncio.sleep(0)
         stopping = asyncio.Event()
         stopping.set()
-        await house.queues.run(stopping)
+        await harness.queues.run(stopping)
         with pytest.raises(Postponed):
             await asyncio.wait_for(work, 5)
 
@@ -243,29 +243,29 @@ def test_a_stop_does_not_wait_for_dns() -> None:
 def test_who_is_due_later_waits_and_is_tried_then() -> None:
     async def scene() -> None:
         world = World()
-        house = House(world)
+        harness = Harness(world)
         soon, late = NOW + timedelta(minutes=1), NOW + timedelta(minutes=10)
-        house.time = soon
-        await house.deliver(a_batch(card(1, due=soon, tries=1), card(2, due=late, tries=1), attempt=2))
+        harness.time = soon
+        await harness.deliver(a_batch(card(1, due=soon, tries=1), card(2, due=late, tries=1), attempt=2))
         assert world.begun == ["parent1@a.example"]
-        ((again, at),) = house.store.scheduled
+        ((again, at),) = harness.store.scheduled
         assert (at, again.attempt) == (late, 3)
-        assert house.cards(again)[2].tries == 1
-        house.time = late
-        await house.deliver(again)
-        assert [len(each.outcomes) for each in house.store.settled] == [1, 1]
+        assert harness.cards(again)[2].tries == 1
+        harness.time = late
+        await harness.deliver(again)
+        assert [len(each.outcomes) for each in harness.store.settled] == [1, 1]
 
     run(scene())
 
 
 def test_a_batch_that_comes_early_by_our_clock_does_not_come_back_at_once_for_ever() -> None:
     async def scene() -> None:
-        house = House(World())
+        harness = Harness(World())
         due = NOW + timedelta(minutes=1)
-        house.time = due - timedelta(seconds=30)
-        await house.deliver(a_batch(card(1, due=due, tries=1), attempt=2))
-        assert not house.store.scheduled
-        assert [len(each.outcomes) for each in house.store.settled] == [1]
+        harness.time = due - timedelta(seconds=30)
+        await harness.deliver(a_batch(card(1, due=due, tries=1), attempt=2))
+        assert not harness.store.scheduled
+        assert [len(each.outcomes) for each in harness.store.settled] == [1]
 
     run(scene())
 
@@ -275,23 +275,23 @@ def test_a_batch_that_comes_early_by_our_clock_does_not_come_back_at_once_for_ev
 def test_who_takes_over_settles_the_same_and_forgets_nobody(at: str, stopped: bool) -> None:
     async def scene() -> None:
         world = World()
-        house = House(world)
+        harness = Harness(world)
         soon, late = NOW + timedelta(minutes=1), NOW + timedelta(minutes=1, seconds=20)
-        house.time = soon
-        house.store.dies = at
+        harness.time = soon
+        harness.store.dies = at
         batch = a_batch(card(1, due=soon, tries=1), card(2, due=late, tries=1), attempt=2)
         with pytest.raises(BusUnavailable):
-            await house.deliver(batch)
-        house.time = late + timedelta(seconds=10)  # by now the second is due as well
+            await harness.deliver(batch)
+        harness.time = late + timedelta(seconds=10)  # by now the second is due as well
         if stopped:
-            house.stop(4711)
-        await handlers.deliver(house.new_context(), batch)
-        told = [outcome.copy_ref for each in house.store.settled for outcome in each.outcomes]
-        waits = [ref for again, _ in house.store.scheduled for ref in house.cards(again)]
+            harness.stop(4711)
+        await handlers.deliver(harness.new_context(), batch)
+        told = [outcome.copy_ref for each in harness.store.settled for outcome in each.outcomes]
+        waits = [ref for again, _ in harness.store.scheduled for ref in harness.cards(again)]
         assert sorted(told + waits) == [1, 2]
-        for again, _ in house.store.scheduled:
-            await house.deliver(again)
-        assert sorted(outcome.copy_ref for each in house.store.settled for outcome in each.outcomes) == [1, 2]
+        for again, _ in harness.store.scheduled:
+            await harness.deliver(again)
+        assert sorted(outcome.copy_ref for each in harness.store.settled for outcome in each.outcomes) == [1, 2]
         assert len(world.begun) == len(set(world.begun))
 
     run(scene())
@@ -299,11 +299,11 @@ def test_who_takes_over_settles_the_same_and_forgets_nobody(at: str, stopped: bo
 
 def test_what_was_stopped_is_told_at_once_even_of_those_who_are_due_later() -> None:
     async def scene() -> None:
-        house = House(World())
-        house.stop(4711)
+        harness = Harness(World())
+        harness.stop(4711)
         later = NOW + timedelta(minutes=9)
-        await house.deliver(a_batch(card(1, due=NOW, tries=1), card(2, due=later, tries=1), attempt=2))
-        assert [each.outcome for each in house.store.settled[0].outcomes] == ["superseded"] * 2
-        assert not house.store.scheduled
+        await harness.deliver(a_batch(card(1, due=NOW, tries=1), card(2, due=later, tries=1), attempt=2))
+        assert [each.outcome for each in harness.store.settled[0].outcomes] == ["superseded"] * 2
+        assert not harness.store.scheduled
 
     run(scene())

@@ -10,7 +10,7 @@ from renrakumo_cli.local.nats import NatsServer
 from runtime.bus.keyvalue import contents
 from simulator.behaviour import overload
 from simulator.carriers import CarrierSimulator
-from tests.dispatcher.house import House, Office, kinds, people
+from tests.dispatcher.harness import Harness, Office, kinds, people
 
 DOCOMO, GMAIL = "docomo.ne.jp", "gmail.com"
 
@@ -38,14 +38,14 @@ async def order(office: Office, order: PaceOrder) -> None:
 async def test_a_paused_carrier_gets_nothing_until_resumed_even_after_a_restart_and_stops_no_other(
     fresh_nats: NatsServer, tmp_path: Path
 ) -> None:
-    house = House.build(fresh_nats, tmp_path)
+    harness = Harness.build(fresh_nats, tmp_path)
     async with (
-        house.office() as office,
-        CarrierSimulator(DOCOMO, house.carrier_ports[DOCOMO]) as docomo,
-        CarrierSimulator(GMAIL, house.carrier_ports[GMAIL]),
+        harness.office() as office,
+        CarrierSimulator(DOCOMO, harness.carrier_ports[DOCOMO]) as docomo,
+        CarrierSimulator(GMAIL, harness.carrier_ports[GMAIL]),
     ):
         await order(office, PaceOrder(paused=True))
-        first, second = house.new_process(), house.new_process()
+        first, second = harness.new_process(), harness.new_process()
         await first.start()
         waiting = await office.send(people(5, DOCOMO), lane="urgent")
         other = await office.send(people(5, GMAIL))
@@ -64,14 +64,14 @@ async def test_a_paused_carrier_gets_nothing_until_resumed_even_after_a_restart_
 async def test_dispatchers_that_are_merely_started_share_a_carriers_limits(
     fresh_nats: NatsServer, tmp_path: Path
 ) -> None:
-    house = House.build(fresh_nats, tmp_path)
-    processes = [house.new_process() for _ in range(2)]
+    harness = Harness.build(fresh_nats, tmp_path)
+    processes = [harness.new_process() for _ in range(2)]
 
     async def each(work: Callable[[int], Awaitable[object]]) -> None:
         await asyncio.gather(*(work(number) for number in range(2)))
 
     four = overload(connections=4)
-    async with house.office() as office, CarrierSimulator(DOCOMO, house.carrier_ports[DOCOMO], four) as docomo:
+    async with harness.office() as office, CarrierSimulator(DOCOMO, harness.carrier_ports[DOCOMO], four) as docomo:
         await order(office, PaceOrder(connections=4))
         await each(lambda number: processes[number].start())
         await until(office, lambda states: [state.connections_limit for state in states] == [2, 2])

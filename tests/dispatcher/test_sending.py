@@ -23,7 +23,7 @@ from simulator.behaviour import (
     unknown_users,
 )
 from simulator.carriers import CarrierSimulator
-from tests.dispatcher.house import BASE, CONTENT, TOKEN_KEY, UNIT, House, Office, kinds, people
+from tests.dispatcher.harness import BASE, CONTENT, TOKEN_KEY, UNIT, Harness, Office, kinds, people
 
 DOCOMO, AU, SOFTBANK, GMAIL, OTHER, FAMILY = (
     "docomo.ne.jp",
@@ -37,14 +37,14 @@ Opens = Callable[..., CarrierSimulator]
 
 
 @pytest.fixture
-def carrier(house: House) -> Iterator[Opens]:
+def carrier(harness: Harness) -> Iterator[Opens]:
     """`carrier(domain, behaviour)`: a simulator on the port where that domain's mail goes."""
 
     def make(domain: str, behaviour: Behaviour | None = None) -> CarrierSimulator:
-        return CarrierSimulator(domain, house.carrier_ports[domain], behaviour)
+        return CarrierSimulator(domain, harness.carrier_ports[domain], behaviour)
 
     yield make
-    assert "@" not in re.sub(r"\S+\.py", "", house.logged()), "an address in a log"
+    assert "@" not in re.sub(r"\S+\.py", "", harness.logged()), "an address in a log"
 
 
 def parsed(raw: bytes) -> EmailMessage:
@@ -246,10 +246,12 @@ async def test_a_batch_that_cannot_be_opened_is_kept_for_the_operator(office: Of
         assert b"sealed_with_unknown_key" in await heard.get()
 
 
-async def test_the_numbers_tell_carriers_and_outcomes_but_nobody(office: Office, house: House, carrier: Opens) -> None:
+async def test_the_numbers_tell_carriers_and_outcomes_but_nobody(
+    office: Office, harness: Harness, carrier: Opens
+) -> None:
     async with carrier(GMAIL):
         await office.ends(await office.send(people(2, GMAIL, 600)))
-    port = house.health_port
+    port = harness.health_port
     text = await asyncio.to_thread(lambda: urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode())
     assert 'renrakumo_copies_total{carrier="gmail",outcome="delivered"}' in text
     assert "@" not in text

@@ -9,7 +9,7 @@ from contracts import reasons
 from renrakumo_cli.local.nats import NatsServer
 from simulator.carriers import CarrierSimulator
 from simulator.dns_server import DnsServer
-from tests.dispatcher.house import House
+from tests.dispatcher.harness import Harness
 
 DEAD_END = "127.0.0.99"
 ZONE = {
@@ -42,7 +42,7 @@ async def test_mail_finds_its_server_and_what_cannot_is_told_why(
 ) -> None:
     dns.servfail.add("broken.example")
     address, port = dns.address
-    house = House.build(
+    harness = Harness.build(
         nats_server,
         tmp_path,
         retry_plan="600",
@@ -54,10 +54,10 @@ async def test_mail_finds_its_server_and_what_cannot_is_told_why(
         LOG_LEVEL="DEBUG",
     )
     domains = ["tanaka", "alone", "null", "literal", "vanished", "broken"]
-    process = house.new_process()
+    process = harness.new_process()
     await process.start()
     try:
-        async with house.office() as office:
+        async with harness.office() as office:
             batch = await office.send([f"parent@{name}.example" for name in domains])
             outcomes = dict(zip(domains, (await office.attempt(batch)).values(), strict=True))
             docomo = await office.send(["parent@docomo.ne.jp"])
@@ -76,16 +76,16 @@ async def test_mail_finds_its_server_and_what_cannot_is_told_why(
     assert (outcomes["tanaka"].host, outcomes["alone"].host) == ("mx.host.example", None)
     assert {outcome.reason for outcome in outcomes.values()} - {""} <= reasons.REASONS
     assert all(outcome.stage == "plan" for outcome in outcomes.values() if outcome.outcome != "delivered")
-    written = house.logged()
+    written = harness.logged()
     assert not [name for name in domains if f"{name}.example" in written]
     assert "host.example" not in written
 
 
-async def test_a_dispatcher_in_the_world_knocks_at_no_door_inside_the_house(
+async def test_a_dispatcher_in_the_world_connects_to_no_private_address(
     nats_server: NatsServer, tmp_path: Path, server: CarrierSimulator, dns: DnsServer
 ) -> None:
     address, port = dns.address
-    house = House.build(
+    harness = Harness.build(
         nats_server,
         tmp_path,
         ROUTES="*=mx",
@@ -93,10 +93,10 @@ async def test_a_dispatcher_in_the_world_knocks_at_no_door_inside_the_house(
         MX_PORT=str(server.port),
         retry_plan="600",
     )
-    process = house.new_process()
+    process = harness.new_process()
     await process.start()
     try:
-        async with house.office() as office:
+        async with harness.office() as office:
             batch = await office.send(["parent@alone.example"])
             outcome = (await office.attempt(batch))[1000]
     finally:

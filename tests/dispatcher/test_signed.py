@@ -1,4 +1,4 @@
-"""What leaves the house is signed, and arrives so that others can check it."""
+"""What leaves the dispatcher is signed, and arrives so that others can check it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +14,7 @@ from mail.outgoing.dkim_keys import DkimKey, write_key
 from simulator import servers
 from simulator.behaviour import greylisting
 from simulator.carriers import CarrierSimulator
-from tests.dispatcher.house import BASE, CONTENT, UNIT, House, Office, kinds, people
+from tests.dispatcher.harness import BASE, CONTENT, UNIT, Harness, Office, kinds, people
 
 GMAIL, DOCOMO = "gmail.com", "docomo.ne.jp"
 KEYS = (
@@ -27,20 +27,20 @@ DOTS = MessageContent(from_name="School", subject="dots", text=".\n..\n.x\n\n. \
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """A bus of its own with a dispatcher that has keys."""
     nats = servers.start_nats(tmp_path_factory.mktemp("nats"))
-    house = House.build(nats, tmp_path_factory.mktemp("dispatcher"), DKIM_KEYS=",".join(map(write_key, KEYS)))
-    process = house.new_process()
+    harness = Harness.build(nats, tmp_path_factory.mktemp("dispatcher"), DKIM_KEYS=",".join(map(write_key, KEYS)))
+    process = harness.new_process()
     process.start_now()
-    yield house
+    yield harness
     assert process.child.stop(within=30) == 0, process.child.log_tail()
     nats.stop()
 
 
 @pytest.fixture
-async def office(house: House) -> AsyncIterator[Office]:
-    async with house.office() as office:
+async def office(harness: Harness) -> AsyncIterator[Office]:
+    async with harness.office() as office:
         yield office
 
 
@@ -62,24 +62,24 @@ async def received(office: Office, carrier: CarrierSimulator, addresses: list[st
         return [carrier.mailbox(address)[0].raw for address in addresses]
 
 
-async def test_every_copy_of_a_batch_arrives_with_signatures_that_fit(house: House, office: Office) -> None:
-    carrier = CarrierSimulator(GMAIL, house.carrier_ports[GMAIL])
+async def test_every_copy_of_a_batch_arrives_with_signatures_that_fit(harness: Harness, office: Office) -> None:
+    carrier = CarrierSimulator(GMAIL, harness.carrier_ports[GMAIL])
     copies = await received(office, carrier, people(100, GMAIL))
     assert all(signers(raw) == [(BASE, "r1"), (BASE, "e1")] for raw in copies)
     assert len(set(copies)) == 100
 
 
-async def test_a_shared_text_from_its_bucket_is_signed_too(house: House, office: Office) -> None:
+async def test_a_shared_text_from_its_bucket_is_signed_too(harness: Harness, office: Office) -> None:
     key = f"{UNIT}.4712"
     content = CONTENT.model_copy(update={"text": "本日は臨時休校です。\n"})
     await office.bus.kv_put("content", key, office.seal(content).model_dump_json().encode())
-    carrier = CarrierSimulator(GMAIL, house.carrier_ports[GMAIL])
+    carrier = CarrierSimulator(GMAIL, harness.carrier_ports[GMAIL])
     copies = await received(office, carrier, people(20, GMAIL, 200), content=None, content_key=key)
     assert all(len(signers(raw)) == 2 for raw in copies)
 
 
-async def test_dots_and_blanks_arrive_as_they_were_signed(house: House, office: Office) -> None:
-    carrier = CarrierSimulator(DOCOMO, house.carrier_ports[DOCOMO])
+async def test_dots_and_blanks_arrive_as_they_were_signed(harness: Harness, office: Office) -> None:
+    carrier = CarrierSimulator(DOCOMO, harness.carrier_ports[DOCOMO])
     odd = ["foo..bar@docomo.ne.jp", ".foo@docomo.ne.jp"]
     copies = await received(office, carrier, odd, content=DOTS, reply_kind=None, null_sender=True)
     for raw in copies:
@@ -87,18 +87,18 @@ async def test_dots_and_blanks_arrive_as_they_were_signed(house: House, office: 
         assert raw.partition(b"\r\n\r\n")[2].startswith(b".\r\n..\r\n.x\r\n")
 
 
-async def test_a_unit_with_a_key_of_its_own_signs_for_itself(house: House, office: Office) -> None:
-    carrier = CarrierSimulator(GMAIL, house.carrier_ports[GMAIL])
+async def test_a_unit_with_a_key_of_its_own_signs_for_itself(harness: Harness, office: Office) -> None:
+    carrier = CarrierSimulator(GMAIL, harness.carrier_ports[GMAIL])
     (raw,) = await received(office, carrier, people(1, GMAIL, 300), unit="own")
     assert signers(raw) == [(f"own.{BASE}", "e1")]
 
 
-async def test_a_copy_that_was_put_off_is_signed_when_it_comes_again(house: House, office: Office) -> None:
-    carrier = CarrierSimulator(GMAIL, house.carrier_ports[GMAIL], greylisting(0.5))
+async def test_a_copy_that_was_put_off_is_signed_when_it_comes_again(harness: Harness, office: Office) -> None:
+    carrier = CarrierSimulator(GMAIL, harness.carrier_ports[GMAIL], greylisting(0.5))
     copies = await received(office, carrier, people(3, GMAIL, 400))
     assert all(len(signers(raw)) == 2 for raw in copies)
 
 
-async def test_no_key_stands_in_a_log(house: House) -> None:
-    logged = await asyncio.to_thread(house.logged)
+async def test_no_key_stands_in_a_log(harness: Harness) -> None:
+    logged = await asyncio.to_thread(harness.logged)
     assert not any(write_key(key).split(":")[3][30:] in logged for key in KEYS)

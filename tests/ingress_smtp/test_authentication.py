@@ -171,7 +171,7 @@ async def test_dns_that_is_broken_for_one_domain_is_held_against_nobody(dns: Dns
     assert found == Authentication(spf="temperror", dmarc="temperror", policy="reject")
 
 
-async def test_about_a_relay_of_the_house_dns_is_not_asked(dns: DnsServer) -> None:
+async def test_about_a_relay_of_our_own_dns_is_not_asked(dns: DnsServer) -> None:
     bus = ListPublisher()
     async with open_server(bus, dns_servers=f"127.0.0.1:{dns.port}") as server:
         assert await handed_in(server.port, mail("x", sender=PARENT)) == 250
@@ -216,7 +216,7 @@ async def test_a_mistake_of_ours_turns_no_mail_away(capsys: pytest.CaptureFixtur
         ("unix", ""),
     ],
 )
-def test_machines_of_the_house_hand_on_what_others_sent(given: str, expected: str) -> None:
+def test_machines_of_our_own_hand_on_what_others_sent(given: str, expected: str) -> None:
     assert peer_address(given, PRIVATE) == expected
 
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ingress_smtp import model
-from ingress_smtp.model import EnvelopeSender, Recipient, Reply, read_sender, resolve, split_path
-from mail.addresses import Kind
+from ingress_smtp.model import EnvelopeSender, Recipient, SmtpReply, read_sender, resolve, split_path
+from mail.addresses import MailboxKind
 from runtime.bus.client import KvChange
 from tests.ingress_smtp.smtp_server import (
     BASE,
@@ -21,23 +21,23 @@ from tests.ingress_smtp.smtp_server import (
 PARENT = EnvelopeSender("foo..bar@docomo.ne.jp", "foo..bar@docomo.ne.jp")
 
 
-def look_up(address: str, sender: EnvelopeSender = PARENT) -> Recipient | Reply:
+def look_up(address: str, sender: EnvelopeSender = PARENT) -> Recipient | SmtpReply:
     directory = full_directory()
     return resolve(address, sender, BASE, directory.active_unit, lambda unit, group, secret, hashes: secret == SECRET)
 
 
 def test_every_kind_of_address_of_a_unit_is_understood() -> None:
     cases = {
-        "1nen-entry": Recipient(Kind.ENTRY, "minami", "1nen"),
-        "1nen-ent": Recipient(Kind.ENTRY, "minami", "1nen"),
-        "1nen-leave": Recipient(Kind.LEAVE, "minami", "1nen"),
-        "leave": Recipient(Kind.LEAVE, "minami"),
-        "info": Recipient(Kind.INFO, "minami"),
-        "2nen-info": Recipient(Kind.INFO, "minami", "2nen"),
-        f"1nen-{SECRET}": Recipient(Kind.POST, "minami", "1nen"),
-        TOKEN: Recipient(Kind.REPLY, "minami", token=TOKEN),
-        BOUNCE_TOKEN: Recipient(Kind.BOUNCE, "minami", token=BOUNCE_TOKEN),
-        "postmaster": Recipient(Kind.OPERATOR, "minami", mailbox="postmaster"),
+        "1nen-entry": Recipient(MailboxKind.ENTRY, "minami", "1nen"),
+        "1nen-ent": Recipient(MailboxKind.ENTRY, "minami", "1nen"),
+        "1nen-leave": Recipient(MailboxKind.LEAVE, "minami", "1nen"),
+        "leave": Recipient(MailboxKind.LEAVE, "minami"),
+        "info": Recipient(MailboxKind.INFO, "minami"),
+        "2nen-info": Recipient(MailboxKind.INFO, "minami", "2nen"),
+        f"1nen-{SECRET}": Recipient(MailboxKind.POST, "minami", "1nen"),
+        TOKEN: Recipient(MailboxKind.REPLY, "minami", token=TOKEN),
+        BOUNCE_TOKEN: Recipient(MailboxKind.BOUNCE, "minami", token=BOUNCE_TOKEN),
+        "postmaster": Recipient(MailboxKind.OPERATOR, "minami", mailbox="postmaster"),
     }
     for local, wanted in cases.items():
         assert look_up(f"{local}@minami.{BASE}") == wanted
@@ -66,8 +66,10 @@ def test_what_does_not_exist_is_unknown_at_once() -> None:
 
 def test_postmaster_and_abuse_of_the_base_domain_reach_the_operator() -> None:
     for address in (f"Postmaster@{BASE}", "Postmaster", f"postmaster@{BASE.upper()}."):
-        assert look_up(address) == Recipient(Kind.OPERATOR, "operator", mailbox="postmaster")
-    assert look_up(f"abuse@{BASE}", EnvelopeSender("", "")) == Recipient(Kind.OPERATOR, "operator", mailbox="abuse")
+        assert look_up(address) == Recipient(MailboxKind.OPERATOR, "operator", mailbox="postmaster")
+    assert look_up(f"abuse@{BASE}", EnvelopeSender("", "")) == Recipient(
+        MailboxKind.OPERATOR, "operator", mailbox="abuse"
+    )
 
 
 def test_eight_bit_recipients_are_refused_in_clear_words() -> None:
@@ -92,7 +94,7 @@ def test_addresses_that_carriers_gave_out_are_usable_senders() -> None:
     assert read_sender('"Foo.."@docomo.ne.jp') == EnvelopeSender("foo..@docomo.ne.jp", '"Foo.."@docomo.ne.jp')
 
 
-def test_a_path_is_taken_apart_without_judging_its_dots() -> None:
+def test_a_path_is_taken_apart_whatever_its_dots() -> None:
     assert split_path("<foo..bar.@docomo.ne.jp> SIZE=100 BODY=8BITMIME") == (
         "foo..bar.@docomo.ne.jp",
         "SIZE=100 BODY=8BITMIME",
@@ -113,8 +115,8 @@ def test_a_path_is_taken_apart_without_judging_its_dots() -> None:
 def test_no_argument_of_a_command_breaks_the_reader(argument: str) -> None:
     found = split_path(argument)
     if found is not None:
-        assert isinstance(look_up(found[0]), Recipient | Reply)
-        assert isinstance(look_up(f"{found[0]}@minami.{BASE}", read_sender(found[0])), Recipient | Reply)
+        assert isinstance(look_up(found[0]), Recipient | SmtpReply)
+        assert isinstance(look_up(f"{found[0]}@minami.{BASE}", read_sender(found[0])), Recipient | SmtpReply)
 
 
 @given(
@@ -134,14 +136,14 @@ def test_an_address_is_known_only_when_group_suffix_and_unit_are_right(
 
 
 def test_a_fingerprint_tells_mails_senders_and_recipients_apart_and_nothing_else() -> None:
-    entry = Recipient(Kind.ENTRY, "minami", "1nen")
+    entry = Recipient(MailboxKind.ENTRY, "minami", "1nen")
     same = model.digest(b"mail", PARENT, entry)
-    assert model.digest(b"mail", PARENT, Recipient(Kind.ENTRY, "minami", "1nen")) == same
+    assert model.digest(b"mail", PARENT, Recipient(MailboxKind.ENTRY, "minami", "1nen")) == same
     others = {
         model.digest(b"mail2", PARENT, entry),
         model.digest(b"mail", EnvelopeSender("", ""), entry),
-        model.digest(b"mail", PARENT, Recipient(Kind.LEAVE, "minami", "1nen")),
-        model.digest(b"mail", PARENT, Recipient(Kind.ENTRY, "minami", "2nen")),
+        model.digest(b"mail", PARENT, Recipient(MailboxKind.LEAVE, "minami", "1nen")),
+        model.digest(b"mail", PARENT, Recipient(MailboxKind.ENTRY, "minami", "2nen")),
     }
     assert len(others | {same}) == 5
     assert 0 < model.reference(same) < 2**63

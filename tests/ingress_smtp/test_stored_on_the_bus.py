@@ -157,7 +157,7 @@ async def test_while_nats_is_down_451_and_after_it_came_back_250(fresh_nats: Nat
 async def test_hundreds_of_mails_at_once_are_all_in_the_stream(fresh_nats: NatsServer) -> None:
     async def one_server(port: int, number: int) -> int:
         stored = 0
-        async with mailer.Connection(HOST, port) as connection:
+        async with mailer.ClientConnection(HOST, port) as connection:
             for each in range(25):
                 replies = await connection.send(f"p{number}@docomo.ne.jp", [ENTRY], mail(f"{number}-{each}"))
                 stored += replies[ENTRY].code == 250
@@ -188,14 +188,14 @@ async def test_the_whole_service_comes_up_serves_and_goes_down_in_order(nats_ser
             codes.append((await mailer.send(HOST, port, PARENT, [ENTRY], mail("first")))[ENTRY].code)
     assert codes[-1] == 250
     assert await service.health.report() == {"startup": "ok", "bus": "ok", "directory": "ok"}
-    async with mailer.Connection(HOST, port) as connection:
+    async with mailer.ClientConnection(HOST, port) as connection:
         assert (await connection.send(PARENT, [ENTRY], mail("whole")))[ENTRY].code == 250
         service.stop.set()
         assert (await connection.command("")).code == 421
         assert await life == 0
         with pytest.raises(ConnectionError):
             await connection.command("NOOP")
-        connection.refused = mailer.Reply(421, "")
+        connection.refused = mailer.ServerReply(421, "")
     await office.close()
 
 

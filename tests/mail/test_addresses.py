@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from mail.addresses import (
     AddressError,
-    Kind,
     LocalPart,
+    MailboxKind,
     UnknownAddress,
     carrier_of,
     mailbox_of,
@@ -107,17 +107,17 @@ TOKEN = "abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnop"
 @pytest.mark.parametrize(
     ("local", "meaning"),
     [
-        ("xx1-entry", LocalPart(Kind.ENTRY, "xx1")),
-        ("XX1-ENT", LocalPart(Kind.ENTRY, "xx1")),
-        ("xx1-leave", LocalPart(Kind.LEAVE, "xx1")),
-        ("Leave", LocalPart(Kind.LEAVE)),
-        ("xx1-info", LocalPart(Kind.INFO, "xx1")),
-        ("info", LocalPart(Kind.INFO)),
-        ("xx3-k7m2q9", LocalPart(Kind.POST, "xx3", secret="k7m2q9")),
-        ("Postmaster", LocalPart(Kind.OPERATOR)),
-        ("abuse", LocalPart(Kind.OPERATOR)),
-        ("R-" + TOKEN.upper(), LocalPart(Kind.REPLY, token="r-" + TOKEN)),
-        ("b-" + TOKEN, LocalPart(Kind.BOUNCE, token="b-" + TOKEN)),
+        ("xx1-entry", LocalPart(MailboxKind.ENTRY, "xx1")),
+        ("XX1-ENT", LocalPart(MailboxKind.ENTRY, "xx1")),
+        ("xx1-leave", LocalPart(MailboxKind.LEAVE, "xx1")),
+        ("Leave", LocalPart(MailboxKind.LEAVE)),
+        ("xx1-info", LocalPart(MailboxKind.INFO, "xx1")),
+        ("info", LocalPart(MailboxKind.INFO)),
+        ("xx3-k7m2q9", LocalPart(MailboxKind.POST, "xx3", secret="k7m2q9")),
+        ("Postmaster", LocalPart(MailboxKind.OPERATOR)),
+        ("abuse", LocalPart(MailboxKind.OPERATOR)),
+        ("R-" + TOKEN.upper(), LocalPart(MailboxKind.REPLY, token="r-" + TOKEN)),
+        ("b-" + TOKEN, LocalPart(MailboxKind.BOUNCE, token="b-" + TOKEN)),
     ],
 )
 def test_our_addresses_are_understood_in_any_case(local: str, meaning: LocalPart) -> None:

@@ -1,6 +1,6 @@
 """A ledger on a real PostgreSQL with a stand-in for the office's view, and parents who answer with real mail.
 
-`house` is one unit of its own: it mints tokens, seals letters as the front door does, and looks at what was written
+`harness` is one unit of its own: it mints tokens, seals mails as ingress-smtp does, and looks at what was written
 down and said.
 """
 
@@ -84,7 +84,7 @@ def ledger_databases(postgres_server: PostgresServer) -> Iterator[Databases]:
 
 
 @dataclass
-class House:
+class Harness:
     """One unit, and everything around receipts that a test needs to play it."""
 
     databases: Databases
@@ -140,7 +140,7 @@ class House:
         event_id: str = "",
         authentication: Authentication | None = None,
     ) -> InboundReply:
-        """The event of a reply, with the decision that the front door makes."""
+        """The event of a reply, with the decision that ingress-smtp makes."""
         decision = decide(reading.read(raw), sender)
         return InboundReply(
             id=event_id or f"reply-{secrets.token_hex(8)}",
@@ -242,7 +242,7 @@ def letter(body: str, *, subject: str = "Re: 健康調査", **headers: str) -> b
 
 
 @pytest.fixture
-async def house(ledger_databases: Databases) -> AsyncIterator[House]:
-    house = House(ledger_databases)
-    yield house
-    await house.engine.dispose()
+async def harness(ledger_databases: Databases) -> AsyncIterator[Harness]:
+    harness = Harness(ledger_databases)
+    yield harness
+    await harness.engine.dispose()

@@ -19,11 +19,11 @@ from runtime.ids import new_id
 from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from simulator.servers import Databases
-from tests.receipts.conftest import NOW, House, letter, prepare
+from tests.receipts.conftest import NOW, Harness, letter, prepare
 from tests.receipts.handlers.test_copies import planned, settled
 
 
-def settings_of(house: House, nats: NatsServer) -> Settings:
+def settings_of(harness: Harness, nats: NatsServer) -> Settings:
     return Settings.model_validate(
         {
             "nats_url": nats.url,
@@ -31,11 +31,11 @@ def settings_of(house: House, nats: NatsServer) -> Settings:
             "nats_password": nats.passwords[SERVICE],
             "base_domain": "example.test",
             "health_port": 0,
-            "general_database_url": house.databases.general_url("receipts"),
-            "token_keys": f"k1:{base64.b64encode(house.token_key).decode()}",
-            "content_keys": house.content_keys,
-            "seal_private_keys": house.private,
-            "seal_public_keys": house.public,
+            "general_database_url": harness.databases.general_url("receipts"),
+            "token_keys": f"k1:{base64.b64encode(harness.token_key).decode()}",
+            "content_keys": harness.content_keys,
+            "seal_private_keys": harness.private,
+            "seal_public_keys": harness.public,
         }
     )
 
@@ -72,15 +72,15 @@ async def eventually(look: Callable[[], Awaitable[Any]]) -> Any:
 
 
 @pytest.fixture
-async def house(fresh_databases: Databases) -> AsyncIterator[House]:
+async def harness(fresh_databases: Databases) -> AsyncIterator[Harness]:
     prepare(fresh_databases)
-    house = House(fresh_databases)
-    yield house
-    await house.engine.dispose()
+    harness = Harness(fresh_databases)
+    yield harness
+    await harness.engine.dispose()
 
 
-async def test_a_reply_on_the_bus_becomes_a_recorded_answer(house: House, fresh_nats: NatsServer) -> None:
-    message, copy = await house.sent(), new_id()
+async def test_a_reply_on_the_bus_becomes_a_recorded_answer(harness: Harness, fresh_nats: NatsServer) -> None:
+    message, copy = await harness.sent(), new_id()
     operator = await connected(fresh_nats, "operator")
 
     async def said(model: type[Event], stream: str, subject: str = "") -> Any:
@@ -89,13 +89,13 @@ async def test_a_reply_on_the_bus_becomes_a_recorded_answer(house: House, fresh_
 
     ingress = await connected(fresh_nats, "ingress-smtp")
     info_site = await connected(fresh_nats, "info-site")
-    async with running(settings_of(house, fresh_nats)) as service:
-        await operator.publish(settled(house, message, [copy], "delivered", attempt=1))
-        await operator.publish(planned(house, message, [copy]))
-        await eventually(lambda: house.rows("SELECT 1 FROM ledger.copies WHERE member IS NOT NULL"))
-        assert (await house.copy(copy))["state"] == "delivered"
+    async with running(settings_of(harness, fresh_nats)) as service:
+        await operator.publish(settled(harness, message, [copy], "delivered", attempt=1))
+        await operator.publish(planned(harness, message, [copy]))
+        await eventually(lambda: harness.rows("SELECT 1 FROM ledger.copies WHERE member IS NOT NULL"))
+        assert (await harness.copy(copy))["state"] == "delivered"
 
-        reply = house.reply(house.token(TokenKind.ANSWER, message, copy), letter("せきあり\n"))
+        reply = harness.reply(harness.token(TokenKind.ANSWER, message, copy), letter("せきあり\n"))
         await ingress.publish(reply)
         recorded = await eventually(lambda: said(AnswerRecorded, "EVENTS"))
         assert (recorded.message, recorded.copy_ref, recorded.choice) == (message, copy, 2)
@@ -103,9 +103,9 @@ async def test_a_reply_on_the_bus_becomes_a_recorded_answer(house: House, fresh_
         # Given once more with another number on the bus, as when an acknowledgement was lost.
         await ingress.publish(reply, msg_id="again")
 
-        token = house.token(TokenKind.UNSUBSCRIBE, message, copy)
+        token = harness.token(TokenKind.UNSUBSCRIBE, message, copy)
         press = InboundUnsubscribe(
-            id=f"unsubscribe-{house.unit}-{token}", occurred_at=NOW, unit=house.unit, token=token
+            id=f"unsubscribe-{harness.unit}-{token}", occurred_at=NOW, unit=harness.unit, token=token
         )
         await info_site.publish(press)
         given = await eventually(lambda: said(ConfirmationGiven, "EVENTS"))
@@ -118,6 +118,6 @@ async def test_a_reply_on_the_bus_becomes_a_recorded_answer(house: House, fresh_
 
         report = await service.health.report()
         assert report == {"startup": "ok", "database": "ok", "schema": "ok", "bus": "ok"}
-    assert len(await house.answers(message)) == 1
+    assert len(await harness.answers(message)) == 1
     for bus in (operator, ingress, info_site):
         await bus.close()

@@ -30,7 +30,7 @@ from contracts.events import (
 )
 from contracts.sealed import AddressCard, EntryMail, PostMail, RecipientCard, RecipientCards, ReplyText
 from registry import handlers, tables
-from registry.context import Context, Lives
+from registry.context import Context, Lifetimes
 from registry.person_crypto import PersonCrypto
 from runtime.bus.client import Outgoing
 from runtime.crypto.ciphers import FieldCipher, KeyedHash
@@ -150,7 +150,7 @@ class Harness:
             opener=self.keys.opener("registry"),
             sealer=self.sealer,
             units=self.units,
-            lives=Lives(
+            lives=Lifetimes(
                 timedelta(days=7), timedelta(days=30), timedelta(days=7), timedelta(days=30), timedelta(days=30)
             ),
             clock=self.clock,

@@ -266,7 +266,7 @@ async def test_a_command_that_the_operator_gives_up_for_good_has_a_result_too(ha
     member = await harness.register(HANAKO)
     command = harness.command(RemoveMember, member=member)
     message = delivery(command.name, command.model_dump_json().encode())
-    given_up = consumers.GivenUp(harness.context)
+    given_up = consumers.GivenUpConsumer(harness.context)
     await given_up(message)
     await given_up(message)
     (result,) = only(await harness.said(), CommandDone)

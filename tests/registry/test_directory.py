@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from contracts.directory import UnitEntry, key
-from registry.directory import Directory
+from registry.directory import FreshDirectory
 from runtime.bus.client import KV_READY, KvChange
 from runtime.errors import TransientError
 
@@ -27,7 +27,7 @@ async def nothing(_: str) -> bytes | None:
 
 
 async def test_nothing_is_decided_before_the_bucket_was_read() -> None:
-    directory = Directory(nothing)
+    directory = FreshDirectory(nothing)
     await directory.follow(stream(put(SAKURA)))
     with pytest.raises(TransientError):
         await directory.unit("sakura")
@@ -36,7 +36,7 @@ async def test_nothing_is_decided_before_the_bucket_was_read() -> None:
 
 
 async def test_changes_and_deletions_are_followed() -> None:
-    directory = Directory(nothing)
+    directory = FreshDirectory(nothing)
     changed = SAKURA.model_copy(update={"receipts": False})
     await directory.follow(stream(put(SAKURA), put(MOMIJI), KV_READY, put(changed), KvChange(key("momiji"), None)))
     await directory.check()
@@ -45,7 +45,7 @@ async def test_changes_and_deletions_are_followed() -> None:
 
 
 async def test_what_was_deleted_while_the_connection_was_away_is_forgotten() -> None:
-    directory = Directory(nothing)
+    directory = FreshDirectory(nothing)
     await directory.follow(stream(put(SAKURA), put(MOMIJI), KV_READY, put(SAKURA), KV_READY))
     assert await directory.unit("sakura") == SAKURA
     assert await directory.unit("momiji") is None
@@ -55,7 +55,7 @@ async def test_a_unit_too_new_for_memory_is_looked_up() -> None:
     async def look(name: str) -> bytes | None:
         return MOMIJI.model_dump_json().encode() if name == key("momiji") else None
 
-    directory = Directory(look)
+    directory = FreshDirectory(look)
     await directory.follow(stream(put(SAKURA), KV_READY))
     assert await directory.unit("momiji") == MOMIJI
     assert await directory.unit("sakura") == SAKURA
@@ -63,7 +63,7 @@ async def test_a_unit_too_new_for_memory_is_looked_up() -> None:
 
 
 async def test_an_entry_that_is_not_understood_is_passed_over() -> None:
-    directory = Directory(nothing)
+    directory = FreshDirectory(nothing)
     await directory.follow(stream(put(SAKURA), KvChange(key("broken"), b"{"), KV_READY))
     assert await directory.unit("sakura") == SAKURA
     assert await directory.unit("broken") is None

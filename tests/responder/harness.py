@@ -17,7 +17,7 @@ from contracts.events import Addressee, Authentication, Automatic, DeliveryBatch
 from contracts.sealed import CardFields, MessageContent, RecipientCard, RecipientCards, Sealed
 from responder.consumers import EventConsumer
 from responder.context import Context
-from responder.directory import Directory
+from responder.directory import ScopeDirectory
 from responder.limits import AnswerLimit, PerHour
 from runtime.bus.client import KV_READY, KvChange, KvEntry
 from runtime.bus.consumer import Delivery
@@ -107,7 +107,7 @@ class Harness:
         self.now = NOW
         self.bus = MemoryBus()
         self.source = FakeSource(minami=board)
-        self.directory = Directory(BASE)
+        self.directory = ScopeDirectory(BASE)
         self.boards = BoardMemory(self.source, clock=self._clock, every=1000.0)
         context = Context(
             directory=self.directory,

@@ -26,7 +26,7 @@ from simulator.behaviour import (
     unknown_users,
 )
 from simulator.carriers import CarrierSimulator, Fate
-from simulator.mailer import Connection, send
+from simulator.mailer import ClientConnection, send
 
 RAW = b"Message-ID: <1@school.example>\r\nSubject: x\r\n\r\nhello\r\n"
 SENDER = "b-token@school.example"
@@ -68,7 +68,7 @@ async def test_unknown_users_are_refused_at_rcpt_and_every_attempt_is_told() -> 
     behaviour = unknown_users(["Gone@docomo.ne.jp"], share=0.03, seed="s")
     async with CarrierSimulator("docomo", behaviour=behaviour) as carrier:
         people = [f"p{i}@docomo.ne.jp" for i in range(400)]
-        async with Connection("127.0.0.1", carrier.port) as connection:
+        async with ClientConnection("127.0.0.1", carrier.port) as connection:
             replies = await connection.send(SENDER, ["gone@docomo.ne.jp", *people], RAW)
         assert replies["gone@docomo.ne.jp"] == (550, "5.1.1 User unknown")
         refused = {address for address, reply in replies.items() if reply.code == 550}
@@ -94,7 +94,7 @@ async def test_greylisting_takes_the_mail_at_a_later_attempt(by: GreylistBy, sec
 
 async def test_greylisting_goes_on_until_the_time_is_over() -> None:
     async with CarrierSimulator("gmail", behaviour=greylisting(60)) as carrier:
-        async with Connection("127.0.0.1", carrier.port) as connection:
+        async with ClientConnection("127.0.0.1", carrier.port) as connection:
             codes = [(await connection.send(SENDER, ["a@gmail.com"], RAW))["a@gmail.com"].code for _ in range(3)]
         assert codes == [450, 450, 450]
         carrier.behaviour = accept()
@@ -103,8 +103,8 @@ async def test_greylisting_goes_on_until_the_time_is_over() -> None:
 
 async def test_too_many_connections_get_421() -> None:
     async with CarrierSimulator("softbank", behaviour=overload(connections=1)) as carrier:
-        async with Connection("127.0.0.1", carrier.port) as first:
-            async with Connection("127.0.0.1", carrier.port) as second:
+        async with ClientConnection("127.0.0.1", carrier.port) as first:
+            async with ClientConnection("127.0.0.1", carrier.port) as second:
                 assert second.refused is not None
                 assert second.refused.code == 421
                 assert (await second.send(SENDER, ["a@softbank.ne.jp"], RAW))["a@softbank.ne.jp"].code == 421
@@ -118,7 +118,7 @@ async def test_too_many_connections_get_421() -> None:
 
 async def test_too_many_messages_end_the_session() -> None:
     async with CarrierSimulator("softbank", behaviour=overload(messages_per_session=2)) as carrier:
-        async with Connection("127.0.0.1", carrier.port) as connection:
+        async with ClientConnection("127.0.0.1", carrier.port) as connection:
             codes = [(await connection.send(SENDER, ["a@x.jp"], RAW))["a@x.jp"].code for _ in range(3)]
             with pytest.raises(ConnectionError):
                 await connection.command("NOOP")
@@ -142,7 +142,7 @@ async def test_too_many_recipients_get_452(per: str) -> None:
     limit = Behaviour(max_recipients_per_message=2) if per == "message" else Behaviour(max_recipients_per_session=2)
     async with (
         CarrierSimulator("docomo", behaviour=limit) as carrier,
-        Connection("127.0.0.1", carrier.port) as connection,
+        ClientConnection("127.0.0.1", carrier.port) as connection,
     ):
         first = await connection.send(SENDER, ["a@x.jp", "b@x.jp", "c@x.jp"], RAW)
         second = await connection.send(SENDER, ["d@x.jp"], RAW)
@@ -258,7 +258,7 @@ async def test_a_late_dsn_that_nobody_takes_is_counted() -> None:
 
 async def test_a_sink_counts_and_keeps_nothing() -> None:
     async with CarrierSimulator("sink", behaviour=sink()) as carrier:
-        async with Connection("127.0.0.1", carrier.port) as connection:
+        async with ClientConnection("127.0.0.1", carrier.port) as connection:
             for i in range(50):
                 await connection.send(SENDER, [f"p{i}@x.jp"], RAW)
         assert (carrier.stats.messages, carrier.received, carrier.attempts) == (50, [], [])

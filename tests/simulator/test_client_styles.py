@@ -9,7 +9,7 @@ from email import message_from_bytes, policy
 import pytest
 
 from simulator.client_styles import STYLES, Style, new_mail, reply, vacation_reply
-from simulator.incoming import Incoming, LetterKind, kind_of, read
+from simulator.incoming import Incoming, MailKind, kind_of, read
 from simulator.people import ANSWER_FORMS, AnswerForm
 from simulator.phone_encodings import body, encode_text, header
 
@@ -166,18 +166,18 @@ def test_a_vacation_note_says_that_it_is_one() -> None:
 @pytest.mark.parametrize(
     ("first_octet", "kind"),
     [
-        (0x11, LetterKind.CONFIRM_REGISTRATION),
-        (0x12, LetterKind.CONFIRM_LEAVE),
-        (0x13, LetterKind.CONFIRM_POST),
-        (0x14, LetterKind.BROADCAST),
-        (0x16, LetterKind.NOTICE),
+        (0x11, MailKind.CONFIRM_REGISTRATION),
+        (0x12, MailKind.CONFIRM_LEAVE),
+        (0x13, MailKind.CONFIRM_POST),
+        (0x14, MailKind.BROADCAST),
+        (0x16, MailKind.NOTICE),
     ],
 )
-def test_the_kind_of_a_letter_is_told_by_its_reply_token(first_octet: int, kind: LetterKind) -> None:
+def test_the_kind_of_a_letter_is_told_by_its_reply_token(first_octet: int, kind: MailKind) -> None:
     token = base64.b32encode(bytes([first_octet]) + bytes(29)).decode().lower()
     raw = f"From: <i@x>\r\nReply-To: <r-{token}@x.example>\r\nSubject: x\r\n\r\nx\r\n".encode()
     assert kind_of(read(raw)) is kind
-    assert kind_of(read(b"From: <i@x>\r\nSubject: x\r\n\r\nx\r\n")) is LetterKind.NOTICE
+    assert kind_of(read(b"From: <i@x>\r\nSubject: x\r\n\r\nx\r\n")) is MailKind.NOTICE
 
 
 def test_iso_2022_jp_is_the_windows_kind() -> None:

@@ -14,7 +14,7 @@ from simulator.behaviour import canonical, greylisting
 from simulator.carriers import CarrierSimulator
 from simulator.client_styles import Style
 from simulator.crowd import DOMAINS, NAME_SHAPES, RELATION_ENGLISH
-from simulator.incoming import LetterKind, read
+from simulator.incoming import MailKind, read
 from simulator.mailer import send
 from simulator.parents import (
     Act,
@@ -113,7 +113,7 @@ async def test_a_parent_who_does_not_confirm_does_not(school: School) -> None:
     mother = parent(confirms=False)
     parents = crowd_of(school, mother)
     await school.write(mother, REGISTRATION, "登録のご案内")
-    await parents.wait_until(lambda: parents.count(LetterKind.CONFIRM_REGISTRATION) == 1)
+    await parents.wait_until(lambda: parents.count(MailKind.CONFIRM_REGISTRATION) == 1)
     await parents.idle()
     assert received(school) == []
 
@@ -144,7 +144,7 @@ async def test_a_late_parent_answers_the_second_copy_only(school: School) -> Non
     late = parent(answers_on_copy=2)
     parents = crowd_of(school, late)
     await school.write(late, ANSWER, "健康調査")
-    await parents.wait_until(lambda: parents.count(LetterKind.BROADCAST) == 1)
+    await parents.wait_until(lambda: parents.count(MailKind.BROADCAST) == 1)
     await parents.idle()
     assert received(school) == []
     await school.write(late, ANSWER, "健康調査")
@@ -159,7 +159,7 @@ async def test_a_mail_that_comes_twice_is_answered_once(school: School) -> None:
     await school.write(mother, ANSWER, "健康調査", message_id="same")
     await parents.idle()
     assert len(received(school)) == 1
-    assert [letter.again for letter in parents.letters_of(mother)] == [False, True]
+    assert [got.repeated for got in parents.mails_of(mother)] == [False, True]
 
 
 @pytest.mark.parametrize("to_reply_to", [False, True])
@@ -179,7 +179,7 @@ async def test_a_silent_parent_confirms_and_answers_nothing_else(school: School)
     parents = crowd_of(school, silent)
     await school.write(silent, REGISTRATION, "登録のご案内")
     await school.write(silent, ANSWER, "健康調査")
-    await parents.wait_until(lambda: parents.count(LetterKind.BROADCAST) == 1)
+    await parents.wait_until(lambda: parents.count(MailKind.BROADCAST) == 1)
     await parents.idle()
     assert [act.kind for act in parents.acts] == [ActKind.CONFIRM]
 
@@ -190,7 +190,7 @@ async def test_only_a_poster_confirms_a_post(school: School, poster: bool) -> No
     parents = crowd_of(school, teacher)
     await parents.post(teacher, "xx1-secret@yamada.school.example", "下校", "本日は正午に下校します。")
     await school.write(teacher, POST, "送信の確認")
-    await parents.wait_until(lambda: parents.count(LetterKind.CONFIRM_POST) == 1)
+    await parents.wait_until(lambda: parents.count(MailKind.CONFIRM_POST) == 1)
     await parents.idle()
     assert len(parents.acts_of(ActKind.CONFIRM)) == int(poster)
 
@@ -202,7 +202,7 @@ async def test_leaving_asking_the_news_and_any_answer_by_hand(school: School) ->
     await parents.ask_news(mother, "info@yamada.school.example")
     await school.write(mother, LEAVE, "解除の確認")
     await parents.idle()
-    await parents.answer(parents.letters[0], "やはりやめます")
+    await parents.answer(parents.mails[0], "やはりやめます")
     kinds = [act.kind for act in parents.acts]
     assert kinds == [ActKind.LEAVE, ActKind.ASK_NEWS, ActKind.CONFIRM, ActKind.ANSWER]
 

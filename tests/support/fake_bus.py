@@ -39,7 +39,7 @@ class Scheduled:
 
 @dataclass
 class FakeBus:
-    """See the module. `messages`: all that was stored, oldest first; `answers`: what a question on a subject gets, a
+    """A bus in memory whose faults are attributes. `messages`: all that was stored, oldest first; `answers`: what a question on a subject gets, a
     model or an error, where nobody serves it; `asked`: every question."""
 
     messages: list[StoredMessage] = field(default_factory=list)

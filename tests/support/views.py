@@ -1,6 +1,6 @@
 """Stand-ins for views that another service provides, made from what the contract says of them and nothing else."""
 
-from contracts.views import View
+from contracts.views import DatabaseView
 
 
 def role(service: str) -> str:
@@ -8,7 +8,7 @@ def role(service: str) -> str:
     return f"renrakumo_{service.replace('-', '_')}"
 
 
-def stand_in(view: View) -> str:
+def stand_in(view: DatabaseView) -> str:
     """SQL for a table of the view's name, columns and rights; to be run by the view's owner."""
     columns = ", ".join(f'"{name}" {kind}' for name, kind in view.columns.items())
     readers = ", ".join(role(reader) for reader in view.readers)

@@ -1,1 +1,1 @@
-"""Proofs on real processes: the whole house, killed, searched and deceived."""
+"""Proofs on real processes: the whole system, killed, searched and deceived."""

@@ -16,11 +16,11 @@ from simulator import mailer
 from simulator.behaviour import Behaviour, late_dsn, unknown_users
 from simulator.bus_view import OnTheBus
 from simulator.client_styles import Style
-from simulator.house import House
-from simulator.incoming import LetterKind
+from simulator.incoming import MailKind
 from simulator.people import Child, Habits, Parent, Relation
 from simulator.quiet import quiet
 from simulator.school import School
+from simulator.trial import Trial
 
 
 def parent(
@@ -97,7 +97,7 @@ class Story:
     """What was lived. `mail`: what came in on the bus, where it doesn't stay; `said`: all that was answered over HTTP
     meanwhile, place -> text."""
 
-    house: House
+    trial: Trial
     school: School
     nursery: School
     mail: list[OnTheBus]
@@ -114,34 +114,34 @@ async def live(story: Story) -> None:
     await _mistakes_by_mail(story)
     await _mistakes_at_the_screen(story)
     await _while_the_database_is_away(story)
-    await story.house.parents.leave(TESSY, school.address("leave"))
-    await story.house.parents.ask_news(GRANDMOTHER, school.address("info"))
-    await quiet(story.house)
+    await story.trial.parents.leave(TESSY, school.address("leave"))
+    await story.trial.parents.ask_news(GRANDMOTHER, school.address("info"))
+    await quiet(story.trial)
     await _look_at_everything(story)
 
 
 async def _posts(story: Story) -> None:
     """A teacher's post names a child; somebody else knows the post address, too."""
-    school, parents = story.school, story.house.parents
+    school, parents = story.school, story.trial.parents
     (teacher,) = [one["id"] for one in await school.members() if AYA.children[0].given in (one["name"] or "")]
     address = (await school.office.post(school.path("groups/g1/post-address")))["address"]
     await school.office.post(school.path("groups/g1/posters"), {"member": teacher})
     await parents.post(AYA, address, f"{IOKIBE.children[0].name}さんの件", f"{TOKAI.children[0].name}さんは先に下校。")
     await parents.post(TESSY, address, "偽の連絡", f"{AYA.children[0].name}")
     await _send(story, SPOOFER, address, "偽物です。")
-    await quiet(story.house)
-    assert parents.letters_of(TOKAI, LetterKind.BROADCAST)
+    await quiet(story.trial)
+    assert parents.mails_of(TOKAI, MailKind.BROADCAST)
 
 
 async def _survey(story: Story) -> None:
     """A question about each child; answers with names and addresses; one address is gone, another bounces later."""
-    school, house = story.school, story.house
+    school, trial = story.school, story.trial
     gone = unknown_users([IOKIBE.address])
-    house.carriers["gmail"].behaviour = gone | Behaviour(
+    trial.carriers["gmail"].behaviour = gone | Behaviour(
         unknown_reply=f"550 5.1.1 <{IOKIBE.address}>: Recipient address rejected: User unknown"
     )
-    house.carriers["softbank"].behaviour = late_dsn(
-        "127.0.0.1", house.stack.port("RENRAKUMO_SMTP_PORT"), addresses=[TOKAI.address]
+    trial.carriers["softbank"].behaviour = late_dsn(
+        "127.0.0.1", trial.stack.port("RENRAKUMO_SMTP_PORT"), addresses=[TOKAI.address]
     )
     message = await school.send(SUBJECT, "様子は？", asks="choice", choices=CHOICES, about_child=True, groups=["g1"])
 
@@ -149,21 +149,21 @@ async def _survey(story: Story) -> None:
         counts = await school.counts(message)
         return bool(counts["planned"]) and counts["delivered"] + counts["failed"] == counts["planned"]
 
-    assert await house.until("the survey is settled", settled)
+    assert await trial.until("the survey is settled", settled)
     for parent_, words in (
         (AYA, f"1\n{AYA.children[0].name} の母です。連絡は {IN_AN_ANSWER} へ"),
         (TESSY, f"せきあり。{TESSY.children[0].surname}{TESSY.children[0].given}"),
         (SUMIRE, f"<{SUMIRE.address}> から書いています。2"),
         (ISSHIKI, f"（{ISSHIKI.children[0].surname_kana} {ISSHIKI.children[0].given_kana}）"),
     ):
-        letter = next(one for one in house.parents.letters_of(parent_) if SUBJECT in one.mail.subject)
-        assert (await house.parents.answer(letter, words)).code == 250
-    await quiet(house)
+        got = next(one for one in trial.parents.mails_of(parent_) if SUBJECT in one.mail.subject)
+        assert (await trial.parents.answer(got, words)).code == 250
+    await quiet(trial)
     assert len(await school.answers(message)) == 4
     member = (await school.members(state="active"))[0]["id"]
     await school.send("個別のご連絡", f"{AYA.children[0].given}ちゃんが熱発です。", members=[member])
     await school.office.post(school.path(f"messages/{message}/resend"))
-    await quiet(house)
+    await quiet(trial)
 
 
 async def _mistakes_by_mail(story: Story) -> None:
@@ -186,14 +186,14 @@ async def _mistakes_by_mail(story: Story) -> None:
     await _send(story, COMPLAINER, school.address("postmaster"), f"{SUMIRE.address} gets too much mail")
     bounce = "b-" + "a" * 48
     await _send(story, "", school.address(bounce), f"<{TOKAI.address}>: user unknown")
-    await quiet(story.house)
+    await quiet(story.trial)
 
 
 async def _mistakes_at_the_screen(story: Story) -> None:
     """Addresses typed where they belong, and where they don't."""
     school = story.school
     await school.office.post(school.path("members"), {"group": "g1", "address": INVITED, "name": "鬼頭坂 弥栄丸"})
-    await quiet(story.house)
+    await quiet(story.trial)
     for path, body in (
         ("members", {"group": "g1", "address": MISTYPED}),
         ("members", {"group": INVITED, "address": INVITED}),
@@ -211,7 +211,7 @@ async def _mistakes_at_the_screen(story: Story) -> None:
     ):
         with pytest.raises(RuntimeError, match=r": 4\d\d"):
             await school.office.get(school.path(path), group=IN_A_PATH)
-    web, info = (story.house.stack.host(name) for name in ("RENRAKUMO_WEB_PORT", "RENRAKUMO_INFO_PORT"))
+    web, info = (story.trial.stack.host(name) for name in ("RENRAKUMO_WEB_PORT", "RENRAKUMO_INFO_PORT"))
     async with httpx.AsyncClient() as client:
         for body in (
             {"login": AS_LOGIN, "password": AS_LOGIN, "totp": "000000"},
@@ -229,11 +229,11 @@ async def _mistakes_at_the_screen(story: Story) -> None:
 
 async def _while_the_database_is_away(story: Story) -> None:
     """Mail goes on coming in while every statement fails; then all is caught up with."""
-    stack = story.house.stack
+    stack = story.trial.stack
     await stack.halt("postgres", first=signal.SIGQUIT)
     await _send(story, BROKEN_SENDER, story.school.address("g1-entry"), "3 鬼頭坂 弥栄丸 母")
-    letter = next(one for one in story.house.parents.letters_of(AYA) if SUBJECT in one.mail.subject)
-    answering = asyncio.create_task(story.house.parents.answer(letter, f"2 {IN_AN_ANSWER}"))
+    got = next(one for one in story.trial.parents.mails_of(AYA) if SUBJECT in one.mail.subject)
+    answering = asyncio.create_task(story.trial.parents.answer(got, f"2 {IN_AN_ANSWER}"))
     with pytest.raises(RuntimeError, match=r": 50\d"):
         await story.school.members()
     await asyncio.sleep(1)  # let a few attempts fail
@@ -241,7 +241,7 @@ async def _while_the_database_is_away(story: Story) -> None:
     await answering
     for name in (spec.name for spec in SERVICES):
         await stack.ready(name)
-    await quiet(story.house)
+    await quiet(story.trial)
 
 
 async def _look_at_everything(story: Story) -> None:
@@ -255,7 +255,7 @@ async def _look_at_everything(story: Story) -> None:
             await school.office.get(school.path(f"messages/{message['id']}"))
             await school.office.all_of(school.path(f"messages/{message['id']}/copies"))
             await school.answers(message["id"])
-    stack = story.house.stack
+    stack = story.trial.stack
     async with httpx.AsyncClient() as client:
         for name in (spec.name for spec in SERVICES):
             for page in ("metrics", "readyz", "healthz"):
@@ -266,13 +266,13 @@ async def _look_at_everything(story: Story) -> None:
         story.said["OpenAPI"] = answer.text
 
 
-async def _send(story: Story, sender: str, recipient: str, text: str) -> mailer.Reply:
+async def _send(story: Story, sender: str, recipient: str, text: str) -> mailer.ServerReply:
     raw = f"From: <{sender}>\r\nSubject: \r\nContent-Type: text/plain; charset=UTF-8\r\n\r\n{text}\r\n".encode()
     return await _send_raw(story, sender, recipient, raw)
 
 
-async def _send_raw(story: Story, sender: str, recipient: str, raw: bytes) -> mailer.Reply:
-    port = story.house.stack.port("RENRAKUMO_SMTP_PORT")
+async def _send_raw(story: Story, sender: str, recipient: str, raw: bytes) -> mailer.ServerReply:
+    port = story.trial.stack.port("RENRAKUMO_SMTP_PORT")
     return (await mailer.send("127.0.0.1", port, sender, [recipient], raw))[recipient]
 
 

@@ -11,13 +11,13 @@ import pytest_asyncio
 from simulator import mailer
 from simulator.client_styles import Style
 from simulator.dns_server import DnsServer, Zone
-from simulator.house import House
-from simulator.incoming import LetterKind
-from simulator.parents import InboxMail
+from simulator.incoming import MailKind
+from simulator.parents import ParentMail
 from simulator.people import Child, Habits, Parent, Relation
 from simulator.quiet import quiet
 from simulator.school import School, open_school
 from simulator.signing import key_zone, new_key, signed
+from simulator.trial import Trial
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
@@ -45,13 +45,13 @@ LENIENT = teacher(2, "sensei@gmail.com", "gmail")
 async def school(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[School]:
     async with DnsServer(ZONE) as dns:
         door = {"RENRAKUMO_TRUSTED_RELAYS": "", "RENRAKUMO_DNS_SERVERS": f"127.0.0.1:{dns.port}"}
-        async with await House.build(
+        async with await Trial.build(
             tmp_path_factory.mktemp("authentication"),
             people=[STRICT, LENIENT],
             extra={"ingress-smtp": door},
             say=print,
-        ) as house:
-            school = await open_school(house, "minami", "みなみ小学校", receipts=False, groups={"g1": "1年"})
+        ) as trial:
+            school = await open_school(trial, "minami", "みなみ小学校", receipts=False, groups={"g1": "1年"})
             # Unsigned and from elsewhere: whoever replies to the guide has shown that the address is his, all the same.
             await school.register([STRICT, LENIENT], "g1", with_name=False)
             for member in await school.members(state="active"):
@@ -73,15 +73,15 @@ def written_by(poster: Parent, subject: str) -> bytes:
 
 
 async def post(school: School, poster: Parent, address: str, raw: bytes) -> None:
-    port = school.house.stack.port("RENRAKUMO_SMTP_PORT")
+    port = school.trial.stack.port("RENRAKUMO_SMTP_PORT")
     assert (await mailer.send("127.0.0.1", port, poster.address, [address], raw))[address].code == 250
-    await quiet(school.house)
+    await quiet(school.trial)
 
 
-def asked(school: School, poster: Parent, subject: str) -> list[InboxMail]:
+def asked(school: School, poster: Parent, subject: str) -> list[ParentMail]:
     """Confirmation mails about a post."""
-    letters = school.house.parents.letters_of(poster, LetterKind.CONFIRM_POST)
-    return [letter for letter in letters if subject in letter.mail.subject + letter.mail.text]
+    mails = school.trial.parents.mails_of(poster, MailKind.CONFIRM_POST)
+    return [got for got in mails if subject in got.mail.subject + got.mail.text]
 
 
 async def test_a_forged_post_is_neither_asked_about_nor_sent_and_the_office_reads_why(
@@ -121,12 +121,12 @@ async def test_a_post_of_a_domain_that_asks_for_nothing_is_left_to_its_poster(
 
 async def test_an_answer_counts_and_shows_what_its_carrier_proved(school: School) -> None:
     message = await school.send("Survey", "Well?", asks="choice", choices=["Yes", "No"])
-    await quiet(school.house)
+    await quiet(school.trial)
     for poster in (STRICT, LENIENT):
-        letters = school.house.parents.letters_of(poster, LetterKind.BROADCAST)
-        (letter,) = [each for each in letters if "Survey" in each.mail.subject]
-        await school.house.parents.answer(letter, "1")
-    await quiet(school.house)
+        mails = school.trial.parents.mails_of(poster, MailKind.BROADCAST)
+        (got,) = [each for each in mails if "Survey" in each.mail.subject]
+        await school.trial.parents.answer(got, "1")
+    await quiet(school.trial)
     answers = await school.answers(message)
     assert [answer["choice"] for answer in answers] == [1, 1]
     assert {answer["authentication"]["dmarc"] for answer in answers} == {"fail"}

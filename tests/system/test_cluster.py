@@ -1,4 +1,4 @@
-"""A bus of three servers: everything is kept by each of them, and the house goes on while one of them is missing."""
+"""A bus of three servers: everything is kept by each of them, and all goes on while one of them is missing."""
 
 import asyncio
 import os
@@ -13,9 +13,9 @@ from renrakumo_cli.bus.accounts import OPERATOR
 from renrakumo_cli.local.stack import LocalStack
 from simulator import seeding
 from simulator.crowd import make_crowd
-from simulator.house import House
 from simulator.office import RENRAKUMO
 from simulator.school import open_school
+from simulator.trial import Trial
 
 pytestmark = pytest.mark.system
 
@@ -25,16 +25,16 @@ PEOPLE = make_crowd(5, 12)
 async def test_a_message_reaches_everybody_and_a_parent_registers_while_a_server_of_the_bus_is_away(
     tmp_path: Path,
 ) -> None:
-    async with await House.build(tmp_path, nats_servers=3, people=PEOPLE) as house:
-        stack = house.stack
+    async with await Trial.build(tmp_path, nats_servers=3, people=PEOPLE) as trial:
+        stack = trial.stack
         await stack.bus_in_sync()
         assert await copies(stack) == {
             **{spec.name: 3 for spec in STREAMS},
             **{f"KV_{spec.name}": 3 for spec in BUCKETS},
         }
-        school = await open_school(house, "kita", "きた小学校", receipts=False, groups={"all": "全校"})
+        school = await open_school(trial, "kita", "きた小学校", receipts=False, groups={"all": "全校"})
         await seeding.enter(stack, "kita", "all", PEOPLE[1:])
-        assert "ok   bus cluster" in await doctor(house)
+        assert "ok   bus cluster" in await doctor(trial)
         gone = await leader(stack, DELIVERY.name)
         await stack.halt(gone, first=signal.SIGKILL)
 
@@ -43,20 +43,20 @@ async def test_a_message_reaches_everybody_and_a_parent_registers_while_a_server
         async def delivered() -> bool:
             return (await school.counts(message))["delivered"] == len(PEOPLE) - 1
 
-        assert await house.until("every copy is delivered", delivered, within=60)
+        assert await trial.until("every copy is delivered", delivered, within=60)
         await school.register(PEOPLE[:1], "all", with_name=False)
 
         async def noticed() -> bool:
-            return "BAD  bus cluster" in await doctor(house)
+            return "BAD  bus cluster" in await doctor(trial)
 
-        assert await house.until("doctor tells of the missing server", noticed, within=60)
+        assert await trial.until("doctor tells of the missing server", noticed, within=60)
         await stack.resume(gone)
         await stack.bus_in_sync()
 
 
-async def doctor(house: House) -> str:
+async def doctor(trial: Trial) -> str:
     """What `renrakumo doctor` says."""
-    environment = {"PATH": os.defpath, "RENRAKUMO_STATE_DIR": str(house.stack.configuration.state)}
+    environment = {"PATH": os.defpath, "RENRAKUMO_STATE_DIR": str(trial.stack.configuration.state)}
     process = await asyncio.create_subprocess_exec(
         str(RENRAKUMO), "doctor", env=environment, stdout=asyncio.subprocess.PIPE
     )

@@ -32,12 +32,12 @@ from runtime.ids import new_id
 from runtime.settings import PublicKeysSetting
 from simulator import bus_view, databases, mailer
 from simulator.client_styles import Style
-from simulator.house import House
-from simulator.incoming import LetterKind
+from simulator.incoming import MailKind
 from simulator.office import RENRAKUMO, Office
 from simulator.people import Child, Habits, Parent, Relation
 from simulator.quiet import quiet
 from simulator.school import School, open_school
+from simulator.trial import Trial
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
@@ -53,19 +53,19 @@ _numbers = count(1)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with await House.build(tmp_path_factory.mktemp("dead-letters"), people=PEOPLE, say=print) as running:
+async def trial(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
+    async with await Trial.build(tmp_path_factory.mktemp("dead-letters"), people=PEOPLE, say=print) as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def school(house: House) -> School:
-    return await open_school(house, "minami", "みなみ小学校", receipts=False, groups={"g1": "1年"})
+async def school(trial: Trial) -> School:
+    return await open_school(trial, "minami", "みなみ小学校", receipts=False, groups={"g1": "1年"})
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def operator(house: House) -> Office:
-    return await house.sign_in(await house.command("operator", "create", "operator-1"))
+async def operator(trial: Trial) -> Office:
+    return await trial.sign_in(await trial.command("operator", "create", "operator-1"))
 
 
 # -- what is done here ------------------------------------------------------------------------------------------------
@@ -76,15 +76,15 @@ async def write(school: School, parent: Parent, recipient: str, text: str = "は
         f"From: <{parent.address}>\r\nSubject: Re:\r\nMessage-ID: <{next(_numbers)}@docomo.ne.jp>\r\n"
         f"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=UTF-8\r\n\r\n{text}\r\n"
     ).encode()
-    port = school.house.stack.port("RENRAKUMO_SMTP_PORT")
+    port = school.trial.stack.port("RENRAKUMO_SMTP_PORT")
     assert (await mailer.send("127.0.0.1", port, parent.address, [recipient], raw))[recipient].code == 250
-    await quiet(school.house)
+    await quiet(school.trial)
 
 
-async def say(house: House, *events: Event | tuple[str, bytes]) -> None:
+async def say(trial: Trial, *events: Event | tuple[str, bytes]) -> None:
     """Publish as nobody but a broken or older program would."""
-    password = house.stack.secrets.nats_passwords()[OPERATOR]
-    async with bus.connected(house.stack.configuration.nats_url, OPERATOR, password) as client:
+    password = trial.stack.secrets.nats_passwords()[OPERATOR]
+    async with bus.connected(trial.stack.configuration.nats_url, OPERATOR, password) as client:
         js = client.jetstream(timeout=15)
         for each in events:
             if isinstance(each, tuple):
@@ -93,8 +93,8 @@ async def say(house: House, *events: Event | tuple[str, bytes]) -> None:
                 await js.publish(each.bus_subject(), each.model_dump_json().encode(), headers={"Nats-Msg-Id": each.id})
 
 
-async def change(house: House, database: str, statement: str, *arguments: Any) -> None:
-    await databases.rows(house.stack, database, statement, *arguments)
+async def change(trial: Trial, database: str, statement: str, *arguments: Any) -> None:
+    await databases.rows(trial.stack, database, statement, *arguments)
 
 
 async def listed(operator: Office, reason: str, state: str = "undecided") -> list[dict[str, Any]]:
@@ -106,20 +106,20 @@ async def the_one(operator: Office, reason: str) -> dict[str, Any]:
     return row
 
 
-async def retry(house: House, operator: Office, row: dict[str, Any]) -> dict[str, Any]:
+async def retry(trial: Trial, operator: Office, row: dict[str, Any]) -> dict[str, Any]:
     """Handled once more; what became of it."""
     await operator.post(f"{PATH}/{row['id']}/retry")
-    await quiet(house)
+    await quiet(trial)
     found: dict[str, Any] = await operator.get(f"{PATH}/{row['id']}")
     return found
 
 
-def token_of(school: School, parent: Parent, kind: LetterKind) -> str:
-    return school.house.parents.letters_of(parent, kind)[-1].mail.reply_to.partition("@")[0]
+def token_of(school: School, parent: Parent, kind: MailKind) -> str:
+    return school.trial.parents.mails_of(parent, kind)[-1].mail.reply_to.partition("@")[0]
 
 
-def sealer(house: House) -> Sealer:
-    told = house.stack.variables("registry")["RENRAKUMO_SEAL_PUBLIC_KEYS"]
+def sealer(trial: Trial) -> Sealer:
+    told = trial.stack.variables("registry")["RENRAKUMO_SEAL_PUBLIC_KEYS"]
     return Sealer(TypeAdapter(PublicKeysSetting).validate_python(told))
 
 
@@ -127,21 +127,21 @@ def sealer(house: House) -> Sealer:
 
 
 async def test_a_registration_that_was_lost_for_a_while_is_completed_once(school: School, operator: Office) -> None:
-    house, parent = school.house, PEOPLE[0]
+    trial, parent = school.trial, PEOPLE[0]
     await write(school, parent, school.address("g1-entry"), "")
-    await change(house, databases.PERSONAL_DATABASE, "UPDATE registrations SET unit = 'elsewhere'")
-    await write(school, parent, school.address(token_of(school, parent, LetterKind.CONFIRM_REGISTRATION)))
+    await change(trial, databases.PERSONAL_DATABASE, "UPDATE registrations SET unit = 'elsewhere'")
+    await write(school, parent, school.address(token_of(school, parent, MailKind.CONFIRM_REGISTRATION)))
     row = await the_one(operator, "unknown_registration")
     assert (row["service"], row["unit"], row["kept"]) == ("registry", "minami", True)
     assert "登録" in row["explanation"]["ja"]
 
-    back = await retry(house, operator, row)
+    back = await retry(trial, operator, row)
     assert (back["state"], back["times_back"]) == ("undecided", 1), "still broken, still there"
 
-    await change(house, databases.PERSONAL_DATABASE, "UPDATE registrations SET unit = 'minami'")
-    assert (await retry(house, operator, row))["state"] == "retried"
+    await change(trial, databases.PERSONAL_DATABASE, "UPDATE registrations SET unit = 'minami'")
+    assert (await retry(trial, operator, row))["state"] == "retried"
     await operator.post(f"{PATH}/{row['id']}/retry")  # the impatient operator
-    await quiet(house)
+    await quiet(trial)
     assert len(await school.members(state="active")) == 1
     assert len(school.notices(parent, "登録が完了しました")) == 1
 
@@ -149,47 +149,47 @@ async def test_a_registration_that_was_lost_for_a_while_is_completed_once(school
 async def test_an_answer_to_a_message_that_was_lost_for_a_while_is_recorded_once(
     school: School, operator: Office
 ) -> None:
-    house, parent = school.house, PEOPLE[0]
+    trial, parent = school.trial, PEOPLE[0]
     message = await school.send("体調", "お知らせください。", asks="choice", choices=("良好", "せきあり"))
-    await quiet(house)
+    await quiet(trial)
     set_state = "UPDATE office.messages SET state = $2 WHERE id = $1"
-    await change(house, databases.GENERAL_DATABASE, set_state, int(message), "draft")
-    await write(school, parent, school.address(token_of(school, parent, LetterKind.BROADCAST)), "2")
+    await change(trial, databases.GENERAL_DATABASE, set_state, int(message), "draft")
+    await write(school, parent, school.address(token_of(school, parent, MailKind.BROADCAST)), "2")
     row = await the_one(operator, "answer_to_an_unknown_message")
     assert row["service"] == "receipts"
-    await change(house, databases.GENERAL_DATABASE, set_state, int(message), "approved")
-    assert (await retry(house, operator, row))["state"] == "retried"
+    await change(trial, databases.GENERAL_DATABASE, set_state, int(message), "approved")
+    assert (await retry(trial, operator, row))["state"] == "retried"
     assert [each["choice"] for each in await school.answers(message)] == [2]
 
 
 async def test_a_refused_post_of_a_unit_that_the_office_learns_of_later_is_shown_once(
     school: School, operator: Office
 ) -> None:
-    house = school.house
+    trial = school.trial
     event = PostRefused(id="refused-1", occurred_at=datetime.now(UTC), unit="nishi", group="g1", reason="not_enrolled")
-    await say(house, event)
-    await quiet(house)
+    await say(trial, event)
+    await quiet(trial)
     row = await the_one(operator, "unknown_unit")
     assert (row["service"], row["unit"]) == ("admin-api", "nishi")
-    await house.command("unit", "create", "nishi", "にし小学校")
-    assert (await retry(house, operator, row))["state"] == "retried"
+    await trial.command("unit", "create", "nishi", "にし小学校")
+    assert (await retry(trial, operator, row))["state"] == "retried"
     assert len((await operator.get("/v1/units/nishi/post-attempts"))["items"]) == 1
 
 
 async def test_what_responder_cannot_read_is_seen_and_dropped(school: School, operator: Office) -> None:
-    await say(school.house, ("inbound.info", b'{"unit": "minami", "of": "another release"}'))
-    await quiet(school.house)
+    await say(school.trial, ("inbound.info", b'{"unit": "minami", "of": "another release"}'))
+    await quiet(school.trial)
     row = await the_one(operator, "message_not_understood")
     assert (row["service"], row["unit"], row["subject"]) == ("responder", "minami", "inbound.info")
-    assert (await retry(school.house, operator, row))["times_back"] == 1
+    assert (await retry(school.trial, operator, row))["times_back"] == 1
     await operator.post(f"{PATH}/{row['id']}/drop")
-    await quiet(school.house)
+    await quiet(school.trial)
     assert (await operator.get(f"{PATH}/{row['id']}"))["kept"] is False
 
 
 async def test_copies_of_a_batch_that_is_dropped_are_shown_as_not_delivered(school: School, operator: Office) -> None:
-    house, message = school.house, await school.send("お知らせ", "明日は遠足です。")
-    await quiet(house)
+    trial, message = school.trial, await school.send("お知らせ", "明日は遠足です。")
+    await quiet(trial)
     copy, member, now = new_id(), new_id(), datetime.now(UTC)
     cards = RecipientCards(cards=(RecipientCard(copy_ref=copy, address="held009@docomo.ne.jp"),))
     fields: dict[str, Any] = {"unit": "minami", "message": int(message), "lane": "ordinary", "carrier": "docomo"}
@@ -197,7 +197,7 @@ async def test_copies_of_a_batch_that_is_dropped_are_shown_as_not_delivered(scho
         id=f"{message}-1-99",
         occurred_at=now,
         batch=f"{message}-1-99",
-        recipients=sealer(house).seal(cards, "dispatcher"),
+        recipients=sealer(trial).seal(cards, "dispatcher"),
         first_planned_at=now,
         **fields,
     )
@@ -209,19 +209,19 @@ async def test_copies_of_a_batch_that_is_dropped_are_shown_as_not_delivered(scho
         copies=(PlannedCopy(copy_ref=copy, member=member),),
         **fields,
     )
-    await say(house, planned, batch)
-    await quiet(house)
+    await say(trial, planned, batch)
+    await quiet(trial)
     row = await the_one(operator, "batch_without_content")
     assert (row["service"], row["message"]) == ("dispatcher", message)
 
     async def state() -> tuple[str, str]:
         query = "SELECT state, reason FROM ledger.sent_copies WHERE copy_ref = $1"
-        (found,) = await databases.rows(house.stack, databases.GENERAL_DATABASE, query, copy)
+        (found,) = await databases.rows(trial.stack, databases.GENERAL_DATABASE, query, copy)
         return found["state"], found["reason"]
 
     assert await state() == ("planned", "")
     await operator.post(f"{PATH}/{row['id']}/drop")
-    await quiet(house)
+    await quiet(trial)
     assert await state() == ("failed", DROPPED)
     assert await listed(operator, "batch_without_content") == []
 
@@ -232,7 +232,7 @@ async def test_copies_of_a_batch_that_is_dropped_are_shown_as_not_delivered(scho
 async def test_forged_replies_are_counted_exactly_though_the_office_is_killed_meanwhile(
     school: School, operator: Office
 ) -> None:
-    house = school.house
+    trial = school.trial
     forged = [
         InboundReply(
             id=f"forged-{number}",
@@ -246,11 +246,11 @@ async def test_forged_replies_are_counted_exactly_though_the_office_is_killed_me
         )
         for number in range(300)
     ]
-    await say(house, *forged[:150])
-    house.stack.kill("admin-api", signal.SIGKILL)
-    await say(house, *forged[150:])
-    await house.stack.ready("admin-api")
-    await quiet(house)
+    await say(trial, *forged[:150])
+    trial.stack.kill("admin-api", signal.SIGKILL)
+    await say(trial, *forged[150:])
+    await trial.stack.ready("admin-api")
+    await quiet(trial)
     rows = await listed(operator, "token_not_ours")
     assert len(rows) == 300
     counts = {each["reason"]: each for each in (await operator.get(f"{PATH}/counts"))["items"]}
@@ -260,22 +260,22 @@ async def test_forged_replies_are_counted_exactly_though_the_office_is_killed_me
 
 
 async def test_the_command_line_shows_and_decides_the_same(school: School, operator: Office) -> None:
-    house = school.house
-    await say(house, ("inbound.info", b'{"unit": "minami"}'))
-    await quiet(house)
-    (line,) = (await renrakumo(house, "dead-letters", "list", "--json")).splitlines()
+    trial = school.trial
+    await say(trial, ("inbound.info", b'{"unit": "minami"}'))
+    await quiet(trial)
+    (line,) = (await renrakumo(trial, "dead-letters", "list", "--json")).splitlines()
     row = json.loads(line)
     assert row["id"] == (await the_one(operator, "message_not_understood"))["id"]
-    table = await renrakumo(house, "dead-letters", "list")
+    table = await renrakumo(trial, "dead-letters", "list")
     assert "message_not_understood" in table
     assert "token_not_ours" in table
-    assert row["detail"] in await renrakumo(house, "dead-letters", "show", row["id"], "--english")
-    assert "1 message_not_understood (responder)" in await renrakumo(house, "doctor", fails=True)
-    assert await renrakumo(house, "dead-letters", "retry", row["id"]) == f"{row['id']}: retried\n"
-    await quiet(house)
+    assert row["detail"] in await renrakumo(trial, "dead-letters", "show", row["id"], "--english")
+    assert "1 message_not_understood (responder)" in await renrakumo(trial, "doctor", fails=True)
+    assert await renrakumo(trial, "dead-letters", "retry", row["id"]) == f"{row['id']}: retried\n"
+    await quiet(trial)
     assert (await the_one(operator, "message_not_understood"))["times_back"] == 1
     assert (
-        await renrakumo(house, "dead-letters", "drop", "--reason", "message_not_understood", "--yes") == "1 dropped\n"
+        await renrakumo(trial, "dead-letters", "drop", "--reason", "message_not_understood", "--yes") == "1 dropped\n"
     )
 
 
@@ -285,23 +285,23 @@ async def test_only_the_operator_sees_any_of_it(school: School) -> None:
             await school.office.get(path)
 
 
-async def test_no_address_lies_in_the_general_database_or_was_ever_shown(house: House, operator: Office) -> None:
-    await quiet(house)
-    dumped = await databases.dump(house.stack, databases.GENERAL_DATABASE)
+async def test_no_address_lies_in_the_general_database_or_was_ever_shown(trial: Trial, operator: Office) -> None:
+    await quiet(trial)
+    dumped = await databases.dump(trial.stack, databases.GENERAL_DATABASE)
     said = "\n".join(operator.said).encode()
     for address in [*(parent.address for parent in PEOPLE), "held009"]:
         for text in (dumped, said):
             assert address.encode() not in text
-    assert not await bus_view.messages(house.stack, ["DEADLETTERS", "DEADLETTER_RETRIES"]), (
+    assert not await bus_view.messages(trial.stack, ["DEADLETTERS", "DEADLETTER_RETRIES"]), (
         "nothing lies about on the bus"
     )
 
 
-async def renrakumo(house: House, *arguments: str, fails: bool = False) -> str:
+async def renrakumo(trial: Trial, *arguments: str, fails: bool = False) -> str:
     process = await asyncio.create_subprocess_exec(
         str(RENRAKUMO),
         *arguments,
-        env={"RENRAKUMO_STATE_DIR": str(house.stack.configuration.state), "PATH": os.environ["PATH"], "COLUMNS": "200"},
+        env={"RENRAKUMO_STATE_DIR": str(trial.stack.configuration.state), "PATH": os.environ["PATH"], "COLUMNS": "200"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

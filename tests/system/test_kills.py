@@ -17,12 +17,12 @@ from renrakumo_cli.local.services import SERVICES
 from simulator import bus_view, databases, seeding
 from simulator.behaviour import Behaviour, GreylistBy, greylisting, overload, slow
 from simulator.crowd import make_crowd
-from simulator.house import House
-from simulator.incoming import LetterKind
+from simulator.incoming import MailKind
 from simulator.office import Office
 from simulator.parents import ActKind
 from simulator.people import Parent, Survey
 from simulator.school import open_school
+from simulator.trial import Trial
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
@@ -42,7 +42,7 @@ CARRIERS: dict[str, Behaviour] = {
 class Blows:
     """Kills and restarts at moments that the seed chooses: when so many copies have arrived, plus a moment."""
 
-    house: House
+    trial: Trial
     office: Office
     rng: random.Random
     in_flight: int = 0
@@ -50,7 +50,7 @@ class Blows:
 
     @property
     def arrived(self) -> int:
-        return sum(carrier.stats.messages for carrier in self.house.carriers.values())
+        return sum(carrier.stats.messages for carrier in self.trial.carriers.values())
 
     def plan(self) -> list[tuple[int, str]]:
         """(copies arrived, whom): each service once, the dispatcher again near the end, the servers in the middle. The
@@ -72,35 +72,35 @@ class Blows:
             await asyncio.sleep(self.rng.uniform(0, 0.3))
             assert self.arrived < PEOPLE, f"the broadcast was over before {name} could be killed"
             if name == "dispatcher":
-                self.in_flight += sum(carrier.stats.active for carrier in self.house.carriers.values())
+                self.in_flight += sum(carrier.stats.active for carrier in self.trial.carriers.values())
             self.struck.append(f"{name} at {self.arrived}")
-            self.house.say(f"{self.arrived:5} of {PEOPLE} copies arrived: killing {name}")
+            self.trial.say(f"{self.arrived:5} of {PEOPLE} copies arrived: killing {name}")
             if name == "nats":
-                await self.house.stack.restart_nats(first=signal.SIGKILL)
+                await self.trial.stack.restart_nats(first=signal.SIGKILL)
             elif name == "postgres":
-                await self.house.stack.restart_postgres(first=signal.SIGQUIT)
+                await self.trial.stack.restart_postgres(first=signal.SIGQUIT)
             else:
-                self.house.stack.kill(name, signal.SIGKILL)
+                self.trial.stack.kill(name, signal.SIGKILL)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def trial(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
     people = make_crowd(SEED, PEOPLE, silent=SILENT, vacation=0, late_answers=0)
-    async with await House.build(
+    async with await Trial.build(
         tmp_path_factory.mktemp("kills"), carriers=CARRIERS, people=people, say=_said
     ) as running:
         running.parents.surveys.append(SURVEY)
         yield running
 
 
-async def test_whoever_dies_everybody_gets_the_message_and_every_answer_is_kept_once(house: House) -> None:
-    people = house.parents.people
-    school = await open_school(house, "minami", "みなみ小学校", receipts=True, groups={"all": "全校"})
-    members = await seeding.enter(house.stack, "minami", "all", people)
-    print(f"\nseed {SEED}: {len(members)} members at {len(house.carriers)} carriers")
+async def test_whoever_dies_everybody_gets_the_message_and_every_answer_is_kept_once(trial: Trial) -> None:
+    people = trial.parents.people
+    school = await open_school(trial, "minami", "みなみ小学校", receipts=True, groups={"all": "全校"})
+    members = await seeding.enter(trial.stack, "minami", "all", people)
+    print(f"\nseed {SEED}: {len(members)} members at {len(trial.carriers)} carriers")
 
     message = await school.send(SURVEY.subject, "今日の様子をお知らせください。", asks="choice", choices=SURVEY.choices)
-    blows = Blows(house, school.office, random.Random(SEED))
+    blows = Blows(trial, school.office, random.Random(SEED))
     await blows.strike()
 
     told = 0
@@ -114,51 +114,49 @@ async def test_whoever_dies_everybody_gets_the_message_and_every_answer_is_kept_
         return bool(counts["delivered"] == PEOPLE)
 
     for name in (spec.name for spec in SERVICES):
-        await house.stack.ready(name)
-    assert await house.until("every copy is settled", settled, within=180)
-    await house.parents.idle(timeout=120)
+        await trial.stack.ready(name)
+    assert await trial.until("every copy is settled", settled, within=180)
+    await trial.parents.idle(timeout=120)
 
-    letters = [letter for letter in house.parents.letters if letter.kind is LetterKind.BROADCAST]
-    reached = {letter.parent.number for letter in letters}
-    twice = sum(letter.again for letter in letters)
-    print(
-        f"{len(reached)} people reached by {len(letters)} mails; {twice} came twice, {blows.in_flight} were in flight"
-    )
+    mails = [got for got in trial.parents.mails if got.kind is MailKind.BROADCAST]
+    reached = {got.parent.number for got in mails}
+    twice = sum(got.repeated for got in mails)
+    print(f"{len(reached)} people reached by {len(mails)} mails; {twice} came twice, {blows.in_flight} were in flight")
     print(f"struck: {', '.join(blows.struck)}")
     assert reached == {parent.number for parent in people}, "somebody was skipped"
-    assert len(letters) == len(people) + twice, "somebody got two different mails"
+    assert len(mails) == len(people) + twice, "somebody got two different mails"
     assert twice <= blows.in_flight
 
-    await _ledger_is_right(house, members, int(message))
-    await _answers_are_right(house, members, message)
-    assert not house.parents.problems
-    assert not [each.reason for each in await bus_view.dead_letters(house.stack)]
+    await _ledger_is_right(trial, members, int(message))
+    await _answers_are_right(trial, members, message)
+    assert not trial.parents.problems
+    assert not [each.reason for each in await bus_view.dead_letters(trial.stack)]
 
 
 def _said(line: str) -> None:
     print(f"{time.monotonic() % 1000:7.2f} s  {line}")
 
 
-async def _ledger_is_right(house: House, members: dict[int, Parent], message: int) -> None:
+async def _ledger_is_right(trial: Trial, members: dict[int, Parent], message: int) -> None:
     query = "SELECT member, state FROM ledger.copies WHERE message = $1"
-    rows = await databases.rows(house.stack, databases.GENERAL_DATABASE, query, message)
+    rows = await databases.rows(trial.stack, databases.GENERAL_DATABASE, query, message)
     states = Counter(row["state"] for row in rows)
     assert states == {"delivered": PEOPLE}
     assert {row["member"] for row in rows} == set(members)
 
 
-async def _answers_are_right(house: House, members: dict[int, Parent], message: str) -> None:
-    given = house.parents.acts_of(ActKind.ANSWER)
+async def _answers_are_right(trial: Trial, members: dict[int, Parent], message: str) -> None:
+    given = trial.parents.acts_of(ActKind.ANSWER)
     assert given
     assert all(200 <= act.code < 300 for act in given)
     query = "SELECT member, choice, needs_look FROM ledger.answers WHERE message = $1"
 
     async def recorded() -> bool:
-        rows = await databases.rows(house.stack, databases.GENERAL_DATABASE, query, int(message))
+        rows = await databases.rows(trial.stack, databases.GENERAL_DATABASE, query, int(message))
         return len(rows) >= len(given)
 
-    assert await house.until("every answer is recorded", recorded, within=120)
-    rows = await databases.rows(house.stack, databases.GENERAL_DATABASE, query, int(message))
+    assert await trial.until("every answer is recorded", recorded, within=120)
+    rows = await databases.rows(trial.stack, databases.GENERAL_DATABASE, query, int(message))
     answers = Counter(members[row["member"]].number for row in rows)
     print(f"{len(given)} answers given, {len(rows)} recorded")
     assert answers == Counter(act.parent.number for act in given), "an answer was lost or kept twice"

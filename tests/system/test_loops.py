@@ -18,12 +18,12 @@ from simulator import bus_view, mailer
 from simulator.carriers import ReceivedMail
 from simulator.client_styles import vacation_reply
 from simulator.crowd import make_crowd
-from simulator.house import House
-from simulator.incoming import LetterKind, read
+from simulator.incoming import MailKind, read
 from simulator.parents import ActKind
 from simulator.people import Survey
 from simulator.quiet import quiet
 from simulator.school import School, open_school
+from simulator.trial import Trial
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
@@ -39,7 +39,7 @@ _numbers = count(1)
 
 @dataclass
 class Pair:
-    """Two instances, each of which delivers the other's mail to the other's front door."""
+    """Two instances, each of which delivers the other's mail to the other's ingress-smtp."""
 
     east: School
     west: School
@@ -51,8 +51,8 @@ async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
     unit = {"east": "higashi", "west": "nishi"}
     people = make_crowd(SEED, 12, silent=0, vacation=0.5, late_answers=0, two_children=0, second_guardians=0)
 
-    async def build(here: str, there: str) -> House:
-        return await House.build(
+    async def build(here: str, there: str) -> Trial:
+        return await Trial.build(
             tmp_path_factory.mktemp(here),
             people=people if here == "east" else (),
             settings={
@@ -76,7 +76,7 @@ async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def kita(pair: Pair) -> School:
     """A second unit of the first instance."""
-    return await open_school(pair.east.house, "kita", "きた小学校", receipts=True, groups={"g1": "1年"})
+    return await open_school(pair.east.trial, "kita", "きた小学校", receipts=True, groups={"g1": "1年"})
 
 
 def plain(sender: str, recipient: str) -> bytes:
@@ -87,21 +87,21 @@ def plain(sender: str, recipient: str) -> bytes:
 
 
 async def hand_in(school: School, sender: str, recipient: str, raw: bytes) -> None:
-    port = school.house.stack.port("RENRAKUMO_SMTP_PORT")
+    port = school.trial.stack.port("RENRAKUMO_SMTP_PORT")
     reply = (await mailer.send("127.0.0.1", port, sender, [recipient], raw))[recipient]
     assert reply.code == 250, reply
 
 
 async def taken_in(school: School) -> int:
-    """Mails that came in at the front door so far."""
-    return await bus_view.stored_so_far(school.house.stack, INBOUND.name)
+    """Mails that ingress-smtp took in so far."""
+    return await bus_view.stored_so_far(school.trial.stack, INBOUND.name)
 
 
 async def both_quiet(pair: Pair) -> None:
     """Nothing is under way anywhere; once more on both sides, as a last mail may just have changed sides."""
     for _ in range(2):
         for school in (pair.east, pair.west):
-            await quiet(school.house)
+            await quiet(school.trial)
 
 
 async def test_two_instances_that_mail_each_other_fall_silent(pair: Pair) -> None:
@@ -128,7 +128,7 @@ async def test_operators_who_name_each_others_postmaster_fall_silent_too(pair: P
 
 @dataclass
 class Robot:
-    """A mailbox at the carriers of some schools that reacts to every mail; `makes` gives which school's front door gets
+    """A mailbox at the carriers of some schools that reacts to every mail; `makes` gives which school's ingress-smtp gets
     what from it, and for which address there."""
 
     schools: tuple[School, ...]
@@ -141,17 +141,17 @@ class Robot:
 
     def listen(self) -> None:
         for school in self.schools:
-            for carrier in school.house.carriers.values():
+            for carrier in school.trial.carriers.values():
                 carrier.on_mail.append(self._arrived)
 
     async def silent(self) -> None:
         """Wait until it has nothing to react to any more."""
         for _ in range(2):
             for school in self.schools:
-                await quiet(school.house)
+                await quiet(school.trial)
                 await asyncio.gather(*self.tasks)
         for school in self.schools:
-            for carrier in school.house.carriers.values():
+            for carrier in school.trial.carriers.values():
                 carrier.on_mail.remove(self._arrived)
 
     async def send(self, school: School, recipient: str, raw: bytes) -> None:
@@ -178,7 +178,7 @@ def stripped(raw: bytes) -> bytes:
 
 
 def without_sender(raw: bytes) -> bytes:
-    """The same, in the forwarder's own name and without a trace of whom it came from."""
+    """The mail without any of our marks, in the forwarder's own name and without a trace of whom it came from."""
     return re.sub(rb"(?im)^(?:from|reply-to):.*(?:\r\n[ \t].*)*\r\n", b"", stripped(raw))
 
 
@@ -292,26 +292,26 @@ async def test_a_robot_that_answers_every_mail_falls_silent(pair: Pair, where: s
     for member in await school.members(state="active"):
         assert most > 1, "a machine was registered"
         await school.office.delete(school.path(f"members/{member['id']}"))
-    await quiet(school.house)
+    await quiet(school.trial)
 
 
 async def test_an_absence_note_registers_nobody(pair: Pair) -> None:
     school = pair.east
     entry = school.address("g1-entry")
     raw = plain("away@docomo.ne.jp", entry)
-    carrier = school.house.carriers["docomo"]
+    carrier = school.trial.carriers["docomo"]
     await hand_in(school, "away@docomo.ne.jp", entry, raw)
     (guide,) = await carrier.wait_for_mails("away@docomo.ne.jp")
     for envelope in ("", guide.envelope_from):
         note = vacation_reply(read(guide.raw), sender="away@docomo.ne.jp", date=datetime.now(UTC), to_envelope=envelope)
         await hand_in(school, note.envelope_from, note.recipient, note.raw)
-    await quiet(school.house)
+    await quiet(school.trial)
     assert len(carrier.mailbox("away@docomo.ne.jp")) == 1
     assert not await school.members(state="active")
 
 
 async def test_an_absence_note_is_not_answered_and_is_no_answer(pair: Pair) -> None:
-    school, parents = pair.east, pair.east.house.parents
+    school, parents = pair.east, pair.east.trial.parents
     away = {parent.number for parent in parents.people if parent.habits.vacation}
     assert 0 < len(away) < len(parents.people)
     await school.register(parents.people, "g1")
@@ -320,14 +320,14 @@ async def test_an_absence_note_is_not_answered_and_is_no_answer(pair: Pair) -> N
     async def settled() -> bool:
         return (await school.counts(message))["delivered"] == len(parents.people)
 
-    assert await school.house.until("every copy is settled", settled)
-    await quiet(school.house)
+    assert await school.trial.until("every copy is settled", settled)
+    await quiet(school.trial)
     assert len(parents.acts_of(ActKind.VACATION)) == len(away)
     at_hand = len(parents.people) - len(away)
     counts = await school.counts(message)
     assert (counts["answered"], counts["delivered"], counts["failed"]) == (at_hand, len(parents.people), 0)
     assert len(await school.answers(message)) == at_hand
     for parent in parents.people:
-        assert len(parents.letters_of(parent, LetterKind.BROADCAST)) == 1
+        assert len(parents.mails_of(parent, MailKind.BROADCAST)) == 1
         if parent.number in away:
-            assert parents.letters_of(parent)[-1].kind is LetterKind.BROADCAST, "an absence note was answered"
+            assert parents.mails_of(parent)[-1].kind is MailKind.BROADCAST, "an absence note was answered"

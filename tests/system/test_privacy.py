@@ -1,4 +1,4 @@
-"""Nobody sees an address. A small story is lived in a house, then every address and name that was used is looked for in
+"""Nobody sees an address. A small story is lived in a trial, then every address and name that was used is looked for in
 all logs, on the bus, in both databases and their files, in metrics and in answers."""
 
 import base64
@@ -14,8 +14,8 @@ from mail.addresses import normalise
 from renrakumo_cli.local.services import SERVICES
 from simulator import bus_view, databases
 from simulator.behaviour import Behaviour, resetting
-from simulator.house import House
 from simulator.school import open_school
+from simulator.trial import Trial
 from tests.system.story import AYA, MITARAI, PEOPLE, SCHOOL, Story, addresses, live, names
 from tests.system.traces import Search, Trace
 
@@ -25,13 +25,13 @@ pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story]:
     carriers = {"au": resetting(every=4), "gmail": Behaviour()}
-    async with await House.build(
+    async with await Trial.build(
         tmp_path_factory.mktemp("privacy"), people=PEOPLE, carriers=carriers, say=print
-    ) as house:
-        school = await open_school(house, "hoshi", "ほし小学校", receipts=True, groups={"g1": "1年"})
-        nursery = await open_school(house, "tsuki", "つき保育園", receipts=False, groups={"n1": "ほし組"})
-        async with bus_view.listening(house.stack, "inbound.>") as mail:
-            told = Story(house, school, nursery, mail)
+    ) as trial:
+        school = await open_school(trial, "hoshi", "ほし小学校", receipts=True, groups={"g1": "1年"})
+        nursery = await open_school(trial, "tsuki", "つき保育園", receipts=False, groups={"n1": "ほし組"})
+        async with bus_view.listening(trial.stack, "inbound.>") as mail:
+            told = Story(trial, school, nursery, mail)
             await live(told)
         yield told
 
@@ -72,7 +72,7 @@ async def test_the_search_finds_a_text_in_whatever_form_it_was_written(text: str
 
 
 async def test_the_search_finds_what_stands_in_the_parents_own_mailboxes(story: Story, everything: Search) -> None:
-    mails = [mail for carrier in story.house.carriers.values() for mail in carrier.received]
+    mails = [mail for carrier in story.trial.carriers.values() for mail in carrier.received]
     raw = b"\n".join(mail.raw for mail in mails)
     found = {trace.text.lower() for trace in everything.in_bytes("mailboxes", raw)}
     print(f"\n{len(everything)} forms of {len(addresses())} addresses and {len(names())} names; {len(mails)} mails")
@@ -84,16 +84,16 @@ async def test_the_search_finds_what_stands_in_the_parents_own_mailboxes(story: 
 async def test_no_file_that_a_service_or_the_bus_wrote_holds_an_address_or_a_name(
     story: Story, everything: Search
 ) -> None:
-    state = story.house.stack.configuration.state
+    state = story.trial.stack.configuration.state
     assert (state / "nats" / "store").is_dir()
-    assert all(path.is_file() for path in story.house.stack.log_paths().values())
+    assert all(path.is_file() for path in story.trial.stack.log_paths().values())
     none(everything.in_folder(state, leave_out=frozenset({"postgres", "secrets"})))
     log = state / "postgres" / "postgres.log"
     none(everything.in_bytes("postgres.log", log.read_bytes()))
 
 
 async def test_no_message_on_the_bus_holds_an_address_or_a_name(story: Story, everything: Search) -> None:
-    messages = [*await bus_view.messages(story.house.stack), *story.mail]
+    messages = [*await bus_view.messages(story.trial.stack), *story.mail]
     streams = {message.stream for message in messages}
     print(f"\n{len(messages)} messages in {sorted(streams)}")
     assert {message.subject for message in story.mail} >= {f"inbound.{kind}" for kind in ("entry", "reply", "post")}
@@ -106,15 +106,15 @@ async def test_no_message_on_the_bus_holds_an_address_or_a_name(story: Story, ev
 async def test_no_dump_of_a_database_holds_an_address_or_a_name(
     story: Story, everything: Search, database: str
 ) -> None:
-    dump = await databases.dump(story.house.stack, database)
+    dump = await databases.dump(story.trial.stack, database)
     assert b"CREATE TABLE" in dump
     none(everything.in_bytes(f"dump of {database}", dump))
 
 
 async def test_no_file_of_the_databases_holds_an_address_or_a_name(story: Story) -> None:
     plain = Search([*addresses(), *names()], plain=True)
-    await databases.rows(story.house.stack, databases.PERSONAL_DATABASE, "CHECKPOINT")
-    none(plain.in_folder(story.house.stack.configuration.state / "postgres"))
+    await databases.rows(story.trial.stack, databases.PERSONAL_DATABASE, "CHECKPOINT")
+    none(plain.in_folder(story.trial.stack.configuration.state / "postgres"))
 
 
 async def test_metrics_health_openapi_and_public_pages_hold_none(story: Story, everything: Search) -> None:

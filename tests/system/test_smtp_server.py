@@ -15,14 +15,14 @@ from contracts.events import InboundEntry
 from contracts.sealed import EntryMail
 from contracts.streams import DIRECTORY, INBOUND
 from ingress_smtp import model
-from mail.addresses import Kind
+from mail.addresses import MailboxKind
 from renrakumo_cli import bus
 from renrakumo_cli.bus.accounts import OPERATOR
 from renrakumo_cli.local.configuration import Configuration
 from renrakumo_cli.local.services import SERVICES
 from renrakumo_cli.local.stack import LocalStack
 from simulator import bus_view, mailer
-from simulator.house import BASE_DOMAIN, SETTINGS
+from simulator.trial import BASE_DOMAIN, SETTINGS
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
@@ -59,8 +59,8 @@ async def known_to(stack: LocalStack, address: str) -> None:
             await asyncio.sleep(0.1)
 
 
-async def dialogue(stack: LocalStack, *lines: str) -> list[mailer.Reply]:
-    async with mailer.Connection(HOST, stack.port("RENRAKUMO_SMTP_PORT")) as connection:
+async def dialogue(stack: LocalStack, *lines: str) -> list[mailer.ServerReply]:
+    async with mailer.ClientConnection(HOST, stack.port("RENRAKUMO_SMTP_PORT")) as connection:
         return [await connection.command(line) for line in lines]
 
 
@@ -77,7 +77,7 @@ def mail(number: int) -> bytes:
 
 def event_id(number: int) -> str:
     """The id that this mail has, however often it is handed in."""
-    recipient = model.Recipient(Kind.ENTRY, UNIT.unit, "1nen")
+    recipient = model.Recipient(MailboxKind.ENTRY, UNIT.unit, "1nen")
     return model.event_id(model.digest(mail(number), model.read_sender(sender_of(number)), recipient))
 
 
@@ -118,7 +118,7 @@ class Flood:
             number = self._waiting.pop()
             try:
                 port = self._stack.port("RENRAKUMO_SMTP_PORT")
-                async with mailer.Connection(HOST, port, timeout=10) as connection:
+                async with mailer.ClientConnection(HOST, port, timeout=10) as connection:
                     while await self._hand_in(connection, number) and self._waiting:
                         number = self._waiting.pop()
             except (OSError, TimeoutError) as error:
@@ -126,7 +126,7 @@ class Flood:
                     self._later(number, type(error).__name__)
                 await asyncio.sleep(0.2)
 
-    async def _hand_in(self, connection: mailer.Connection, number: int) -> bool:
+    async def _hand_in(self, connection: mailer.ClientConnection, number: int) -> bool:
         reply = (await connection.send(sender_of(number), [ENTRY], mail(number)))[ENTRY]
         if not reply.accepted:
             self._later(number, str(reply.code))
@@ -162,7 +162,7 @@ async def test_what_got_its_250_is_in_the_stream_exactly_once_however_often_the_
 async def test_while_the_bus_is_away_the_answer_is_451_and_the_second_try_is_stored_once(stack: LocalStack) -> None:
     await stack.ready(INGRESS)
     port, number, late = stack.port("RENRAKUMO_SMTP_PORT"), MAILS + 1, MAILS + 2
-    async with mailer.Connection(HOST, port) as connection:
+    async with mailer.ClientConnection(HOST, port) as connection:
         for line in (f"MAIL FROM:<{sender_of(number)}>", f"RCPT TO:<{ENTRY}>", "DATA"):
             assert (await connection.command(line)).accepted
         await stack.halt("nats", first=signal.SIGKILL)

@@ -3,11 +3,11 @@
 import pytest
 
 from simulator.client_styles import Style
-from simulator.house import House
-from simulator.incoming import LetterKind
+from simulator.incoming import MailKind
 from simulator.people import Child, Parent, Relation
 from simulator.quiet import quiet
 from simulator.school import open_school
+from simulator.trial import Trial
 
 pytestmark = pytest.mark.system
 
@@ -20,8 +20,8 @@ PEOPLE = [
 
 
 async def test_a_parent_answers_in_the_schools_words_and_is_counted(tmp_path_factory: pytest.TempPathFactory) -> None:
-    async with await House.build(tmp_path_factory.mktemp("synonyms"), people=PEOPLE, say=print) as house:
-        school = await open_school(house, "minami", "みなみ小学校", receipts=False, groups={"g1": "1年"})
+    async with await Trial.build(tmp_path_factory.mktemp("synonyms"), people=PEOPLE, say=print) as trial:
+        school = await open_school(trial, "minami", "みなみ小学校", receipts=False, groups={"g1": "1年"})
         await school.register(PEOPLE, "g1", with_name=False)
         message = await school.send(
             "健康調査",
@@ -30,11 +30,11 @@ async def test_a_parent_answers_in_the_schools_words_and_is_counted(tmp_path_fac
             choices=["良好", "せきあり", "発熱あり"],
             synonyms=[["元気", "異常なし"], [], ["熱あり"]],
         )
-        await quiet(house)
+        await quiet(trial)
         for parent, words in zip(PEOPLE, ANSWERS, strict=True):
-            letter = house.parents.letters_of(parent, LetterKind.BROADCAST)[-1]
-            assert (await house.parents.answer(letter, words)).code == 250
-        await quiet(house)
+            got = trial.parents.mails_of(parent, MailKind.BROADCAST)[-1]
+            assert (await trial.parents.answer(got, words)).code == 250
+        await quiet(trial)
         shown = await school.office.get(school.path(f"messages/{message}"))
         assert {tally["choice"]: tally["count"] for tally in shown["tallies"]} == {1: 2, 2: 0, 3: 1, None: 1}
         assert [tally["needs_look"] for tally in shown["tallies"] if tally["choice"] is None] == [1]

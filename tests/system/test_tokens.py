@@ -12,12 +12,12 @@ from mail import tokens
 from mail.tokens import Token
 from simulator import bus_view, databases, mailer
 from simulator.client_styles import Style
-from simulator.house import House
-from simulator.incoming import LetterKind
-from simulator.parents import InboxMail
+from simulator.incoming import MailKind
+from simulator.parents import ParentMail
 from simulator.people import Child, Habits, Parent, Relation
 from simulator.quiet import quiet
 from simulator.school import School, open_school
+from simulator.trial import Trial
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
@@ -40,15 +40,15 @@ _unused = iter(PEOPLE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with await House.build(tmp_path_factory.mktemp("tokens"), people=PEOPLE, say=print) as running:
+async def trial(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
+    async with await Trial.build(tmp_path_factory.mktemp("tokens"), people=PEOPLE, say=print) as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def school(house: House) -> School:
-    await open_school(house, "kita", "きた小学校", receipts=False, groups={"g1": "1年"})
-    return await open_school(house, "minami", "みなみ小学校", receipts=False, groups={"g1": "1年"})
+async def school(trial: Trial) -> School:
+    await open_school(trial, "kita", "きた小学校", receipts=False, groups={"g1": "1年"})
+    return await open_school(trial, "minami", "みなみ小学校", receipts=False, groups={"g1": "1年"})
 
 
 # -- what people do ---------------------------------------------------------------------------------------------------
@@ -63,15 +63,15 @@ def mail_of(parent: Parent, text: str) -> bytes:
     ).encode()
 
 
-async def hand_in(school: School, parent: Parent, recipient: str, raw: bytes) -> mailer.Reply:
+async def hand_in(school: School, parent: Parent, recipient: str, raw: bytes) -> mailer.ServerReply:
     """Send to that very address; returns when all that comes of it has happened."""
-    port = school.house.stack.port("RENRAKUMO_SMTP_PORT")
+    port = school.trial.stack.port("RENRAKUMO_SMTP_PORT")
     reply = (await mailer.send("127.0.0.1", port, parent.address, [recipient], raw))[recipient]
-    await quiet(school.house)
+    await quiet(school.trial)
     return reply
 
 
-async def write(school: School, parent: Parent, recipient: str, text: str = "はい") -> mailer.Reply:
+async def write(school: School, parent: Parent, recipient: str, text: str = "はい") -> mailer.ServerReply:
     return await hand_in(school, parent, recipient, mail_of(parent, text))
 
 
@@ -79,7 +79,7 @@ async def asks_to_enter(school: School) -> tuple[Parent, str]:
     """Somebody new asked to enter; the token that his guide mail holds."""
     parent = next(_unused)
     assert (await write(school, parent, school.address("g1-entry"), "")).code == 250
-    return parent, token_of(school, parent, LetterKind.CONFIRM_REGISTRATION)
+    return parent, token_of(school, parent, MailKind.CONFIRM_REGISTRATION)
 
 
 async def entered(school: School) -> tuple[Parent, str]:
@@ -90,16 +90,16 @@ async def entered(school: School) -> tuple[Parent, str]:
     return parent, token
 
 
-def letters(school: School, parent: Parent, kind: LetterKind | None = None) -> list[InboxMail]:
-    return school.house.parents.letters_of(parent, kind)
+def mails(school: School, parent: Parent, kind: MailKind | None = None) -> list[ParentMail]:
+    return school.trial.parents.mails_of(parent, kind)
 
 
-def token_of(school: School, parent: Parent, kind: LetterKind) -> str:
-    return letters(school, parent, kind)[-1].mail.reply_to.partition("@")[0]
+def token_of(school: School, parent: Parent, kind: MailKind) -> str:
+    return mails(school, parent, kind)[-1].mail.reply_to.partition("@")[0]
 
 
 def elsewhere(school: School, token: str) -> str:
-    """The same local part at the other unit."""
+    """The address with this token at the other unit."""
     return school.address(token).replace("@minami.", "@kita.")
 
 
@@ -113,7 +113,7 @@ async def member_count(school: School) -> int:
 
 def minted(school: School, true: str, *, age: timedelta, unit: str | None = None) -> str:
     """The token that our own key would have made for the same purpose so long ago."""
-    ring = bus_view.key_ring(school.house.stack, "dispatcher", "RENRAKUMO_TOKEN_KEYS")
+    ring = bus_view.key_ring(school.trial.stack, "dispatcher", "RENRAKUMO_TOKEN_KEYS")
     said = tokens.check(ring, school.code, true)
     older = Token(said.kind, said.message_ref, said.recipient_ref, tokens.hour_of(datetime.now(UTC) - age))
     return tokens.mint(ring.current[1], unit or school.code, older)
@@ -125,12 +125,12 @@ def with_one_letter_changed(token: str, place: int) -> str:
 
 
 async def reasons(school: School) -> list[str]:
-    return [letter.reason for letter in await bus_view.dead_letters(school.house.stack)]
+    return [each.reason for each in await bus_view.dead_letters(school.trial.stack)]
 
 
 async def recorded(school: School, message: str) -> list[tuple[int | None, bool]]:
     query = "SELECT choice, latest FROM ledger.answers WHERE message = $1 ORDER BY id"
-    rows = await databases.rows(school.house.stack, databases.GENERAL_DATABASE, query, int(message))
+    rows = await databases.rows(school.trial.stack, databases.GENERAL_DATABASE, query, int(message))
     return [(row["choice"], row["latest"]) for row in rows]
 
 
@@ -140,9 +140,9 @@ async def recorded(school: School, message: str) -> list[tuple[int | None, bool]
 @pytest.mark.parametrize("place", [5, 20, 49], ids=["who", "what", "signature"])
 async def test_a_forged_token_registers_nobody_and_gets_no_mail(school: School, place: int) -> None:
     parent, token = await asks_to_enter(school)
-    before, members, dead = len(letters(school, parent)), await member_count(school), len(await reasons(school))
+    before, members, dead = len(mails(school, parent)), await member_count(school), len(await reasons(school))
     assert (await write(school, parent, school.address(with_one_letter_changed(token, place)))).code == 250
-    assert len(letters(school, parent)) == before
+    assert len(mails(school, parent)) == before
     assert await member_count(school) == members
     assert "token_not_ours" in "".join((await reasons(school))[dead:])
     assert (await write(school, parent, school.address(token))).code == 250
@@ -164,9 +164,9 @@ async def test_an_old_phone_that_writes_addresses_in_capitals_registers_all_the_
 
 async def test_a_token_of_one_unit_is_nothing_in_another(school: School) -> None:
     parent, token = await asks_to_enter(school)
-    before = len(letters(school, parent))
+    before = len(mails(school, parent))
     assert (await write(school, parent, elsewhere(school, token))).code == 250
-    assert len(letters(school, parent)) == before
+    assert len(mails(school, parent)) == before
     assert (await write(school, parent, elsewhere(school, token).replace("@kita.", "@nowhere."))).code == 550
     assert (await write(school, parent, school.address(token))).code == 250
     assert notices(school, parent, "登録が完了しました") == 1
@@ -180,7 +180,7 @@ async def test_an_expired_registration_is_told_so_and_a_new_one_works(school: Sc
     assert notices(school, parent, "もう一度お申し込みください") == 1
     assert await member_count(school) == members
     assert (await write(school, parent, school.address("g1-ent"), "")).code == 250
-    newest = token_of(school, parent, LetterKind.CONFIRM_REGISTRATION)
+    newest = token_of(school, parent, MailKind.CONFIRM_REGISTRATION)
     assert (await write(school, parent, school.address(newest))).code == 250
     assert notices(school, parent, "登録が完了しました") == 1
     assert await member_count(school) == members + 1
@@ -206,7 +206,7 @@ async def test_old_tokens_replayed_bring_nobody_back_and_send_nobody_away(school
     parent, entry_token = await entered(school)
     members = await member_count(school)
     assert (await write(school, parent, school.address("leave"), "")).code == 250
-    leave_token = token_of(school, parent, LetterKind.CONFIRM_LEAVE)
+    leave_token = token_of(school, parent, MailKind.CONFIRM_LEAVE)
     expired = minted(school, leave_token, age=timedelta(days=8))
     assert (await write(school, parent, school.address(expired))).code == 250
     assert notices(school, parent, "もう一度お申し込みください") == 1
@@ -218,7 +218,7 @@ async def test_old_tokens_replayed_bring_nobody_back_and_send_nobody_away(school
     await write(school, parent, school.address(entry_token))
     assert await member_count(school) == members - 1, "an old confirmation registered somebody who had left"
     await write(school, parent, school.address("g1-entry"), "")
-    await write(school, parent, school.address(token_of(school, parent, LetterKind.CONFIRM_REGISTRATION)))
+    await write(school, parent, school.address(token_of(school, parent, MailKind.CONFIRM_REGISTRATION)))
     assert await member_count(school) == members
     await write(school, parent, school.address(leave_token))
     assert await member_count(school) == members, "an old confirmation sent somebody away who had come back"
@@ -231,8 +231,8 @@ async def test_only_a_genuine_fresh_answer_token_records_an_answer(school: Schoo
     parent, _ = await entered(school)
     (member,) = [one["id"] for one in (await school.members(state="active"))[-1:]]
     message = await school.send("体調", "お知らせください。", members=[member], asks="choice", choices=CHOICES)
-    await quiet(school.house)
-    token = token_of(school, parent, LetterKind.BROADCAST)
+    await quiet(school.trial)
+    token = token_of(school, parent, MailKind.BROADCAST)
     forged = with_one_letter_changed(token, 49)
     for wrong in (minted(school, token, age=timedelta(days=401)), forged):
         assert (await write(school, parent, school.address(wrong), "2")).code == 250
@@ -250,8 +250,8 @@ async def test_a_forged_report_of_non_delivery_takes_nobody_off(school: School) 
     parent, _ = await entered(school)
     member = (await school.members(state="active"))[-1]["id"]
     message = await school.send("お知らせ", "明日は遠足です。", members=[member])
-    await quiet(school.house)
-    sender = letters(school, parent, LetterKind.BROADCAST)[-1].arrived.envelope_from.partition("@")[0]
+    await quiet(school.trial)
+    sender = mails(school, parent, MailKind.BROADCAST)[-1].arrived.envelope_from.partition("@")[0]
     report = (
         "From: MAILER-DAEMON@docomo.ne.jp\r\nSubject: Undelivered\r\nMIME-Version: 1.0\r\n"
         'Content-Type: multipart/report; report-type=delivery-status; boundary="x"\r\n\r\n--x\r\n\r\nUnknown.\r\n'
@@ -259,7 +259,7 @@ async def test_a_forged_report_of_non_delivery_takes_nobody_off(school: School) 
         f"Final-Recipient: rfc822; {parent.address}\r\nAction: failed\r\nStatus: 5.1.1\r\n"
         "Diagnostic-Code: smtp; 550 5.1.1 User unknown\r\n\r\n--x--\r\n"
     ).encode()
-    answer = token_of(school, parent, LetterKind.BROADCAST)
+    answer = token_of(school, parent, MailKind.BROADCAST)
     for wrong in (
         with_one_letter_changed(sender, 49),
         "b" + answer[1:],
@@ -282,12 +282,12 @@ async def test_a_post_goes_out_by_a_fresh_confirmation_and_only_once(school: Sch
     await school.office.post(school.path("groups/g1/posters"), {"member": member})
 
     async def held(subject: str) -> str:
-        await school.house.parents.post(poster, address, subject, "下校が早まります。")
-        await quiet(school.house)
-        return token_of(school, poster, LetterKind.CONFIRM_POST)
+        await school.trial.parents.post(poster, address, subject, "下校が早まります。")
+        await quiet(school.trial)
+        return token_of(school, poster, MailKind.CONFIRM_POST)
 
     def arrived(subject: str) -> int:
-        return sum(subject in letter.mail.subject for letter in letters(school, poster, LetterKind.BROADCAST))
+        return sum(subject in got.mail.subject for got in mails(school, poster, MailKind.BROADCAST))
 
     late = minted(school, await held("遅い確認"), age=timedelta(hours=26))
     await write(school, poster, school.address(late))

@@ -83,7 +83,7 @@ class Search:
                 yield Trace(text, form, place)
 
     def in_folder(self, folder: Path, *, leave_out: frozenset[str] = frozenset()) -> Iterator[Trace]:
-        """The same in all files below; `leave_out` names folders at the top."""
+        """Every form that stands in a file below the folder; `leave_out` names folders at the top."""
         for path in sorted(folder.rglob("*")):
             inside = path.relative_to(folder)
             if path.is_file() and inside.parts[0] not in leave_out:

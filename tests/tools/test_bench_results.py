@@ -8,7 +8,7 @@ import pytest
 from tools.bench.__main__ import kept_form
 from tools.bench.lanes import Lanes
 from tools.bench.results import PEERS, Measurement, Row, aims, as_json, growth, summarise
-from tools.bench.run import Outcome
+from tools.bench.run import BenchResult
 
 RATIOS = {"postfix", "smtp_source", "mailman", "aiosmtplib"}
 
@@ -74,16 +74,16 @@ def test_growth_compares_the_largest_size_with_5000() -> None:
     assert growth(rows[:1]) is None
 
 
-def test_aims_are_judged_at_the_largest_size_and_unknown_without_the_peer() -> None:
+def test_aims_are_measured_at_the_largest_size_and_unknown_without_the_peer() -> None:
     rows = summarise(
         [ours(600, seconds=6), ours(5000, seconds=0.5), ours(5000, seconds=1, dkim="rsa"), peer("postfix", 900)]
     )
-    judged = {aim.what.partition(" (")[0]: aim for aim in aims(rows, lanes_ratio=0.6)}
-    assert judged["full path : Postfix, individual copies"].met
-    assert judged["full path with RSA signatures : Postfix without"].met
-    assert judged["full path : Mailman with VERP"].met is None
-    assert judged["first copy after the approval, ms"].met
-    assert judged["urgent message: time alone : time under load"].met is False
+    measured = {aim.what.partition(" (")[0]: aim for aim in aims(rows, lanes_ratio=0.6)}
+    assert measured["full path : Postfix, individual copies"].met
+    assert measured["full path with RSA signatures : Postfix without"].met
+    assert measured["full path : Mailman with VERP"].met is None
+    assert measured["first copy after the approval, ms"].met
+    assert measured["urgent message: time alone : time under load"].met is False
 
 
 def test_the_slowest_first_copy_decides() -> None:
@@ -110,7 +110,7 @@ def test_processor_time_of_a_single_process_is_a_plain_figure() -> None:
 def test_a_whole_run_is_kept_as_json_with_lanes_and_what_is_missing() -> None:
     measurements = [ours(), *(peer(case, 100) for case in PEERS if case != "mailman")]
     lanes = Lanes(5000, alone=[2.0, 2.2, 2.1], under_load=[3.0, 2.8], waiting=[900, 100])
-    outcome = Outcome("smtp-sink", measurements, lanes, missing={"mailman": "not installed"})
+    outcome = BenchResult("smtp-sink", measurements, lanes, missing={"mailman": "not installed"})
     rows = summarise(measurements)
     kept = json.loads(json.dumps(kept_form(outcome, rows, aims(rows, lanes.ratio))))
     assert [each["case"] for each in kept["rows"]] == ["full-path", "smtp-source", "postfix", "aiosmtplib", "lanes"]

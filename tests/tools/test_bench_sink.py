@@ -9,7 +9,7 @@ import pytest
 from dispatcher.policy.carriers_file import load_carriers
 from simulator import mailer
 from simulator.crowd import DOMAINS
-from tools.bench import letter
+from tools.bench import sample_mail
 from tools.bench.results import FULL_PATH
 from tools.bench.variants import PLAIN, Variant
 from tools.load import sink
@@ -23,8 +23,8 @@ async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 
 async def send(target: sink.Sink, mails: int) -> None:
-    for address in letter.addresses(mails):
-        await mailer.send(sink.HOST, target.port, letter.SENDER, [address], letter.sample().text)
+    for address in sample_mail.addresses(mails):
+        await mailer.send(sink.HOST, target.port, sample_mail.SENDER, [address], sample_mail.sample().text)
 
 
 async def test_the_sink_knows_when_the_last_of_the_expected_copies_is_there(target: sink.Sink) -> None:
@@ -70,7 +70,7 @@ def test_a_variant_tells_the_dispatcher_only_what_it_changes(tmp_path: Path) -> 
 
 
 def test_every_peer_sends_a_letter_like_ours_to_different_people() -> None:
-    text = letter.sample().text
+    text = sample_mail.sample().text
     assert text.isascii()
     assert b"\n" not in text.replace(b"\r\n", b"")
-    assert len(set(letter.addresses(1000))) == 1000
+    assert len(set(sample_mail.addresses(1000))) == 1000

@@ -5,7 +5,7 @@ from collections import Counter
 from mail.mime.reading import read
 from mail.reply import answers
 from tools.rush import mails
-from tools.rush.run import Outcome, Size
+from tools.rush.run import RushResult, Size
 
 PEOPLE = [(f"r-{turn}@minami.example", f"p{turn}@docomo.ne.jp") for turn in range(300)]
 
@@ -14,8 +14,8 @@ def test_every_reply_of_the_rush_is_read_as_the_choice_that_it_was_written_for()
     written, tally = mails.replies(7, PEOPLE)
     choices: Counter[int | None] = Counter()
     for each in written:
-        letter = read(each["data"].encode())
-        choices[answers.recognise(answers.answer_text(letter, mails.TEXT), mails.CHOICES).number] += 1
+        mail = read(each["data"].encode())
+        choices[answers.recognise(answers.answer_text(mail, mails.TEXT), mails.CHOICES).number] += 1
     assert [choices[number] for number in (1, 2, 3)] == tally
     assert sum(tally) == len(PEOPLE)
 
@@ -24,12 +24,12 @@ def test_no_two_askers_share_an_address() -> None:
     assert len({each["from"] for each in mails.questions(50, "info@minami.example")}) == 50
 
 
-def outcome(**changed: int) -> Outcome:
+def outcome(**changed: int) -> RushResult:
     """A small rush in which all went well, but for what is changed."""
     came = {"news": 5, "guide": 2, "completion": 2}
     town = {"accepted": {"reply": 10, "info": 5, "entry": 2}, "refused": {}, "twice": {}, "came": came}
     size = Size(replies=10, questions=5, entries=2)
-    made = Outcome(size, town=town, answers=10, joined=2)
+    made = RushResult(size, town=town, answers=10, joined=2)
     for name, value in changed.items():
         setattr(made, name, value)
     return made

@@ -1,6 +1,6 @@
 """What a mail lying in a file can show of its origin without asking the network: whether it is signed at all.
 
-SPF needs the peer that handed the mail in, DKIM, ARC and DMARC what the DNS says; the front door has both.
+SPF needs the peer that handed the mail in, DKIM, ARC and DMARC what the DNS says; ingress-smtp has both.
 """
 
 from mail.mime.reading import ParsedMail

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mail import addresses
-from mail.addresses import Kind
+from mail.addresses import MailboxKind
 from mail.automatic.decision import decide
 from mail.mime.reading import DEFAULT_LIMITS, ParsedMail, read
 from mail.reply import answers
@@ -44,7 +44,7 @@ class Known:
     def to_bounces(self) -> bool:
         """Whether it came to an envelope sender of ours, where nobody answers anything."""
         try:
-            return addresses.parse_local((self.envelope_to or "").partition("@")[0]).kind is Kind.BOUNCE
+            return addresses.parse_local((self.envelope_to or "").partition("@")[0]).kind is MailboxKind.BOUNCE
         except addresses.UnknownAddress:
             return False
 
@@ -64,7 +64,7 @@ def classify_file(file: Path, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
     try:
         return {"file": name, **classify(raw, known)}
     except Exception as error:  # a mistake of ours, which must not keep the other mails from being looked at
-        return {"file": name, **classify(b"", known), "error": f"could not be judged: {type(error).__name__}"}
+        return {"file": name, **classify(b"", known), "error": f"could not be read: {type(error).__name__}"}
 
 
 def classify(raw: bytes, known: Known = NOTHING_KNOWN) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where the commands find the house: a deployment's own variables first, else the local stack of this checkout.
+"""Where the commands find bus and databases: a deployment's own variables first, else the local stack of this checkout.
 
 In a deployment each machine has its variables in the environment. Beside a local stack they come from the state
 folder: secrets from `secrets/stack.json`, ports from `running.json` of the stack that runs there now.

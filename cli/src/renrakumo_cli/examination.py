@@ -205,7 +205,7 @@ async def _signatures(configuration: Configuration) -> list[Finding]:
         return [
             Finding("signatures", not to_the_world, "mail goes out unsigned; `renrakumo dkim generate` makes a key")
         ]
-    found = await signing.published(list(keys), signing.SystemDns())
+    found = await signing.published(list(keys), signing.SystemTxtLookup())
     return [
         Finding("signatures", True, f"{len(keys)} keys; `renrakumo dkim records` tells what each does"),
         *(Finding(f"record {one.name}", one.well, one.words) for one in found),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from mail.sender.authentication import Examiner, Origin, conclude
 from mail.sender.dmarc import Organisations
-from mail.sender.dns_answers import Answer, Question
+from mail.sender.dns_answers import DnsAnswer, DnsQuestion
 from runtime.dns.cache import DnsCache
 from runtime.dns.client import DnsTrouble, SystemDns
 
@@ -30,7 +30,7 @@ class Lookup:
         results = conclude(self._examiner.examine(raw, origin), self._answer)
         return dataclasses.asdict(results)
 
-    def _answer(self, question: Question) -> Answer:
+    def _answer(self, question: DnsQuestion) -> DnsAnswer:
         try:
             return self._runner.run(self._dns.records(question.kind, question.name))
         except DnsTrouble:

@@ -31,7 +31,7 @@ class SigningError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class KeyStage:
     """A key and where it is in its life. `until`: when its record may go, for one that signs no more."""
 
     key: DkimKey
@@ -47,9 +47,9 @@ class Standing:
         return f"signs no more, {ready}"
 
 
-def standings(keys: Iterable[DkimKey], now: datetime) -> list[Standing]:
+def standings(keys: Iterable[DkimKey], now: datetime) -> list[KeyStage]:
     """Every key, by domain and algorithm, oldest first."""
-    found: list[Standing] = []
+    found: list[KeyStage] = []
     groups: dict[tuple[str, str], list[DkimKey]] = {}
     for key in keys:
         groups.setdefault((key.domain, key.algorithm), []).append(key)
@@ -58,7 +58,7 @@ def standings(keys: Iterable[DkimKey], now: datetime) -> list[Standing]:
         for key, successor in zip(group, [*group[1:], None], strict=True):
             replaced = successor is not None and successor.in_force(now)
             until = successor.since + READABLE if replaced and successor and successor.since else None
-            found.append(Standing(key, signs=key.in_force(now) and not replaced, until=until))
+            found.append(KeyStage(key, signs=key.in_force(now) and not replaced, until=until))
     return found
 
 
@@ -94,7 +94,7 @@ def without(keys: DkimKeys, domain: str, selector: str, now: datetime, *, force:
     return DkimKeys(key for key in keys if key is not standing.key)
 
 
-class Dns(Protocol):
+class TxtLookup(Protocol):
     """The one question that is asked."""
 
     async def text(self, name: str) -> list[str]:
@@ -102,7 +102,7 @@ class Dns(Protocol):
         ...
 
 
-class SystemDns:
+class SystemTxtLookup:
     """The machine's own resolver, or another."""
 
     def __init__(self, resolver: dns.asyncresolver.Resolver | None = None) -> None:
@@ -128,13 +128,13 @@ class Published:
     words: str
 
 
-async def published(keys: Sequence[DkimKey], dns_: Dns, *, unit_domain: str | None = None) -> list[Published]:
+async def published(keys: Sequence[DkimKey], dns_: TxtLookup, *, unit_domain: str | None = None) -> list[Published]:
     """Look up the record of every key; of those that are each unit's own, that of `unit_domain`, if given."""
     named = [key for key in keys if key.domain != EACH_UNIT or unit_domain]
     return await asyncio.gather(*(_published(key, dns_, unit_domain) for key in named))
 
 
-async def _published(key: DkimKey, dns_: Dns, unit_domain: str | None) -> Published:
+async def _published(key: DkimKey, dns_: TxtLookup, unit_domain: str | None) -> Published:
     name = key.record_name(unit_domain if key.domain == EACH_UNIT else None)
     try:
         texts = await dns_.text(name)

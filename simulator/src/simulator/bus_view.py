@@ -68,21 +68,21 @@ async def listening(stack: LocalStack, subject: str) -> AsyncIterator[list[OnThe
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
+class DeadLetterCause:
     """What a service could not process."""
 
     service: str
     reason: str
 
 
-async def dead_letters(stack: LocalStack) -> list[GivenUp]:
+async def dead_letters(stack: LocalStack) -> list[DeadLetterCause]:
     """What services gave up on: what the office holds, and what is on its way there."""
     query = "SELECT service, detail FROM office.dead_letters ORDER BY id"
     rows = await databases.rows(stack, databases.GENERAL_DATABASE, query)
     letters = [DeadLetter.model_validate_json(each.data) for each in await messages(stack, [DEADLETTERS.name])]
     return [
-        *(GivenUp(row["service"], row["detail"]) for row in rows),
-        *(GivenUp(letter.service, letter.reason) for letter in letters),
+        *(DeadLetterCause(row["service"], row["detail"]) for row in rows),
+        *(DeadLetterCause(letter.service, letter.reason) for letter in letters),
     ]
 
 

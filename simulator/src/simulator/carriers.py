@@ -5,7 +5,7 @@
     ...                           # mails come in: carrier.mailbox("a@docomo.ne.jp"), carrier.attempts, carrier.stats
     await carrier.stop()
 
-The session (smtp_session.py) speaks the protocol, `Behaviour` (behaviour.py) says what should happen, and this class
+The connection (server_connection.py) speaks the protocol, `Behaviour` (behaviour.py) says what should happen, and this class
 decides, remembers, and tells: by `on_mail` callbacks, by `feed()` (async iteration), by `wait_until`. The behaviour
 may be replaced while it runs. Nothing here leaves this machine.
 """
@@ -23,7 +23,7 @@ from . import mailer
 from .behaviour import Behaviour, GreylistBy, Keep, LateDsn, ResetMoment, canonical
 from .carrier_records import Attempt, CarrierStats, Fate, MailFeed, ReceivedMail
 from .dsn import delivery_report
-from .smtp_session import Session
+from .server_connection import ServerConnection
 
 __all__ = ["Attempt", "CarrierSimulator", "CarrierStats", "Fate", "MailFeed", "ReceivedMail"]
 
@@ -48,8 +48,8 @@ class CarrierSimulator:
         self.stats = CarrierStats()
         self._boxes: dict[str, list[ReceivedMail]] = {}
         self._feeds: list[MailFeed] = []
-        self._sessions: set[Session] = set()
-        self._session_numbers = count(1)
+        self._connections: set[ServerConnection] = set()
+        self._connection_numbers = count(1)
         self._data_count = 0
         self._dsn_numbers = count(1)
         self._first_seen: dict[tuple[str, str], float] = {}
@@ -64,16 +64,16 @@ class CarrierSimulator:
     async def start(self) -> None:
         """Listen on 127.0.0.1; port 0 takes a free one and puts it into `port`."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._new_session, "127.0.0.1", self.port, backlog=1024)
+        self._server = await loop.create_server(self._new_connection, "127.0.0.1", self.port, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Close the door, tear what is open, drop reports not yet sent, end the feeds."""
+        """Stop listening, tear what is open, drop reports not yet sent, end the feeds."""
         if self._server is not None:
             self._server.close()
             self._server = None
-        for session in list(self._sessions):
-            session.tear()
+        for connection in list(self._connections):
+            connection.tear()
         for task in list(self._dsn_tasks):
             task.cancel()
         await asyncio.gather(*self._dsn_tasks, return_exceptions=True)
@@ -116,7 +116,7 @@ class CarrierSimulator:
         await self.wait_until(lambda: len(self._boxes.get(canonical(address), ())) >= number, timeout)
         return self.mailbox(address)
 
-    # -- smtp_session.Host
+    # -- server_connection.Host
 
     @property
     def reply_delay(self) -> float:
@@ -130,9 +130,9 @@ class CarrierSimulator:
     def pipelining(self) -> bool:
         return self.behaviour.pipelining
 
-    def opened(self, session: Session) -> str:
+    def opened(self, connection: ServerConnection) -> str:
         stats = self.stats
-        self._sessions.add(session)
+        self._connections.add(connection)
         stats.connections += 1
         stats.active += 1
         stats.peak_active = max(stats.peak_active, stats.active)
@@ -143,40 +143,40 @@ class CarrierSimulator:
             return f"421 4.7.0 {self.name} Too many connections"
         return f"220 {self.name} ESMTP"
 
-    def closed(self, session: Session) -> None:
-        self._sessions.discard(session)
+    def closed(self, connection: ServerConnection) -> None:
+        self._connections.discard(connection)
         self.stats.active -= 1
         self._changed.set()
 
-    def mail(self, session: Session) -> str:
+    def mail(self, connection: ServerConnection) -> str:
         limit = self.behaviour.max_messages_per_session
-        if limit is not None and session.messages >= limit:
+        if limit is not None and connection.messages >= limit:
             self.stats.sessions_ended += 1
             self._changed.set()
             return "421 4.7.0 Too many messages in this session"
         return "250 2.1.0 OK"
 
-    def rcpt(self, session: Session, recipient: str) -> str:
-        reply = self._judge(session, recipient)
+    def rcpt(self, connection: ServerConnection, recipient: str) -> str:
+        reply = self._reply_to_rcpt(connection, recipient)
         if self.behaviour.keep is not Keep.NOTHING:
-            self.attempts.append(self._attempt(session, recipient, reply))
+            self.attempts.append(self._attempt(connection, recipient, reply))
         self._changed.set()
         return reply
 
-    def message(self, session: Session, raw: bytes) -> str | None:
+    def message(self, connection: ServerConnection, raw: bytes) -> str | None:
         behaviour, stats = self.behaviour, self.stats
-        session.messages += 1
+        connection.messages += 1
         self._data_count += 1
-        filtered = [address for address in session.recipients if behaviour.is_filtered(address)]
+        filtered = [address for address in connection.recipients if behaviour.is_filtered(address)]
         if filtered:  # SMTP has one reply for all of them
             stats.filtered += len(filtered)
-            for address in session.recipients:
-                self.refused_after_data.append(self._attempt(session, address, behaviour.filtered_reply))
+            for address in connection.recipients:
+                self.refused_after_data.append(self._attempt(connection, address, behaviour.filtered_reply))
             self._changed.set()
             return behaviour.filtered_reply
         moment = None
         if behaviour.reset is not None:
-            first = canonical(session.recipients[0])
+            first = canonical(connection.recipients[0])
             self._data_attempts[first] += 1
             moment = behaviour.resets(self._data_count, first, self._data_attempts[first])
         if moment is ResetMoment.BEFORE_RECORDING:
@@ -185,7 +185,7 @@ class CarrierSimulator:
             return None
         stats.messages += 1
         stats.octets += len(raw)
-        self._record(session, raw, unanswered=moment is not None)
+        self._record(connection, raw, unanswered=moment is not None)
         if moment is not None:
             stats.resets_after_recording += 1
             return None
@@ -193,17 +193,17 @@ class CarrierSimulator:
 
     # -- inside
 
-    def _new_session(self) -> Session:
-        return Session(self, next(self._session_numbers))
+    def _new_connection(self) -> ServerConnection:
+        return ServerConnection(self, next(self._connection_numbers))
 
     def _forget_feed(self, feed: MailFeed) -> None:
         if feed in self._feeds:
             self._feeds.remove(feed)
 
-    def _attempt(self, session: Session, recipient: str, reply: str) -> Attempt:
-        return Attempt(session.sender, recipient, int(reply[:3]), reply, datetime.now(UTC), session.number)
+    def _attempt(self, connection: ServerConnection, recipient: str, reply: str) -> Attempt:
+        return Attempt(connection.sender, recipient, int(reply[:3]), reply, datetime.now(UTC), connection.number)
 
-    def _judge(self, session: Session, recipient: str) -> str:
+    def _reply_to_rcpt(self, connection: ServerConnection, recipient: str) -> str:
         behaviour, stats = self.behaviour, self.stats
         if self.domains and recipient.rpartition("@")[2].lower() not in self.domains:
             stats.not_ours += 1
@@ -212,12 +212,12 @@ class CarrierSimulator:
             stats.unknown += 1
             return behaviour.unknown_reply
         per_message, per_session = behaviour.max_recipients_per_message, behaviour.max_recipients_per_session
-        if (per_message is not None and len(session.recipients) >= per_message) or (
-            per_session is not None and session.recipients_accepted >= per_session
+        if (per_message is not None and len(connection.recipients) >= per_message) or (
+            per_session is not None and connection.recipients_accepted >= per_session
         ):
             stats.too_many_recipients += 1
             return "452 4.5.3 Too many recipients"
-        if behaviour.greylist_seconds is not None and self._greylisted(session.sender, recipient):
+        if behaviour.greylist_seconds is not None and self._greylisted(connection.sender, recipient):
             stats.greylisted += 1
             return "450 4.7.1 Greylisted, try again later"
         stats.recipients_accepted += 1
@@ -231,23 +231,23 @@ class CarrierSimulator:
         first = self._first_seen.setdefault(key, now)
         return first == now or now - first < (behaviour.greylist_seconds or 0.0)
 
-    def _record(self, session: Session, raw: bytes, *, unanswered: bool) -> None:
+    def _record(self, connection: ServerConnection, raw: bytes, *, unanswered: bool) -> None:
         behaviour = self.behaviour
         plan = behaviour.late_dsn
         if behaviour.keep is Keep.NOTHING and plan is None and not self.on_mail and not self._feeds:
             self._changed.set()
             return
         at = datetime.now(UTC)
-        for recipient in session.recipients:
+        for recipient in connection.recipients:
             later = plan is not None and not unanswered and behaviour.bounces_later(recipient)
             fate = Fate.BOUNCED_LATER if later else Fate.UNANSWERED if unanswered else Fate.DELIVERED
             kept = raw if behaviour.keep is not Keep.ENVELOPE else b""
-            mail = ReceivedMail(self.name, session.sender, recipient, kept, at, session.number, fate)
+            mail = ReceivedMail(self.name, connection.sender, recipient, kept, at, connection.number, fate)
             if behaviour.keep is not Keep.NOTHING:
                 self.received.append(mail)
             if later and plan is not None:
                 self.stats.bounced_later += 1
-                self._report_later(session.sender, recipient, raw, plan)
+                self._report_later(connection.sender, recipient, raw, plan)
                 continue
             if behaviour.keep is not Keep.NOTHING:
                 self._boxes.setdefault(canonical(recipient), []).append(mail)
@@ -280,7 +280,7 @@ class CarrierSimulator:
                 async with self._dsn_slots:
                     reply = (await mailer.send(plan.host, plan.port, "", [sender], report, helo=self.name))[sender]
             except (OSError, TimeoutError):
-                reply = mailer.Reply(451, "connection failed")
+                reply = mailer.ServerReply(451, "connection failed")
             if reply.accepted:
                 self.stats.dsns_sent += 1
                 break

@@ -36,7 +36,7 @@ class Style(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class PreparedMail:
     """A mail ready to be handed in."""
 
     envelope_from: str
@@ -71,7 +71,7 @@ def new_mail(
     name: str = "",
     date: datetime,
     seed: str = "",
-) -> Outgoing:
+) -> PreparedMail:
     """A fresh mail. With empty subject and text it is the empty mail of a phone (the signature of the program, if
     any, still stands in it, as in real life)."""
     spec = STYLES[style]
@@ -88,7 +88,7 @@ def reply(
     name: str = "",
     date: datetime,
     seed: str = "",
-) -> Outgoing:
+) -> PreparedMail:
     """The answer to `original`, quoted, threaded and addressed as the program does."""
     spec = STYLES[style]
     recipient = original.answer_address if spec.answers_reply_to else original.sender
@@ -109,7 +109,7 @@ def reply(
 
 def vacation_reply(
     original: Incoming, *, sender: str, date: datetime, to_envelope: str = "", seed: str = ""
-) -> Outgoing:
+) -> PreparedMail:
     """An RFC 3834 absence note: Auto-Submitted: auto-replied, empty envelope sender, to Return-Path or Reply-To."""
     extra = (
         ("In-Reply-To", original.message_id),
@@ -128,7 +128,7 @@ def vacation_reply(
         "vacation" + seed,
         extra,
     )
-    return Outgoing("", mail.recipient, mail.raw)
+    return PreparedMail("", mail.recipient, mail.raw)
 
 
 # -- how each program puts the answer and the mail answered together
@@ -215,7 +215,7 @@ def _build(
     date: datetime,
     seed: str,
     extra: tuple[tuple[str, str], ...],
-) -> Outgoing:
+) -> PreparedMail:
     spec = STYLES[style]
     digest = hashlib.sha256(f"{style}\0{sender}\0{recipient}\0{subject}\0{seed}\0{date}".encode()).hexdigest()[:24]
     headers = [
@@ -231,7 +231,7 @@ def _build(
     headers.append(("MIME-Version", "1.0"))
     kind, content = _content(spec, text, f"=_{digest}")
     head = b"".join(f"{key}: {value}\r\n".encode("utf-8", "surrogateescape") for key, value in headers)
-    return Outgoing(sender, recipient, head + kind + b"\r\n" + content)
+    return PreparedMail(sender, recipient, head + kind + b"\r\n" + content)
 
 
 def _content(spec: ClientStyle, text: str, boundary: str) -> tuple[bytes, bytes]:

@@ -14,7 +14,7 @@ from email.utils import parseaddr, parsedate_to_datetime
 from enum import IntEnum, StrEnum
 
 
-class LetterKind(StrEnum):
+class MailKind(StrEnum):
     """What a parent sees in a mail."""
 
     CONFIRM_REGISTRATION = "confirm-registration"
@@ -83,20 +83,20 @@ def read(raw: bytes) -> Incoming:
     )
 
 
-def kind_of(mail: Incoming) -> LetterKind:
+def kind_of(mail: Incoming) -> MailKind:
     """Told by the kind in the reply token (the low half of its first octet), as words may be rewritten at any time."""
     local = mail.reply_to.partition("@")[0].lower()
     if not local.startswith("r-"):
-        return LetterKind.NOTICE
+        return MailKind.NOTICE
     try:
         token = base64.b32decode(local[2:10].upper().encode())
     except (binascii.Error, ValueError):
-        return LetterKind.NOTICE
+        return MailKind.NOTICE
     kinds = {
-        _TokenKind.REGISTRATION: LetterKind.CONFIRM_REGISTRATION,
-        _TokenKind.LEAVE: LetterKind.CONFIRM_LEAVE,
-        _TokenKind.POST: LetterKind.CONFIRM_POST,
-        _TokenKind.ANSWER: LetterKind.BROADCAST,
+        _TokenKind.REGISTRATION: MailKind.CONFIRM_REGISTRATION,
+        _TokenKind.LEAVE: MailKind.CONFIRM_LEAVE,
+        _TokenKind.POST: MailKind.CONFIRM_POST,
+        _TokenKind.ANSWER: MailKind.BROADCAST,
     }
     number = token[0] & 0x0F
-    return kinds[_TokenKind(number)] if number in set(_TokenKind) else LetterKind.NOTICE
+    return kinds[_TokenKind(number)] if number in set(_TokenKind) else MailKind.NOTICE

@@ -1,6 +1,6 @@
 """A plain SMTP client for tests: one command at a time, every reply told.
 
-`send` opens a connection for one mail; `Connection` keeps it for many. The result names the final reply for each
+`send` opens a connection for one mail; `ClientConnection` keeps it for many. The result names the final reply for each
 recipient: its own if refused at RCPT, else the reply to the end of DATA. A torn connection raises ConnectionError, as
 the sender cannot know what became of the mail.
 """
@@ -16,7 +16,7 @@ from typing import NamedTuple, Self
 TIMEOUT = 30.0
 
 
-class Reply(NamedTuple):
+class ServerReply(NamedTuple):
     """An SMTP reply; the lines of a long one are joined by a line feed."""
 
     code: int
@@ -27,7 +27,7 @@ class Reply(NamedTuple):
         return 200 <= self.code < 400
 
 
-class Connection:
+class ClientConnection:
     """One SMTP connection. `async with Connection(host, port) as connection: await connection.send(...)`.
 
     Every wait is bounded by `timeout` seconds. A greeting other than 220 is kept in `refused` and given as the reply
@@ -41,7 +41,7 @@ class Connection:
         self._timeout = timeout
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self.refused: Reply | None = None
+        self.refused: ServerReply | None = None
         self.extensions: frozenset[str] = frozenset()
 
     async def __aenter__(self) -> Self:
@@ -71,7 +71,7 @@ class Connection:
                 async with asyncio.timeout(1):
                     await self._writer.wait_closed()
 
-    async def send(self, envelope_from: str, recipients: Sequence[str], raw: bytes) -> dict[str, Reply]:
+    async def send(self, envelope_from: str, recipients: Sequence[str], raw: bytes) -> dict[str, ServerReply]:
         """Hand in one mail; raises ConnectionError or TimeoutError when no reply comes."""
         if self.refused is not None:
             return dict.fromkeys(recipients, self.refused)
@@ -94,7 +94,7 @@ class Connection:
             final = await self._reply()
         return replies | dict.fromkeys(taken, final)
 
-    async def command(self, line: str) -> Reply:
+    async def command(self, line: str) -> ServerReply:
         """Send one line and wait for its reply."""
         self._write(line.encode("utf-8", "surrogateescape") + b"\r\n")
         return await self._reply()
@@ -104,7 +104,7 @@ class Connection:
             raise ConnectionError("not connected")
         self._writer.write(data)
 
-    async def _reply(self) -> Reply:
+    async def _reply(self) -> ServerReply:
         if self._reader is None:
             raise ConnectionError("not connected")
         lines: list[str] = []
@@ -116,7 +116,7 @@ class Connection:
                 text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
                 lines.append(text[4:])
                 if text[3:4] != "-":
-                    return Reply(int(text[:3]), "\n".join(lines))
+                    return ServerReply(int(text[:3]), "\n".join(lines))
 
 
 async def send(
@@ -128,9 +128,9 @@ async def send(
     *,
     helo: str = "phone.example",
     timeout: float = TIMEOUT,
-) -> dict[str, Reply]:
+) -> dict[str, ServerReply]:
     """One mail over a connection of its own: recipient -> final reply."""
-    async with Connection(host, port, helo=helo, timeout=timeout) as connection:
+    async with ClientConnection(host, port, helo=helo, timeout=timeout) as connection:
         return await connection.send(envelope_from, recipients, raw)
 
 

@@ -18,9 +18,9 @@ from enum import StrEnum
 from . import mailer
 from .behaviour import canonical
 from .carriers import CarrierSimulator, ReceivedMail
-from .client_styles import Outgoing, new_mail, reply, vacation_reply
+from .client_styles import PreparedMail, new_mail, reply, vacation_reply
 from .crowd import make_crowd
-from .incoming import Incoming, LetterKind, kind_of, read
+from .incoming import Incoming, MailKind, kind_of, read
 from .people import AnswerForm, Child, Habits, Parent, Relation, Survey
 
 __all__ = ["Act", "ActKind", "AnswerForm", "Child", "Habits", "Parent", "Parents", "Relation", "Survey", "make_crowd"]
@@ -58,14 +58,14 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class InboxMail:
+class ParentMail:
     """A mail in a parent's hands."""
 
     parent: Parent
-    kind: LetterKind
+    kind: MailKind
     mail: Incoming
     arrived: ReceivedMail
-    again: bool
+    repeated: bool
 
 
 class Parents:
@@ -78,12 +78,12 @@ class Parents:
         port: int,
         *,
         surveys: Sequence[Survey] = (),
-        kind: Callable[[Incoming], LetterKind] = kind_of,
+        kind: Callable[[Incoming], MailKind] = kind_of,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.people = list(people)
         self.surveys = list(surveys)
-        self.letters: list[InboxMail] = []
+        self.mails: list[ParentMail] = []
         self.acts: list[Act] = []
         self.problems: list[str] = []
         self._host = host
@@ -134,13 +134,13 @@ class Parents:
 
     # -- what tests look at
 
-    def letters_of(self, parent: Parent, kind: LetterKind | None = None) -> list[InboxMail]:
+    def mails_of(self, parent: Parent, kind: MailKind | None = None) -> list[ParentMail]:
         """What this parent got, oldest first."""
-        return [one for one in self.letters if one.parent is parent and kind in (None, one.kind)]
+        return [one for one in self.mails if one.parent is parent and kind in (None, one.kind)]
 
-    def count(self, kind: LetterKind, subject: str = "") -> int:
-        """Letters of a kind whose subject holds `subject`, repeated ones not counted."""
-        return sum(1 for one in self.letters if one.kind is kind and not one.again and subject in one.mail.subject)
+    def count(self, kind: MailKind, subject: str = "") -> int:
+        """Mails of a kind whose subject holds `subject`, repeated ones not counted."""
+        return sum(1 for one in self.mails if one.kind is kind and not one.repeated and subject in one.mail.subject)
 
     def acts_of(self, kind: ActKind) -> list[Act]:
         return [act for act in self.acts if act.kind is kind]
@@ -167,9 +167,9 @@ class Parents:
         """Everybody (or `people`) does it at the same time, over a bounded number of connections."""
         return list(await asyncio.gather(*(deed(parent) for parent in (self.people if people is None else people))))
 
-    async def answer(self, letter: InboxMail, words: str, kind: ActKind = ActKind.ANSWER) -> Act:
-        """Press reply on any letter and type `words`, whatever the habits say."""
-        return await self._reply(kind, letter, words)
+    async def answer(self, got: ParentMail, words: str, kind: ActKind = ActKind.ANSWER) -> Act:
+        """Press reply on any mail and type `words`, whatever the habits say."""
+        return await self._reply(kind, got, words)
 
     # -- what people do when a mail comes
 
@@ -184,38 +184,38 @@ class Parents:
             self._changed.set()
             return
         key = (canonical(parent.address), mail.message_id)
-        again = bool(mail.message_id) and key in self._seen
+        repeated = bool(mail.message_id) and key in self._seen
         self._seen.add(key)
-        letter = InboxMail(parent, self._kind(mail), mail, received, again)
-        self.letters.append(letter)
-        if not again:
-            self._react(letter)
+        got = ParentMail(parent, self._kind(mail), mail, received, repeated)
+        self.mails.append(got)
+        if not repeated:
+            self._react(got)
         self._changed.set()
 
-    def _react(self, letter: InboxMail) -> None:
-        habits, kind = letter.parent.habits, letter.kind
-        if kind is LetterKind.CONFIRM_POST:
+    def _react(self, got: ParentMail) -> None:
+        habits, kind = got.parent.habits, got.kind
+        if kind is MailKind.CONFIRM_POST:
             if habits.poster:
-                self._spawn(lambda: self._reply(ActKind.CONFIRM, letter, "はい"), habits.delay)
-        elif kind in (LetterKind.CONFIRM_REGISTRATION, LetterKind.CONFIRM_LEAVE):
+                self._spawn(lambda: self._reply(ActKind.CONFIRM, got, "はい"), habits.delay)
+        elif kind in (MailKind.CONFIRM_REGISTRATION, MailKind.CONFIRM_LEAVE):
             if habits.confirms:
-                self._spawn(lambda: self._reply(ActKind.CONFIRM, letter, habits.confirmation_text), habits.delay)
-        elif kind is LetterKind.BROADCAST:
+                self._spawn(lambda: self._reply(ActKind.CONFIRM, got, habits.confirmation_text), habits.delay)
+        elif kind is MailKind.BROADCAST:
             if habits.vacation:
-                self._spawn(lambda: self._be_absent(letter), habits.delay)
-            self._maybe_answer(letter)
+                self._spawn(lambda: self._be_absent(got), habits.delay)
+            self._maybe_answer(got)
 
-    def _maybe_answer(self, letter: InboxMail) -> None:
-        parent = letter.parent
-        survey = next((one for one in self.surveys if one.subject in letter.mail.subject), None)
+    def _maybe_answer(self, got: ParentMail) -> None:
+        parent = got.parent
+        survey = next((one for one in self.surveys if one.subject in got.mail.subject), None)
         if survey is None or parent.habits.silent or parent.habits.vacation:
             return
-        child = parent.child_named_in(letter.mail) if survey.per_child else None
+        child = parent.child_named_in(got.mail) if survey.per_child else None
         copy = (parent.number, survey.subject, child.given if child else "")
         self._copies[copy] += 1
         if self._copies[copy] == parent.habits.answers_on_copy:
             words = survey.words_of(parent, child)
-            self._spawn(lambda: self._reply(ActKind.ANSWER, letter, words, child, survey), parent.habits.delay)
+            self._spawn(lambda: self._reply(ActKind.ANSWER, got, words, child, survey), parent.habits.delay)
 
     # -- writing
 
@@ -233,12 +233,12 @@ class Parents:
         return await self._hand_in(kind, parent, text, mail)
 
     async def _reply(
-        self, kind: ActKind, letter: InboxMail, words: str, child: Child | None = None, survey: Survey | None = None
+        self, kind: ActKind, got: ParentMail, words: str, child: Child | None = None, survey: Survey | None = None
     ) -> Act:
-        parent = letter.parent
+        parent = got.parent
         mail = reply(
             parent.style,
-            letter.mail,
+            got.mail,
             words,
             sender=parent.address,
             name=parent.display_name,
@@ -247,11 +247,11 @@ class Parents:
         )
         return await self._hand_in(kind, parent, words, mail, child, survey)
 
-    async def _be_absent(self, letter: InboxMail) -> Act:
-        parent = letter.parent
-        to = "" if parent.habits.vacation_to_reply_to else letter.arrived.envelope_from
+    async def _be_absent(self, got: ParentMail) -> Act:
+        parent = got.parent
+        to = "" if parent.habits.vacation_to_reply_to else got.arrived.envelope_from
         mail = vacation_reply(
-            letter.mail, sender=parent.address, date=self._clock(), to_envelope=to, seed=self._next_seed()
+            got.mail, sender=parent.address, date=self._clock(), to_envelope=to, seed=self._next_seed()
         )
         return await self._hand_in(ActKind.VACATION, parent, "", mail)
 
@@ -260,12 +260,12 @@ class Parents:
         kind: ActKind,
         parent: Parent,
         words: str,
-        mail: Outgoing,
+        mail: PreparedMail,
         child: Child | None = None,
         survey: Survey | None = None,
     ) -> Act:
         """Send; try again after 4xx and broken connections, as the parent's own provider would."""
-        answer = mailer.Reply(0, "not tried")
+        answer = mailer.ServerReply(0, "not tried")
         for attempt in range(1, SEND_ATTEMPTS + 1):
             try:
                 async with self._slots:
@@ -279,7 +279,7 @@ class Parents:
                     )
                 answer = replies[mail.recipient]
             except (OSError, TimeoutError) as error:
-                answer = mailer.Reply(0, type(error).__name__)
+                answer = mailer.ServerReply(0, type(error).__name__)
             if answer.accepted or answer.code >= 500:
                 break
             if attempt < SEND_ATTEMPTS:

@@ -6,7 +6,7 @@ from contracts.streams import consumers
 from renrakumo_cli import bus
 from renrakumo_cli.bus.accounts import OPERATOR
 from simulator import databases
-from simulator.house import House
+from simulator.trial import Trial
 
 _OUTBOXES = (
     (databases.GENERAL_DATABASE, "SELECT (SELECT count(*) FROM office.outbox) + (SELECT count(*) FROM ledger.outbox)"),
@@ -15,10 +15,10 @@ _OUTBOXES = (
 _LOOKS = 4
 
 
-async def quiet(house: House, *, within: float = 60.0) -> None:
+async def quiet(trial: Trial, *, within: float = 60.0) -> None:
     """Every consumer has acknowledged all it was given, every outbox is empty, no parent is about to write; several
     times in a row. Raises TimeoutError."""
-    stack = house.stack
+    stack = trial.stack
     password = stack.secrets.nats_passwords()[OPERATOR]
     async with asyncio.timeout(within), bus.connected(stack.configuration.nats_url, OPERATOR, password) as client:
         js = client.jetstream(timeout=15)
@@ -32,5 +32,5 @@ async def quiet(house: House, *, within: float = 60.0) -> None:
             for database, query in _OUTBOXES:
                 busy += (await databases.rows(stack, database, query))[0][0]
             looks = 0 if busy else looks + 1
-            await house.parents.idle()
+            await trial.parents.idle()
             await asyncio.sleep(0.05)

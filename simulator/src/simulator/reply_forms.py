@@ -1,6 +1,6 @@
 """How mail programs put an answer and the mail answered together: a table of forms, and the ways to post.
 
-A `Form` is what a program adds by itself: the head above the quotation, the mark in front of its lines, the line at
+A `ReplyForm` is what a program adds by itself: the head above the quotation, the mark in front of its lines, the line at
 the end of what was written. `compose` makes the text of a reply from a form, a `Posting`, an answer and a question.
 Our own words for what these programs do; none of the texts is a mail that somebody wrote.
 """
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SentText:
     """What was sent: `text` as it arrived, `template` as the sender knows it (placeholders not filled in)."""
 
     text: str
@@ -35,7 +35,7 @@ class Posting(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ReplyForm:
     """`head` may hold {name}, {address}, {subject}; `mark` is None where quoted lines bear none."""
 
     name: str
@@ -52,7 +52,7 @@ FOOTERS = (
 )
 
 
-def compose(form: Form, posting: Posting, answer: str, question: Question, *, footer: str = FOOTERS[0]) -> str:
+def compose(form: ReplyForm, posting: Posting, answer: str, question: SentText, *, footer: str = FOOTERS[0]) -> str:
     """The text of a reply. For BOTH the last line of the answer goes below."""
     head = form.head.format(name=question.name, address=question.address, subject=question.subject)
     head = f"{head}\n\n" if head and form.blank else f"{head}\n" if head else ""
@@ -91,160 +91,163 @@ _UNDERSCORES = "________________________________\n"
 
 MARKED = (
     # Japanese telephone companies: a mark and no more, or a head without an address
-    Form("docomo"),
-    Form("docomo, old", mark=">"),
-    Form("au", mark=">"),
-    Form("au, with a head", "2026/04/08 9:00 {name} <{address}> :", mark=">"),
-    Form("SoftBank, full width", mark="＞"),
-    Form("SoftBank, &gt;", mark="&gt; "),
-    Form("Y!mobile", "--- 元のメッセージ ---\nFrom: {name} <{address}>\nDate: 2026/04/08 09:00\nSubject: {subject}", ">"),
-    Form("Rakuten", "2026年4月8日(水) 9:00 {name} <{address}>:", signature="楽天モバイルから送信"),
-    Form("Rakuten link", "2026年4月8日(水) 9:00 {name}:", signature="楽天メールから送信"),
-    Form("docomo mail, signed", "2026/04/08 09:00、{name}のメール：", signature="ドコモメールから送信"),
-    Form("Xperia", "2026/04/08 9:00、{name} <{address}>：", signature="Xperiaから送信"),
-    Form("Galaxy", "-------- 元のメッセージ --------\n差出人: {name} <{address}>\n日付: 2026/04/08 9:00 (GMT+09:00)\n"
+    ReplyForm("docomo"),
+    ReplyForm("docomo, old", mark=">"),
+    ReplyForm("au", mark=">"),
+    ReplyForm("au, with a head", "2026/04/08 9:00 {name} <{address}> :", mark=">"),
+    ReplyForm("SoftBank, full width", mark="＞"),
+    ReplyForm("SoftBank, &gt;", mark="&gt; "),
+    ReplyForm("Y!mobile", "--- 元のメッセージ ---\nFrom: {name} <{address}>\nDate: 2026/04/08 09:00\nSubject: {subject}", ">"),
+    ReplyForm("Rakuten", "2026年4月8日(水) 9:00 {name} <{address}>:", signature="楽天モバイルから送信"),
+    ReplyForm("Rakuten link", "2026年4月8日(水) 9:00 {name}:", signature="楽天メールから送信"),
+    ReplyForm("docomo mail, signed", "2026/04/08 09:00、{name}のメール：", signature="ドコモメールから送信"),
+    ReplyForm("Xperia", "2026/04/08 9:00、{name} <{address}>：", signature="Xperiaから送信"),
+    ReplyForm("Galaxy", "-------- 元のメッセージ --------\n差出人: {name} <{address}>\n日付: 2026/04/08 9:00 (GMT+09:00)\n"
          "宛先: taro@example.jp\n件名: {subject}", signature="Galaxyから送信"),
-    Form("AQUOS", "----- Original Message -----\nFrom: {name} <{address}>\nDate: 2026/04/08\nSubject: {subject}", ">",
+    ReplyForm("AQUOS", "----- Original Message -----\nFrom: {name} <{address}>\nDate: 2026/04/08\nSubject: {subject}", ">",
          signature="AQUOS sense7から送信"),
     # Apple
-    Form("iPhone", "2026/04/08 9:00、{name} <{address}>のメール:", signature="iPhoneから送信"),
-    Form("iPhone, afternoon", "2026/04/08 午後9:00、{name} <{address}>のメール:", signature="iPhoneから送信"),
-    Form("iPhone, message", "2026/04/08 9:00、{name} <{address}> のメッセージ:", signature="iPadから送信"),
-    Form("iPhone, attribution quoted", "> 2026/04/08 9:00、{name} <{address}>のメール:\n>", signature="iPhoneから送信",
+    ReplyForm("iPhone", "2026/04/08 9:00、{name} <{address}>のメール:", signature="iPhoneから送信"),
+    ReplyForm("iPhone, afternoon", "2026/04/08 午後9:00、{name} <{address}>のメール:", signature="iPhoneから送信"),
+    ReplyForm("iPhone, message", "2026/04/08 9:00、{name} <{address}> のメッセージ:", signature="iPadから送信"),
+    ReplyForm("iPhone, attribution quoted", "> 2026/04/08 9:00、{name} <{address}>のメール:\n>", signature="iPhoneから送信",
          blank=False),
-    Form("iPhone, new attribution quoted", "> On Apr 8, 2026, at 9:00, {name} <{address}> wrote:\n> ", blank=False,
+    ReplyForm("iPhone, new attribution quoted", "> On Apr 8, 2026, at 9:00, {name} <{address}> wrote:\n> ", blank=False,
          signature="Sent from my iPhone"),
-    Form("iPhone, old", "On 2026/04/08, at 9:00, {name} <{address}> wrote:", signature="Sent from my iPhone"),
-    Form("iPhone, wrapped", "2026/04/08 9:00、{name}\n<{address}>のメール:", signature="iPhoneから送信"),
-    Form("Apple Mail", "2026/04/08 9:00、{name}のメール："),
-    Form("Apple Mail, English", "On Apr 8, 2026, at 9:00 AM, {name} <{address}> wrote:"),
-    Form("Apple Mail, narrow blank", "On Apr 8, 2026, at 9:00\u202fAM, {name} <{address}> wrote:"),
+    ReplyForm("iPhone, old", "On 2026/04/08, at 9:00, {name} <{address}> wrote:", signature="Sent from my iPhone"),
+    ReplyForm("iPhone, wrapped", "2026/04/08 9:00、{name}\n<{address}>のメール:", signature="iPhoneから送信"),
+    ReplyForm("Apple Mail", "2026/04/08 9:00、{name}のメール："),
+    ReplyForm("Apple Mail, English", "On Apr 8, 2026, at 9:00 AM, {name} <{address}> wrote:"),
+    ReplyForm("Apple Mail, narrow blank", "On Apr 8, 2026, at 9:00\u202fAM, {name} <{address}> wrote:"),
     # Google
-    Form("Gmail", "2026年4月8日(水) 9:00 {name} <{address}>:"),
-    Form("Gmail, tight", "2026年4月8日(水) 9:00 {name} <{address}>:", blank=False),
-    Form("Gmail, no weekday", "2026年4月8日 9:00 {name} <{address}>:"),
-    Form("Gmail, wrapped", "2026年4月8日(水) 9:00 {name}\n<{address}>:"),
-    Form("Gmail, wrapped twice", "2026年4月8日(水) 9:00\n{name}\n<{address}>:"),
-    Form("Gmail, 2009", "2026/04/08 9:00 に {name} <{address}> さんは書きました:"),
-    Form("Gmail, 2011", "2026年4月8日9:00 {name} <{address}>:"),
-    Form("Gmail, no colon", "2026/4/8 9:00 {name} <{address}>"),
-    Form("Gmail, GMT", "2026-04-08 9:00 GMT+09:00 {name} <{address}>:"),
-    Form("Gmail, English", "On Wed, Apr 8, 2026 at 9:00 AM {name} <{address}> wrote:"),
-    Form("Gmail, English, wrapped", "On Wed, Apr 8, 2026 at 9:00 AM {name}\n<{address}> wrote:"),
-    Form("Gmail, British", "On Wed, 8 Apr 2026 at 09:00, {name} <{address}> wrote:"),
-    Form("Gmail, British, 2 lines", "On Wed, 8 Apr 2026, 09:00 {name}, <{address}>\nwrote:"),
-    Form("Android", "2026年4月8日 9:00、\"{name}\" <{address}>:", signature="Android から送信"),
-    Form("Android, K-9", "2026年4月8日 9:00:00 GMT+09:00、{name} <{address}>のメール:", ">",
+    ReplyForm("Gmail", "2026年4月8日(水) 9:00 {name} <{address}>:"),
+    ReplyForm("Gmail, tight", "2026年4月8日(水) 9:00 {name} <{address}>:", blank=False),
+    ReplyForm("Gmail, no weekday", "2026年4月8日 9:00 {name} <{address}>:"),
+    ReplyForm("Gmail, wrapped", "2026年4月8日(水) 9:00 {name}\n<{address}>:"),
+    ReplyForm("Gmail, wrapped twice", "2026年4月8日(水) 9:00\n{name}\n<{address}>:"),
+    ReplyForm("Gmail, 2009", "2026/04/08 9:00 に {name} <{address}> さんは書きました:"),
+    ReplyForm("Gmail, 2011", "2026年4月8日9:00 {name} <{address}>:"),
+    ReplyForm("Gmail, no colon", "2026/4/8 9:00 {name} <{address}>"),
+    ReplyForm("Gmail, GMT", "2026-04-08 9:00 GMT+09:00 {name} <{address}>:"),
+    ReplyForm("Gmail, English", "On Wed, Apr 8, 2026 at 9:00 AM {name} <{address}> wrote:"),
+    ReplyForm("Gmail, English, wrapped", "On Wed, Apr 8, 2026 at 9:00 AM {name}\n<{address}> wrote:"),
+    ReplyForm("Gmail, British", "On Wed, 8 Apr 2026 at 09:00, {name} <{address}> wrote:"),
+    ReplyForm("Gmail, British, 2 lines", "On Wed, 8 Apr 2026, 09:00 {name}, <{address}>\nwrote:"),
+    ReplyForm("Android", "2026年4月8日 9:00、\"{name}\" <{address}>:", signature="Android から送信"),
+    ReplyForm("Android, K-9", "2026年4月8日 9:00:00 GMT+09:00、{name} <{address}>のメール:", ">",
          signature="Android端末から送信"),
     # Yahoo
-    Form("Yahoo! JAPAN", "----- Original Message -----\nFrom: {name} <{address}>\nTo: taro@example.jp\n"
+    ReplyForm("Yahoo! JAPAN", "----- Original Message -----\nFrom: {name} <{address}>\nTo: taro@example.jp\n"
          "Date: 2026/4/8, Wed 09:00\nSubject: {subject}", ">"),
-    Form("Yahoo! JAPAN, now", "2026年4月8日(水) 9:00、{name} <{address}>:",
+    ReplyForm("Yahoo! JAPAN, now", "2026年4月8日(水) 9:00、{name} <{address}>:",
          signature="Yahoo!メール for iPhoneから送信"),
-    Form("Yahoo! JAPAN, short", "--- {address} wrote:", ">", signature="Yahoo!メールアプリから送信"),
-    Form("Yahoo, dashes", "--- On Wed, 2026/4/8, {name} <{address}> wrote:", blank=False),
-    Form("Yahoo, Android", "On Wed, Apr 8, 2026 at 9:00 AM, {name}<{address}> wrote:",
+    ReplyForm("Yahoo! JAPAN, short", "--- {address} wrote:", ">", signature="Yahoo!メールアプリから送信"),
+    ReplyForm("Yahoo, dashes", "--- On Wed, 2026/4/8, {name} <{address}> wrote:", blank=False),
+    ReplyForm("Yahoo, Android", "On Wed, Apr 8, 2026 at 9:00 AM, {name}<{address}> wrote:",
          signature="Sent from Yahoo Mail on Android"),
     # Programs on a computer
-    Form("Thunderbird", "On 2026/04/08 9:00, {name} wrote:", blank=False),
-    Form("Thunderbird, ja", "2026/04/08 9:00、{name} のメッセージ:", blank=False),
-    Form("Thunderbird, ja, old", "({name} さん) 2026/04/08 9:00 に書きました:", blank=False),
-    Form("Thunderbird, name only", "{name} wrote:", blank=False),
-    Form("Thunderbird, name only, ja", "{name} さんは書きました:", blank=False),
-    Form("Thunderbird, forwarded", "-------- Original Message --------\nSubject: {subject}\nDate: Wed, 8 Apr 2026\n"
+    ReplyForm("Thunderbird", "On 2026/04/08 9:00, {name} wrote:", blank=False),
+    ReplyForm("Thunderbird, ja", "2026/04/08 9:00、{name} のメッセージ:", blank=False),
+    ReplyForm("Thunderbird, ja, old", "({name} さん) 2026/04/08 9:00 に書きました:", blank=False),
+    ReplyForm("Thunderbird, name only", "{name} wrote:", blank=False),
+    ReplyForm("Thunderbird, name only, ja", "{name} さんは書きました:", blank=False),
+    ReplyForm("Thunderbird, forwarded", "-------- Original Message --------\nSubject: {subject}\nDate: Wed, 8 Apr 2026\n"
          "From: {name} <{address}>\nTo: taro@example.jp"),
-    Form("Becky!", "On Wed, 8 Apr 2026 09:00:00 +0900\n{name} <{address}> wrote:"),
-    Form("Becky!, article", "On Wed, 8 Apr 2026 09:00:00 +0900\n{name} wrote:"),
-    Form("Shuriken", "{name}さん: 2026年4月8日 9:00 に書きました:", blank=False),
-    Form("Shuriken, header", "From: {name} <{address}>\nSubject: {subject}\nDate: Wed, 8 Apr 2026 09:00:00 +0900"),
-    Form("Mew", "From: {name} <{address}>\nSubject: {subject}\nDate: Wed, 8 Apr 2026 09:00:00 +0900"),
-    Form("Wanderlust", "At Wed, 8 Apr 2026 09:00:00 +0900,\n{name} wrote:"),
-    Form("Gnus", "{name} <{address}> writes:"),
-    Form("article", "In article <20260408.1@example.jp>,\n {name} <{address}> writes:", "|"),
-    Form("names as marks", "{name} <{address}> writes:", mark="midori> "),
-    Form("bars", "{name} <{address}> wrote:", "| "),
-    Form("Evolution", "2026-04-08 (水) の 09:00 +0900 に {name} さんは書きました:", blank=False),
-    Form("Roundcube", "2026-04-08 09:00 に {address} さんは書きました:", blank=False),
-    Form("Roundcube, English", "On 2026-04-08 09:00, {name} wrote:", blank=False),
-    Form("Outlook Express", "----- Original Message ----- \nFrom: \"{name}\" <{address}>\nTo: <taro@example.jp>\n"
+    ReplyForm("Becky!", "On Wed, 8 Apr 2026 09:00:00 +0900\n{name} <{address}> wrote:"),
+    ReplyForm("Becky!, article", "On Wed, 8 Apr 2026 09:00:00 +0900\n{name} wrote:"),
+    ReplyForm("Shuriken", "{name}さん: 2026年4月8日 9:00 に書きました:", blank=False),
+    ReplyForm("Shuriken, header", "From: {name} <{address}>\nSubject: {subject}\nDate: Wed, 8 Apr 2026 09:00:00 +0900"),
+    ReplyForm("Mew", "From: {name} <{address}>\nSubject: {subject}\nDate: Wed, 8 Apr 2026 09:00:00 +0900"),
+    ReplyForm("Wanderlust", "At Wed, 8 Apr 2026 09:00:00 +0900,\n{name} wrote:"),
+    ReplyForm("Gnus", "{name} <{address}> writes:"),
+    ReplyForm("article", "In article <20260408.1@example.jp>,\n {name} <{address}> writes:", "|"),
+    ReplyForm("names as marks", "{name} <{address}> writes:", mark="midori> "),
+    ReplyForm("bars", "{name} <{address}> wrote:", "| "),
+    ReplyForm("Evolution", "2026-04-08 (水) の 09:00 +0900 に {name} さんは書きました:", blank=False),
+    ReplyForm("Roundcube", "2026-04-08 09:00 に {address} さんは書きました:", blank=False),
+    ReplyForm("Roundcube, English", "On 2026-04-08 09:00, {name} wrote:", blank=False),
+    ReplyForm("Outlook Express", "----- Original Message ----- \nFrom: \"{name}\" <{address}>\nTo: <taro@example.jp>\n"
          "Sent: Wednesday, April 08, 2026 9:00 AM\nSubject: {subject}"),
-    Form("Hotmail", "> From: {address}\n> To: taro@example.jp\n> Subject: {subject}\n> Date: Wed, 8 Apr 2026\n> "),
-    Form("Spark", "2026年4月8日 9:00 +0900、{name} <{address}> のメール:", signature="Spark で送信"),
-    Form("Windows mail", _OUTLOOK_JA, signature="Windows 版のメールから送信"),
+    ReplyForm("Hotmail", "> From: {address}\n> To: taro@example.jp\n> Subject: {subject}\n> Date: Wed, 8 Apr 2026\n> "),
+    ReplyForm("Spark", "2026年4月8日 9:00 +0900、{name} <{address}> のメール:", signature="Spark で送信"),
+    ReplyForm("Windows mail", _OUTLOOK_JA, signature="Windows 版のメールから送信"),
     # Other languages of parents in Japan
-    Form("Gmail, Chinese", "{name} <{address}> 于2026年4月8日周三 09:00写道："),
-    Form("Gmail, Chinese, Taiwan", "{name} <{address}> 於 2026年4月8日 週三 上午9:00寫道："),
-    Form("163", "在 2026-04-08 09:00:11，\"{name}\" <{address}> 写道：", signature="发自我的 iPhone"),
-    Form("iPhone, Chinese", "在 2026年4月8日，09:00，{name} <{address}> 写道：", signature="从我的iPhone发送"),
-    Form("Gmail, Korean", "2026년 4월 8일 (수) 오전 9:00, {name} <{address}>님이 작성:"),
-    Form("iPhone, Korean", "2026. 4. 8. 오전 9:00, {name} <{address}> 작성:", signature="나의 iPhone에서 보냄"),
-    Form("Gmail, Brazil", "Em qua., 8 de abr. de 2026 às 09:00, {name} <{address}>\nescreveu:"),
-    Form("iPhone, Brazil", "Em 8 de abr. de 2026, à(s) 09:00, {name} <{address}> escreveu:",
+    ReplyForm("Gmail, Chinese", "{name} <{address}> 于2026年4月8日周三 09:00写道："),
+    ReplyForm("Gmail, Chinese, Taiwan", "{name} <{address}> 於 2026年4月8日 週三 上午9:00寫道："),
+    ReplyForm("163", "在 2026-04-08 09:00:11，\"{name}\" <{address}> 写道：", signature="发自我的 iPhone"),
+    ReplyForm("iPhone, Chinese", "在 2026年4月8日，09:00，{name} <{address}> 写道：", signature="从我的iPhone发送"),
+    ReplyForm("Gmail, Korean", "2026년 4월 8일 (수) 오전 9:00, {name} <{address}>님이 작성:"),
+    ReplyForm("iPhone, Korean", "2026. 4. 8. 오전 9:00, {name} <{address}> 작성:", signature="나의 iPhone에서 보냄"),
+    ReplyForm("Gmail, Brazil", "Em qua., 8 de abr. de 2026 às 09:00, {name} <{address}>\nescreveu:"),
+    ReplyForm("iPhone, Brazil", "Em 8 de abr. de 2026, à(s) 09:00, {name} <{address}> escreveu:",
          signature="Enviado do meu iPhone"),
-    Form("Gmail, Spanish", "El mié, 8 abr 2026 a las 9:00, {name} (<{address}>) escribió:",
+    ReplyForm("Gmail, Spanish", "El mié, 8 abr 2026 a las 9:00, {name} (<{address}>) escribió:",
          signature="Enviado desde mi iPhone"),
-    Form("Gmail, Vietnamese", "Vào Th 4, 8 thg 4, 2026 vào lúc 09:00 {name} <{address}> đã viết:",
+    ReplyForm("Gmail, Vietnamese", "Vào Th 4, 8 thg 4, 2026 vào lúc 09:00 {name} <{address}> đã viết:",
          signature="Đã gửi từ iPhone của tôi"),
-    Form("Gmail, Filipino", "Noong Miy, Abr 8, 2026 nang 9:00 AM, sinulat ni {name} <{address}> ang:"),
-    Form("Gmail, French", "Le mer. 8 avr. 2026 à 09:00, {name} <{address}> a écrit :",
+    ReplyForm("Gmail, Filipino", "Noong Miy, Abr 8, 2026 nang 9:00 AM, sinulat ni {name} <{address}> ang:"),
+    ReplyForm("Gmail, French", "Le mer. 8 avr. 2026 à 09:00, {name} <{address}> a écrit :",
          signature="Envoyé de mon iPhone"),
-    Form("Gmail, German", "Am Mi., 8. Apr. 2026 um 09:00 Uhr schrieb {name} <{address}>:",
+    ReplyForm("Gmail, German", "Am Mi., 8. Apr. 2026 um 09:00 Uhr schrieb {name} <{address}>:",
          signature="Von meinem iPhone gesendet"),
-    Form("Thunderbird, German", "Am 08.04.2026 um 09:00 schrieb {name}:", blank=False),
-    Form("Gmail, Russian", "ср, 8 апр. 2026 г. в 09:00, {name} <{address}>:"),
-    Form("Gmail, Italian", "Il giorno mer 8 apr 2026 alle ore 09:00 {name} <{address}> ha scritto:"),
-    Form("Gmail, Indonesian", "Pada tanggal Rab, 8 Apr 2026 pukul 09.00 {name} <{address}> menulis:"),
-    Form("Gmail, Dutch", "Op wo 8 apr 2026 om 09:00 schreef {name} <{address}>:"),
-    Form("Gmail, Polish", "śr., 8 kwi 2026 o 09:00 {name} <{address}> napisał(a):"),
+    ReplyForm("Thunderbird, German", "Am 08.04.2026 um 09:00 schrieb {name}:", blank=False),
+    ReplyForm("Gmail, Russian", "ср, 8 апр. 2026 г. в 09:00, {name} <{address}>:"),
+    ReplyForm("Gmail, Italian", "Il giorno mer 8 apr 2026 alle ore 09:00 {name} <{address}> ha scritto:"),
+    ReplyForm("Gmail, Indonesian", "Pada tanggal Rab, 8 Apr 2026 pukul 09.00 {name} <{address}> menulis:"),
+    ReplyForm("Gmail, Dutch", "Op wo 8 apr 2026 om 09:00 schreef {name} <{address}>:"),
+    ReplyForm("Gmail, Polish", "śr., 8 kwi 2026 o 09:00 {name} <{address}> napisał(a):"),
 )  # fmt: skip
 
 UNMARKED = (
-    Form("Outlook", f"-----Original Message-----\n{_OUTLOOK_EN}", None),
-    Form("Outlook, ja", f"-----元のメッセージ-----\n{_OUTLOOK_JA}", None),
-    Form("Outlook, fields only", _OUTLOOK_EN, None),
-    Form("Outlook, fields only, ja", _OUTLOOK_JA, None),
-    Form("Outlook, mailto", "From: {name} [mailto:{address}] \nSent: Wednesday, April 8, 2026 9:00 AM\nTo: Taro\n"
+    ReplyForm("Outlook", f"-----Original Message-----\n{_OUTLOOK_EN}", None),
+    ReplyForm("Outlook, ja", f"-----元のメッセージ-----\n{_OUTLOOK_JA}", None),
+    ReplyForm("Outlook, fields only", _OUTLOOK_EN, None),
+    ReplyForm("Outlook, fields only, ja", _OUTLOOK_JA, None),
+    ReplyForm("Outlook, mailto", "From: {name} [mailto:{address}] \nSent: Wednesday, April 8, 2026 9:00 AM\nTo: Taro\n"
          "Cc: \nSubject: {subject}\nImportance: High", None),
-    Form("Outlook, bold", "*From:* {name} <{address}>\n*Sent:* Wednesday, April 8, 2026 9:00 AM\n*To:* Taro\n"
+    ReplyForm("Outlook, bold", "*From:* {name} <{address}>\n*Sent:* Wednesday, April 8, 2026 9:00 AM\n*To:* Taro\n"
          "*Subject:* {subject}", None),
-    Form("Outlook, blank lines between", "From: {name} <{address}>\n\nSent: Wednesday, April 8, 2026\n\nTo: Taro\n\n"
+    ReplyForm("Outlook, blank lines between", "From: {name} <{address}>\n\nSent: Wednesday, April 8, 2026\n\nTo: Taro\n\n"
          "Subject: {subject}", None),
-    Form("Outlook for iOS", _UNDERSCORES + "差出人: {name} <{address}>\n送信日時: 水曜日, 4月 8, 2026 9:00 午前\n"
+    ReplyForm("Outlook for iOS", _UNDERSCORES + "差出人: {name} <{address}>\n送信日時: 水曜日, 4月 8, 2026 9:00 午前\n"
          "宛先: taro@example.jp <taro@example.jp>\n件名: {subject}", None,
          "iOS 版 Outlook<https://aka.ms/o0ukef>を入手してください"),
-    Form("Outlook for iOS, now", _UNDERSCORES + _OUTLOOK_JA, None, "Outlook for iOS<https://aka.ms/o0ukef> を入手"),
-    Form("Outlook for Android", _UNDERSCORES + _OUTLOOK_EN, None, "Get Outlook for Android<https://aka.ms/AAb9ysg>"),
-    Form("Outlook for Android, ja", _UNDERSCORES + _OUTLOOK_JA, None,
+    ReplyForm("Outlook for iOS, now", _UNDERSCORES + _OUTLOOK_JA, None, "Outlook for iOS<https://aka.ms/o0ukef> を入手"),
+    ReplyForm("Outlook for Android", _UNDERSCORES + _OUTLOOK_EN, None, "Get Outlook for Android<https://aka.ms/AAb9ysg>"),
+    ReplyForm("Outlook for Android, ja", _UNDERSCORES + _OUTLOOK_JA, None,
          "Android 版 Outlook<https://aka.ms/AAb9ysg>の入手"),
-    Form("Outlook, Portuguese", _UNDERSCORES + "De: {name} <{address}>\nEnviado: quarta-feira, 8 de abril de 2026\n"
+    ReplyForm("Outlook, Portuguese", _UNDERSCORES + "De: {name} <{address}>\nEnviado: quarta-feira, 8 de abril de 2026\n"
          "Para: Taro\nAssunto: {subject}", None, "Obter o Outlook para iOS<https://aka.ms/o0ukef>"),
-    Form("Outlook, Chinese", "发件人: {name} <{address}>\n发送时间: 2026年4月8日 9:00\n收件人: Taro\n主题: {subject}", None),
-    Form("Outlook, Korean", "보낸 사람: {name} <{address}>\n보낸 날짜: 2026년 4월 8일\n받는 사람: Taro\n제목: {subject}",
+    ReplyForm("Outlook, Chinese", "发件人: {name} <{address}>\n发送时间: 2026年4月8日 9:00\n收件人: Taro\n主题: {subject}", None),
+    ReplyForm("Outlook, Korean", "보낸 사람: {name} <{address}>\n보낸 날짜: 2026년 4월 8일\n받는 사람: Taro\n제목: {subject}",
          None),
-    Form("Outlook, Vietnamese", "Từ: {name} <{address}>\nĐã gửi: Thứ Tư, 8 tháng 4, 2026\nĐến: Taro\n"
+    ReplyForm("Outlook, Vietnamese", "Từ: {name} <{address}>\nĐã gửi: Thứ Tư, 8 tháng 4, 2026\nĐến: Taro\n"
          "Chủ đề: {subject}", None),
-    Form("Outlook, German", "Von: {name} <{address}>\nGesendet: Mittwoch, 8. April 2026 09:00\nAn: Taro\n"
+    ReplyForm("Outlook, German", "Von: {name} <{address}>\nGesendet: Mittwoch, 8. April 2026 09:00\nAn: Taro\n"
          "Betreff: {subject}", None),
-    Form("Outlook, French", "De : {name} <{address}>\nEnvoyé : mercredi 8 avril 2026 09:00\nÀ : Taro\n"
+    ReplyForm("Outlook, French", "De : {name} <{address}>\nEnvoyé : mercredi 8 avril 2026 09:00\nÀ : Taro\n"
          "Objet : {subject}", None),
-    Form("QQ", "------------------ 原始邮件 ------------------\n发件人: \"{name}\" <{address}>;\n"
+    ReplyForm("QQ", "------------------ 原始邮件 ------------------\n发件人: \"{name}\" <{address}>;\n"
          "发送时间: 2026年4月8日(星期三) 上午9:00\n收件人: \"Taro\"<taro@example.jp>;\n主题: {subject}", None),
-    Form("full width", "－－－－－　元のメッセージ　－－－－－\n差出人：{name}\n日時：2026年4月8日 9:00\n件名：{subject}", None),
-    Form("feature phone", "----元のメール----\n送信者：{name}\n件名：{subject}", None),
-    Form("feature phone, date first", "----- 受信メール -----\n日時：2026/04/08 09:00\n件名：{subject}\n差出人：{address}",
+    ReplyForm("full width", "－－－－－　元のメッセージ　－－－－－\n差出人：{name}\n日時：2026年4月8日 9:00\n件名：{subject}", None),
+    ReplyForm("feature phone", "----元のメール----\n送信者：{name}\n件名：{subject}", None),
+    ReplyForm("feature phone, date first", "----- 受信メール -----\n日時：2026/04/08 09:00\n件名：{subject}\n差出人：{address}",
          None),
-    Form("forwarded", "---------- Forwarded message ---------\nFrom: {name} <{address}>\nDate: 2026年4月8日(水) 9:00\n"
+    ReplyForm("forwarded", "---------- Forwarded message ---------\nFrom: {name} <{address}>\nDate: 2026年4月8日(水) 9:00\n"
          "Subject: {subject}\nTo: <taro@example.jp>", None),
-    Form("转发", "---------- 转发的邮件 ----------\n发件人： {name} <{address}>\n日期： 2026年4月8日\n主题： {subject}", None),
-    Form("Gmail, unmarked", "2026年4月8日(水) 9:00 {name} <{address}>:", None),
-    Form("iPhone, unmarked", "2026/04/08 9:00、{name} <{address}>のメール:", None, "iPhoneから送信"),
-    Form("English, unmarked", "On Wed, Apr 8, 2026 at 9:00 AM {name} <{address}> wrote:", None, "Sent from my iPhone"),
-    Form("以下引用", "--- 以下引用 ---", None),
-    Form("Reply message", "----- Reply message -----\nFrom: \"{name}\" <{address}>\nTo: <taro@example.jp>\n"
+    ReplyForm("转发", "---------- 转发的邮件 ----------\n发件人： {name} <{address}>\n日期： 2026年4月8日\n主题： {subject}", None),
+    ReplyForm("Gmail, unmarked", "2026年4月8日(水) 9:00 {name} <{address}>:", None),
+    ReplyForm("iPhone, unmarked", "2026/04/08 9:00、{name} <{address}>のメール:", None, "iPhoneから送信"),
+    ReplyForm("English, unmarked", "On Wed, Apr 8, 2026 at 9:00 AM {name} <{address}> wrote:", None, "Sent from my iPhone"),
+    ReplyForm("以下引用", "--- 以下引用 ---", None),
+    ReplyForm("Reply message", "----- Reply message -----\nFrom: \"{name}\" <{address}>\nTo: <taro@example.jp>\n"
          "Subject: {subject}\nDate: Wed, Apr 8, 2026 9:00 AM", None),
 )  # fmt: skip
 
-BARE = (Form("nothing but the text", mark=None), Form("nothing, signed", mark=None, signature="iPhoneから送信"))
+BARE = (
+    ReplyForm("nothing but the text", mark=None),
+    ReplyForm("nothing, signed", mark=None, signature="iPhoneから送信"),
+)
 """Forms that only our own text tells from the person's."""
 
 ELSEWHERE = (

@@ -5,23 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.house import House
-from simulator.incoming import LetterKind
+from simulator.incoming import MailKind
 from simulator.office import Office
-from simulator.parents import InboxMail
+from simulator.parents import ParentMail
 from simulator.people import Parent
+from simulator.trial import Trial
 
 
 @dataclass(frozen=True)
 class School:
-    """One unit of a house."""
+    """One unit of a trial."""
 
-    house: House
+    trial: Trial
     office: Office
     code: str
 
     def address(self, local: str) -> str:
-        base = self.house.stack.configuration.base_domain
+        base = self.trial.stack.configuration.base_domain
         return f"{local}@{self.code}.{base}"
 
     def path(self, rest: str) -> str:
@@ -45,7 +45,7 @@ class School:
 
     async def register(self, people: Sequence[Parent], group: str, *, with_name: bool = True) -> None:
         """Everybody registers by mail, as parents do; returns when all have their completion mail."""
-        parents = self.house.parents
+        parents = self.trial.parents
         await parents.all_do(
             lambda parent: parents.enter(parent, self.address(f"{group}-entry"), with_name=with_name), people
         )
@@ -53,33 +53,29 @@ class School:
         async def completed() -> bool:
             return all(self.notices(parent, "登録が完了") for parent in people)
 
-        assert await self.house.until(f"{len(people)} completion mails", completed, within=60)
+        assert await self.trial.until(f"{len(people)} completion mails", completed, within=60)
 
-    def notices(self, parent: Parent, subject: str) -> list[InboxMail]:
+    def notices(self, parent: Parent, subject: str) -> list[ParentMail]:
         """Notices to a parent with that in the subject."""
-        return [
-            letter
-            for letter in self.house.parents.letters_of(parent, LetterKind.NOTICE)
-            if subject in letter.mail.subject
-        ]
+        return [got for got in self.trial.parents.mails_of(parent, MailKind.NOTICE) if subject in got.mail.subject]
 
 
-async def open_school(house: House, code: str, name: str, *, receipts: bool, groups: Mapping[str, str]) -> School:
+async def open_school(trial: Trial, code: str, name: str, *, receipts: bool, groups: Mapping[str, str]) -> School:
     """The operator makes the unit and its administrator, who signs in and makes the groups."""
-    office = await house.sign_in(await house.new_school(code, name, receipts=receipts))
-    school = School(house, office, code)
+    office = await trial.sign_in(await trial.new_school(code, name, receipts=receipts))
+    school = School(trial, office, code)
     for group, label in groups.items():
         await office.post(school.path("groups"), {"code": group, "name": label})
     for group in groups:
-        await _known_at_the_door(house, school.address(f"{group}-entry"))
+        await _known_to_ingress(trial, school.address(f"{group}-entry"))
     return school
 
 
-async def _known_at_the_door(house: House, address: str) -> None:
-    """Wait until the front door has heard of the address: a moment after the office has it."""
+async def _known_to_ingress(trial: Trial, address: str) -> None:
+    """Wait until ingress-smtp has heard of the address: a moment after the office has it."""
 
     async def accepted() -> bool:
-        reader, writer = await asyncio.open_connection("127.0.0.1", house.stack.port("RENRAKUMO_SMTP_PORT"))
+        reader, writer = await asyncio.open_connection("127.0.0.1", trial.stack.port("RENRAKUMO_SMTP_PORT"))
         try:
             await reader.readline()
             for line in ("HELO test.example", "MAIL FROM:<somebody@test.example>", f"RCPT TO:<{address}>"):
@@ -89,4 +85,4 @@ async def _known_at_the_door(house: House, address: str) -> None:
         finally:
             writer.close()
 
-    assert await house.until(f"{address} is known at the door", accepted, within=30)
+    assert await trial.until(f"{address} is known to ingress-smtp", accepted, within=30)

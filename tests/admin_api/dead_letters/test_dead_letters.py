@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 from admin_api.dead_letters import cleaner, handlers
 from admin_api.dead_letters.explanations import BY_ANYBODY, KNOWN, explain_dead_letter
 from admin_api.dead_letters.handlers import BOUNDS
-from admin_api.dead_letters.model import Bounds, Filter, code_of
+from admin_api.dead_letters.model import Filter, RowLimits, code_of
 from contracts.events import DeadLetter, DeadLetterRetry
 from tests.admin_api.service import AdminApi
 
@@ -42,7 +42,7 @@ def letter(
     return DeadLetter.model_validate({**values, **fields})
 
 
-async def arrive(api: AdminApi, *letters: DeadLetter, bounds: Bounds = BOUNDS) -> None:
+async def arrive(api: AdminApi, *letters: DeadLetter, bounds: RowLimits = BOUNDS) -> None:
     for each in letters:
         data = each.model_dump_json().encode()
         await handlers.arrived(api.context.database, next(_sequences), each.bus_subject(), data, bounds=bounds)
@@ -234,7 +234,7 @@ async def test_a_flood_that_anybody_can_send_keeps_its_newest_and_counts_the_res
     api: AdminApi, operator: Operator
 ) -> None:
     forged = [letter(number, service="receipts", reason="PermanentError: token_not_ours") for number in range(35)]
-    await arrive(api, letter(99), *forged, bounds=Bounds(anybodys=10))
+    await arrive(api, letter(99), *forged, bounds=RowLimits(anybodys=10))
     rows = await operator.listed("?reason=token_not_ours&limit=200")
     assert len(rows) == 10
     counts = {each["reason"]: each for each in (await operator.ask("GET", "/counts")).json()["items"]}

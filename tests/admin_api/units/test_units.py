@@ -1,4 +1,4 @@
-"""Units and groups: what the office changes, the front door's directory says, from the same transaction on."""
+"""Units and groups: what the office changes, the directory says, from the same transaction on."""
 
 import hashlib
 import hmac

@@ -1,6 +1,6 @@
 """What stands on a copy does not change by accident: parents' replies, filters and carriers depend on every line.
 
-The files in golden/ are whole copies with their envelope, one for each kind of mail that leaves the house.
+The files in golden/ are whole copies with their envelope, one for each kind of mail that leaves the harness.
 """
 
 from concurrent.futures import ThreadPoolExecutor

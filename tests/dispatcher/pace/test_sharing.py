@@ -104,7 +104,7 @@ class Clocks:
         return self.seconds
 
 
-class House:
+class Dispatchers:
     """Dispatchers on one bus."""
 
     def __init__(self, bus: FakeBus | Bus) -> None:
@@ -168,52 +168,52 @@ def bus() -> FakeBus:
 
 
 @pytest.fixture
-def house(bus: FakeBus) -> House:
-    return House(bus)
+def dispatchers(bus: FakeBus) -> Dispatchers:
+    return Dispatchers(bus)
 
 
 # -- orders
 
 
-async def test_an_order_is_followed_and_undone_while_at_work(house: House) -> None:
-    control, paces = house.dispatcher("a")
+async def test_an_order_is_followed_and_undone_while_at_work(dispatchers: Dispatchers) -> None:
+    control, paces = dispatchers.dispatcher("a")
     async with at_work(control):
-        await house.order("docomo", PaceOrder(paused=True))
+        await dispatchers.order("docomo", PaceOrder(paused=True))
         await until(lambda: wait(paces) == inf)
-        await house.order("docomo", PaceOrder(connections=2))
+        await dispatchers.order("docomo", PaceOrder(connections=2))
         await until(lambda: wait(paces) == 0 and connections(paces) == 2)
-        await house.bus.kv_delete(PACE.name, "docomo")
+        await dispatchers.bus.kv_delete(PACE.name, "docomo")
         await until(lambda: connections(paces) == 8)
 
 
-async def test_an_order_outlives_a_restart_of_the_dispatcher(house: House) -> None:
-    await house.order("docomo", PaceOrder(paused=True, rate=2.0))
-    control, paces = house.dispatcher("a")
+async def test_an_order_outlives_a_restart_of_the_dispatcher(dispatchers: Dispatchers) -> None:
+    await dispatchers.order("docomo", PaceOrder(paused=True, rate=2.0))
+    control, paces = dispatchers.dispatcher("a")
     await control.load()
     assert (wait(paces), paces.of(DOCOMO, HOP).rate) == (inf, 2.0)
 
 
-async def test_pause_and_pace_by_override_end_each_at_its_own_time(house: House) -> None:
+async def test_pause_and_pace_by_override_end_each_at_its_own_time(dispatchers: Dispatchers) -> None:
     order = PaceOrder(
         paused=True,
         paused_until=START + timedelta(minutes=30),
         connections=3,
         until=START + timedelta(hours=2),
     )
-    await house.order("docomo", order)
-    control, paces = house.dispatcher("a")
+    await dispatchers.order("docomo", order)
+    control, paces = dispatchers.dispatcher("a")
     async with at_work(control):
         await until(lambda: wait(paces) == inf)
-        house.clocks.seconds += 30 * 60
+        dispatchers.clocks.seconds += 30 * 60
         await until(lambda: wait(paces) == 0)
         assert connections(paces) == 3
-        house.clocks.seconds += 90 * 60
+        dispatchers.clocks.seconds += 90 * 60
         await until(lambda: connections(paces) == 8)
 
 
-async def test_an_order_that_nobody_understands_changes_nothing(house: House, bus: FakeBus) -> None:
-    control, paces = house.dispatcher("a")
-    await house.order("docomo", PaceOrder(connections=2))
+async def test_an_order_that_nobody_understands_changes_nothing(dispatchers: Dispatchers, bus: FakeBus) -> None:
+    control, paces = dispatchers.dispatcher("a")
+    await dispatchers.order("docomo", PaceOrder(connections=2))
     await bus.kv_put(PACE.name, "elsewhere", b"{}")
     await control.load()
     async with at_work(control):
@@ -223,9 +223,9 @@ async def test_an_order_that_nobody_understands_changes_nothing(house: House, bu
     assert connections(paces) == 2
 
 
-async def test_a_bus_that_is_away_delays_no_mail(house: House, bus: FakeBus) -> None:
+async def test_a_bus_that_is_away_delays_no_mail(dispatchers: Dispatchers, bus: FakeBus) -> None:
     bus.away = True
-    control, paces = house.dispatcher("a")
+    control, paces = dispatchers.dispatcher("a")
     await control.load()
     assert (wait(paces), connections(paces)) == (0, 8)
 
@@ -233,41 +233,43 @@ async def test_a_bus_that_is_away_delays_no_mail(house: House, bus: FakeBus) -> 
 # -- shares
 
 
-async def test_dispatchers_behind_one_address_share_its_limits(house: House) -> None:
-    one, paces_one = house.dispatcher("a")
-    two, paces_two = house.dispatcher("b")
-    elsewhere, paces_elsewhere = house.dispatcher("c", address="mail-2")
+async def test_dispatchers_behind_one_address_share_its_limits(dispatchers: Dispatchers) -> None:
+    one, paces_one = dispatchers.dispatcher("a")
+    two, paces_two = dispatchers.dispatcher("b")
+    elsewhere, paces_elsewhere = dispatchers.dispatcher("c", address="mail-2")
     async with at_work(one, two, elsewhere):
         await until(lambda: connections(paces_one) == connections(paces_two) == 4)
         assert paces_one.of(DOCOMO, HOP).rate == 5.0
         assert connections(paces_elsewhere) == 8
 
 
-async def test_a_new_dispatcher_begins_with_its_share(house: House) -> None:
-    one, paces_one = house.dispatcher("a")
-    two, paces_two = house.dispatcher("b")
+async def test_a_new_dispatcher_begins_with_its_share(dispatchers: Dispatchers) -> None:
+    one, paces_one = dispatchers.dispatcher("a")
+    two, paces_two = dispatchers.dispatcher("b")
     async with at_work(one):
-        await until(lambda: "a" in told_by(house))
+        await until(lambda: "a" in told_by(dispatchers))
         await two.load()
         assert connections(paces_two) == 4
         await until(lambda: connections(paces_one) == 4)
 
 
-def told_by(house: House) -> set[str]:
-    assert isinstance(house.bus, FakeBus)
-    return set(house.bus.buckets.get(DISPATCHERS.name, {}))
+def told_by(dispatchers: Dispatchers) -> set[str]:
+    assert isinstance(dispatchers.bus, FakeBus)
+    return set(dispatchers.bus.buckets.get(DISPATCHERS.name, {}))
 
 
-async def test_who_leaves_or_falls_silent_leaves_its_share_to_the_others(house: House, bus: FakeBus) -> None:
-    one, paces_one = house.dispatcher("a")
-    two, _ = house.dispatcher("b")
-    killed, _ = house.dispatcher("c")
+async def test_who_leaves_or_falls_silent_leaves_its_share_to_the_others(
+    dispatchers: Dispatchers, bus: FakeBus
+) -> None:
+    one, paces_one = dispatchers.dispatcher("a")
+    two, _ = dispatchers.dispatcher("b")
+    killed, _ = dispatchers.dispatcher("c")
     await killed.load()
     async with at_work(one):
         async with at_work(two):
             await until(lambda: connections(paces_one) == 3)
         await until(lambda: connections(paces_one) == 4)
-        house.clocks.seconds += DEAD_SECONDS
+        dispatchers.clocks.seconds += DEAD_SECONDS
         await until(lambda: connections(paces_one) == 8)
     assert set(bus.buckets[DISPATCHERS.name]) == {"c"}  # which its time of life removes on a real bus
 
@@ -275,12 +277,14 @@ async def test_who_leaves_or_falls_silent_leaves_its_share_to_the_others(house: 
 # -- what is told
 
 
-async def test_the_state_is_told_when_it_changes_and_otherwise_only_to_show_life(house: House, bus: FakeBus) -> None:
-    control, paces = house.dispatcher("a")
+async def test_the_state_is_told_when_it_changes_and_otherwise_only_to_show_life(
+    dispatchers: Dispatchers, bus: FakeBus
+) -> None:
+    control, paces = dispatchers.dispatcher("a")
     async with at_work(control):
         await until(lambda: bus.puts == 1)
-        house.queues.connections["docomo"] = 3
-        house.queues.copies["docomo"] = {"urgent": 0, "ordinary": 70}
+        dispatchers.queues.connections["docomo"] = 3
+        dispatchers.queues.copies["docomo"] = {"urgent": 0, "ordinary": 70}
         paces.of(DOCOMO, HOP).slow_down(Sign.BUSY)
         await until(lambda: told(bus, "a")["docomo"].connections_open == 3)
         state = told(bus, "a")["docomo"]
@@ -291,18 +295,18 @@ async def test_the_state_is_told_when_it_changes_and_otherwise_only_to_show_life
         puts = bus.puts
         await asyncio.sleep(0.1)
         assert bus.puts <= puts + 1
-        house.clocks.seconds += ALIVE_SECONDS
+        dispatchers.clocks.seconds += ALIVE_SECONDS
         puts = bus.puts
         await until(lambda: bus.puts > puts)
 
 
-async def test_servers_and_domains_of_others_are_counted_never_named(house: House, bus: FakeBus) -> None:
-    control, paces = house.dispatcher("a")
+async def test_servers_and_domains_of_others_are_counted_never_named(dispatchers: Dispatchers, bus: FakeBus) -> None:
+    control, paces = dispatchers.dispatcher("a")
     used = paces.of(OTHER, HOP)
     used.slow_down(Sign.RESET)
     used.accepted()
     async with at_work(control):
-        await until(lambda: "a" in told_by(house))
+        await until(lambda: "a" in told_by(dispatchers))
     state = DispatcherStatus.model_validate_json(await report_of(control, bus)).carriers[1]
     assert (state.throttles, state.slowed, state.pausing, state.accepted_last_minute) == (1, 1, 1, 1)
     assert (state.connections_limit, state.connections_per_server, state.last_sign) == (24, 4, "reset")
@@ -372,17 +376,17 @@ async def undo(office: Bus, carrier: str) -> None:
 async def test_two_dispatchers_on_a_real_bus_follow_orders_and_share(fresh_nats: NatsServer) -> None:
     office = await connected(fresh_nats, "admin-api")
     buses = [await connected(fresh_nats, "dispatcher") for _ in range(2)]
-    house = House(office)
+    dispatchers = Dispatchers(office)
     (one, paces_one), (two, paces_two) = (
-        house.dispatcher(name, bus=bus) for name, bus in zip(("a", "b"), buses, strict=True)
+        dispatchers.dispatcher(name, bus=bus) for name, bus in zip(("a", "b"), buses, strict=True)
     )
-    await house.order("docomo", PaceOrder(connections=6))
+    await dispatchers.order("docomo", PaceOrder(connections=6))
     await one.load()
     assert connections(paces_one) == 6
     async with at_work(one):
         async with at_work(two):
             await until(lambda: connections(paces_one) == connections(paces_two) == 3)
-            await house.order("docomo", PaceOrder(paused=True))
+            await dispatchers.order("docomo", PaceOrder(paused=True))
             await until(lambda: wait(paces_one) == wait(paces_two) == inf)
             fresh_nats.stop()
             fresh_nats.start()

@@ -225,7 +225,7 @@ def real_pace(limits: CarrierPolicy) -> Pace:
 
 
 def paces(kept: list[Pace]) -> Callable[[CarrierPolicy], Pace]:
-    """The same, kept to be looked at."""
+    """Makes paces by the clock of the scene, and keeps them to be looked at."""
 
     def make(limits: CarrierPolicy) -> Pace:
         kept.append(real_pace(limits))

@@ -241,7 +241,9 @@ async def test_a_certificate_for_another_name_gives_no_policy(
     assert not web.asked
 
 
-async def test_nobody_makes_us_fetch_inside_a_house(dns: DnsServer, web: PolicyServer, trust: ssl.SSLContext) -> None:
+async def test_nobody_makes_us_fetch_from_a_private_address(
+    dns: DnsServer, web: PolicyServer, trust: ssl.SSLContext
+) -> None:
     with pytest.raises(PolicyUnavailable, match="no usable address"):
         await fetcher(dns, web, trust, private=False)(DOMAIN)
     assert not web.asked

@@ -246,7 +246,7 @@ def test_the_families_take_turns_ipv6_first() -> None:
         "not an address",
     ],
 )
-def test_nobody_makes_us_knock_inside_a_house(address: str) -> None:
+def test_nobody_makes_us_connect_to_a_private_address(address: str) -> None:
     assert not is_public(address)
 
 
@@ -255,7 +255,7 @@ def test_addresses_in_the_world_are_fine(address: str) -> None:
     assert is_public(address)
 
 
-async def test_a_domain_that_points_into_the_house_has_no_server(dns: DnsServer) -> None:
+async def test_a_domain_that_points_to_private_addresses_has_no_server(dns: DnsServer) -> None:
     dns.zone["mx.evil.example"] = {"A": ["127.0.0.1", "10.0.0.1", "8.8.8.8"], "AAAA": ["::1"]}
     strict = MxLookup(DnsCache(SystemDns([dns.address])))
     assert await strict.addresses("mx.evil.example") == Addresses((), ("8.8.8.8",))

@@ -115,7 +115,7 @@ async def test_no_server_with_an_address_is_a_matter_for_later(dns: DnsServer) -
     assert not isinstance(trouble.value, NoServer)
 
 
-async def test_whoever_points_into_the_house_gets_nothing(dns: DnsServer) -> None:
+async def test_whoever_points_to_private_addresses_gets_nothing(dns: DnsServer) -> None:
     dns.zone["evil.example"] = {"MX": ["10 inside.example.", "20 here.example."]}
     dns.zone["inside.example"] = {"A": ["10.0.0.5"], "AAAA": ["fd00::5"]}
     dns.zone["here.example"] = {"A": ["127.0.0.1"], "AAAA": ["::1"]}

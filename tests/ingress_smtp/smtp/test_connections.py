@@ -24,7 +24,7 @@ from ingress_smtp.model import read_sender
 from runtime.bus.directory import Directory
 from runtime.errors import BusRefused
 from simulator import mailer
-from simulator.mailer import Connection
+from simulator.mailer import ClientConnection
 from tests.ingress_smtp.certificates import self_signed
 from tests.ingress_smtp.smtp_server import (
     BASE,
@@ -167,7 +167,7 @@ async def test_until_the_directory_was_read_nobody_is_called_unknown() -> None:
 
 async def test_wild_octets_in_commands_are_refused_and_the_connection_goes_on() -> None:
     bus = ListPublisher()
-    async with open_server(bus) as server, Connection(HOST, server.port) as connection:
+    async with open_server(bus) as server, ClientConnection(HOST, server.port) as connection:
         assert {"8BITMIME", "SMTPUTF8", "SIZE"} <= connection.extensions
         assert not {"AUTH", "STARTTLS"} & connection.extensions
         assert (await connection.command("MAIL FROM:<a..b.@docomo.ne.jp> BODY=8BITMIME SIZE=10")).code == 250
@@ -197,7 +197,7 @@ async def test_long_lines_and_dots_arrive_as_they_were_sent() -> None:
 
 async def test_a_mail_above_the_size_is_refused_before_and_after_it_was_sent() -> None:
     bus = ListPublisher()
-    async with open_server(bus, smtp_max_size=10_000) as server, Connection(HOST, server.port) as connection:
+    async with open_server(bus, smtp_max_size=10_000) as server, ClientConnection(HOST, server.port) as connection:
         assert (await connection.command("MAIL FROM:<a@b.example> SIZE=10001")).code == 552
         replies = await connection.send("a@b.example", [at("info")], mail("line\r\n" * 3_000))
         assert replies[at("info")].code == 552
@@ -215,8 +215,8 @@ async def test_limits_of_connections_recipients_unknown_recipients_and_rate() ->
         "smtp_burst_per_peer": 2,
     }
     async with open_server(bus, **bounds) as server:
-        async with Connection(HOST, server.port) as first, Connection(HOST, server.port):
-            async with Connection(HOST, server.port) as third:
+        async with ClientConnection(HOST, server.port) as first, ClientConnection(HOST, server.port):
+            async with ClientConnection(HOST, server.port) as third:
                 assert third.refused is not None
                 assert third.refused.code == 421
             replies = await first.send(PARENT, [at("info"), at("leave")], mail())
@@ -226,15 +226,15 @@ async def test_limits_of_connections_recipients_unknown_recipients_and_rate() ->
             assert codes == [550, 550, 421]
             with pytest.raises(ConnectionError):
                 await first.command("NOOP")
-            first.refused = mailer.Reply(421, "")
-        async with Connection(HOST, server.port) as again:
+            first.refused = mailer.ServerReply(421, "")
+        async with ClientConnection(HOST, server.port) as again:
             assert (await again.send(PARENT, [at("info")], mail()))[at("info")].code == 451
 
 
 async def test_one_mail_is_not_stored_whole_for_many_made_up_tokens() -> None:
     bus = ListPublisher()
     tokens = ["r-" + f"{letter}2" * 24 for letter in "abcdefgh"]
-    async with open_server(bus) as server, Connection(HOST, server.port) as connection:
+    async with open_server(bus) as server, ClientConnection(HOST, server.port) as connection:
         replies = await connection.send(PARENT, [at(local) for local in (*tokens, "leave")], mail())
         assert [reply.code for reply in replies.values()] == [250] * 5 + [452] * 3 + [250]
         again = await connection.send(PARENT, [at(local) for local in tokens[5:]], mail())
@@ -246,10 +246,10 @@ async def test_whoever_tries_out_addresses_is_slowed_down_over_all_his_connectio
     async with open_server(ListPublisher(), smtp_unknown_rate_per_peer=0.001, smtp_unknown_burst_per_peer=2) as server:
         codes = []
         for secret in ("aaaaaa", "bbbbbb", "cccccc"):
-            async with Connection(HOST, server.port) as connection:
+            async with ClientConnection(HOST, server.port) as connection:
                 await connection.command("MAIL FROM:<a@b.example>")
                 codes.append((await connection.command(f"RCPT TO:<{at(f'1nen-{secret}')}>")).code)
-                connection.refused = mailer.Reply(421, "")
+                connection.refused = mailer.ServerReply(421, "")
         assert codes == [550, 550, 421]
         replies = await mailer.send(HOST, server.port, PARENT, [at("info")], mail())
         assert replies[at("info")].code == 250
@@ -288,10 +288,14 @@ def test_a_certificate_switches_starttls_on_also_under_uvloop(tmp_path: Path) ->
     uvloop.run(scenario())
 
 
-async def test_at_shutdown_a_mail_in_hand_is_finished_and_idle_connections_are_told() -> None:
+async def test_at_shutdown_a_mail_in_flight_is_finished_and_idle_connections_are_told() -> None:
     bus = ListPublisher()
     bus.gate = asyncio.Event()
-    async with open_server(bus) as server, Connection(HOST, server.port) as busy, Connection(HOST, server.port) as idle:
+    async with (
+        open_server(bus) as server,
+        ClientConnection(HOST, server.port) as busy,
+        ClientConnection(HOST, server.port) as idle,
+    ):
         sending = asyncio.create_task(busy.send(PARENT, [at("info")], mail()))
         await bus.waiting.wait()
         closing = asyncio.create_task(server.close())
@@ -333,12 +337,15 @@ async def test_a_sender_that_dies_in_the_middle_costs_nothing() -> None:
 
 
 async def test_an_idle_connection_and_an_endless_connection_come_to_an_end() -> None:
-    async with open_server(ListPublisher(), smtp_timeout=0.2) as server, Connection(HOST, server.port) as connection:
+    async with (
+        open_server(ListPublisher(), smtp_timeout=0.2) as server,
+        ClientConnection(HOST, server.port) as connection,
+    ):
         assert (await connection.command("")).code == 500
         assert (await connection._reply()).code == 421
     async with (
         open_server(ListPublisher(), smtp_session_seconds=0.2) as server,
-        Connection(HOST, server.port) as connection,
+        ClientConnection(HOST, server.port) as connection,
     ):
         assert (await connection._reply()).code == 421
 

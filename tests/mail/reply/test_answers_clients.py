@@ -6,7 +6,7 @@ import pytest
 
 from mail.mime.reading import ParsedMail, read
 from mail.reply.answers import answer_text
-from simulator.reply_forms import BARE, ELSEWHERE, FOOTERS, MARKED, UNMARKED, Form, Posting, Question, compose
+from simulator.reply_forms import BARE, ELSEWHERE, FOOTERS, MARKED, UNMARKED, Posting, ReplyForm, SentText, compose
 
 PLAIN = """緑小学校です。
 本日の体調をお知らせください。
@@ -42,9 +42,9 @@ Will your child come by bus on Monday? Please answer with one number.
 Midori School
 """
 QUESTIONS = (
-    Question(PLAIN, PLAIN, "緑小学校"),
-    Question(FILLED, TEMPLATE, "あおば市立あおば小学校（保護者連絡）"),
-    Question(ENGLISH, ENGLISH, "Midori School"),
+    SentText(PLAIN, PLAIN, "緑小学校"),
+    SentText(FILLED, TEMPLATE, "あおば市立あおば小学校（保護者連絡）"),
+    SentText(ENGLISH, ENGLISH, "Midori School"),
 )
 ANSWERS = (
     "３",
@@ -70,7 +70,7 @@ def parsed(text: str, subject: str = "Re: 【緑小学校】健康調査") -> Pa
     return read((head + text).encode())
 
 
-def check(form: Form, posting: Posting, *, known: bool, footer: str = FOOTERS[0]) -> None:
+def check(form: ReplyForm, posting: Posting, *, known: bool, footer: str = FOOTERS[0]) -> None:
     for question in QUESTIONS:
         for answer in ANSWERS:
             if posting is Posting.BOTH and "\n" not in answer:
@@ -83,14 +83,14 @@ def check(form: Form, posting: Posting, *, known: bool, footer: str = FOOTERS[0]
 
 @pytest.mark.parametrize("posting", Posting)
 @pytest.mark.parametrize("form", MARKED, ids=lambda form: form.name)
-def test_the_answer_beside_a_marked_quotation(form: Form, posting: Posting) -> None:
+def test_the_answer_beside_a_marked_quotation(form: ReplyForm, posting: Posting) -> None:
     for known in (True, False):
         check(form, posting, known=known)
 
 
 @pytest.mark.parametrize("posting", Posting)
 @pytest.mark.parametrize("form", UNMARKED, ids=lambda form: form.name)
-def test_the_answer_beside_an_unmarked_quotation_below_a_head(form: Form, posting: Posting) -> None:
+def test_the_answer_beside_an_unmarked_quotation_below_a_head(form: ReplyForm, posting: Posting) -> None:
     check(form, posting, known=True)
     if posting in (Posting.TOP, Posting.TIGHT, Posting.FOOTED):
         check(form, posting, known=False)
@@ -98,14 +98,14 @@ def test_the_answer_beside_an_unmarked_quotation_below_a_head(form: Form, postin
 
 @pytest.mark.parametrize("posting", Posting)
 @pytest.mark.parametrize("form", BARE, ids=lambda form: form.name)
-def test_the_answer_beside_our_text_without_any_sign(form: Form, posting: Posting) -> None:
+def test_the_answer_beside_our_text_without_any_sign(form: ReplyForm, posting: Posting) -> None:
     if posting is not Posting.PART:  # one line of ours and no sign: it may be an answer
         check(form, posting, known=True)
 
 
 @pytest.mark.parametrize("form", [*MARKED, *UNMARKED], ids=lambda form: form.name)
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
-def test_a_reply_without_an_answer_is_empty(form: Form, question: Question) -> None:
+def test_a_reply_without_an_answer_is_empty(form: ReplyForm, question: SentText) -> None:
     text = compose(form, Posting.TOP, "", question)
     assert answer_text(parsed(text), question.template, sent_subject=question.subject) == ""
     if form.mark:

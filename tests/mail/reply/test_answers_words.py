@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mail.reply.answers import answer_text
-from simulator.reply_forms import BARE, FOOTERS, MARKED, UNMARKED, Form, Posting, Question, compose
+from simulator.reply_forms import BARE, FOOTERS, MARKED, UNMARKED, Posting, ReplyForm, SentText, compose
 from tests.mail.reply.test_answers_clients import QUESTIONS, parsed
 
 SAID = (
@@ -31,7 +31,7 @@ def answers(draw: st.DrawFn) -> str:
     return "".join([first, *(f"\n{draw(BETWEEN)}{line}" for line in others)])
 
 
-def decidable(form: Form, posting: Posting, *, known: bool) -> bool:
+def decidable(form: ReplyForm, posting: Posting, *, known: bool) -> bool:
     """Whether anything tells the person's words from ours."""
     if form in BARE:
         return known and posting is not Posting.PART
@@ -41,7 +41,7 @@ def decidable(form: Form, posting: Posting, *, known: bool) -> bool:
 @settings(deadline=None, max_examples=1500, suppress_health_check=[HealthCheck.too_slow])
 @given(answers(), FORMS, st.sampled_from(Posting), st.sampled_from(QUESTIONS), st.booleans(), st.sampled_from(FOOTERS))
 def test_words_come_out_of_any_reply_as_they_were_written(
-    answer: str, form: Form, posting: Posting, question: Question, known: bool, footer: str
+    answer: str, form: ReplyForm, posting: Posting, question: SentText, known: bool, footer: str
 ) -> None:
     if posting is Posting.BOTH or not decidable(form, posting, known=known):
         posting = Posting.TOP
@@ -64,7 +64,9 @@ CHARACTERS = "あいうのはにでをがですますたんー漢字年月日時
 
 @settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(CHARACTERS, min_size=1, max_size=80), FORMS, st.booleans(), st.sampled_from(QUESTIONS))
-def test_any_characters_come_out_as_they_were_written(text: str, form: Form, known: bool, question: Question) -> None:
+def test_any_characters_come_out_as_they_were_written(
+    text: str, form: ReplyForm, known: bool, question: SentText
+) -> None:
     lines = [line for line in parsed(text).text.split("\n") if line.strip()]
     assume(lines)
     assume(not any(line.lstrip()[:1] in ">＞|" for line in lines))

@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from mail.reply import introductions
-from mail.reply.attributions import FORMS, Form, Meaning, attribution, form_of, meaning_of
+from mail.reply.attributions import FORMS, AttributionForm, Meaning, attribution, form_of, meaning_of
 from mail.reply.introductions import Introduction
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-def test_an_example_has_its_form_and_none_before_it(form: Form) -> None:
+def test_an_example_has_its_form_and_none_before_it(form: AttributionForm) -> None:
     assert form_of(form.example) == form
     assert meaning_of(form.example) is form.meaning
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-def test_an_example_is_an_attribution_as_far_as_its_form_says(form: Form) -> None:
+def test_an_example_is_an_attribution_as_far_as_its_form_says(form: AttributionForm) -> None:
     expected = None if form.meaning is Meaning.PROSE else Introduction(1, form.meaning is Meaning.CERTAIN)
     assert attribution([form.example, "", "2"], 0) == expected
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mail.sender.authentication import AuthenticationResults, Examiner, Origin, conclude
 from mail.sender.dkim import LARGE_BODY, MOST_SIGNATURES
 from mail.sender.dmarc import Organisations
-from mail.sender.dns_answers import Answer, Question
+from mail.sender.dns_answers import DnsAnswer, DnsQuestion
 from simulator.signing import key_records, new_key, sealed, signed, signed_with
 
 ORGANISATIONS = Organisations()
@@ -28,11 +28,11 @@ SIGNED = signed(RAW, KEY)
 
 
 def look(
-    raw: bytes, records: Mapping[str, str] | None = None, asked: list[Question] | None = None
+    raw: bytes, records: Mapping[str, str] | None = None, asked: list[DnsQuestion] | None = None
 ) -> AuthenticationResults:
     known = {NAME: RECORD} if records is None else records
 
-    def answer(question: Question) -> Answer:
+    def answer(question: DnsQuestion) -> DnsAnswer:
         if asked is not None:
             asked.append(question)
         return (known[question.name],) if question.kind == "TXT" and question.name in known else ()
@@ -125,7 +125,7 @@ def test_an_author_who_was_put_on_top_is_not_signed() -> None:
 
 
 def test_of_hundreds_of_signatures_a_few_are_looked_at() -> None:
-    asked: list[Question] = []
+    asked: list[DnsQuestion] = []
     head = b"".join(
         signed_with(RAW, new_key("a.example", f"x{number}", ed25519=True), {})[: -len(RAW)] for number in range(300)
     )
@@ -134,7 +134,7 @@ def test_of_hundreds_of_signatures_a_few_are_looked_at() -> None:
 
 
 def test_a_chain_of_hundreds_of_seals_is_not_gone_through() -> None:
-    asked: list[Question] = []
+    asked: list[DnsQuestion] = []
     seal = b"ARC-Seal: i=%d; a=rsa-sha256; d=a.example; s=x%d; cv=none; b=AAAA\r\n"
     assert look(b"".join(seal % (number, number) for number in range(500)) + RAW, asked=asked).arc == "policy"
     assert len(asked) <= 40
@@ -228,7 +228,7 @@ def test_any_octets_and_any_dns_end_in_results(
 ) -> None:
     count = 0
 
-    def answer(question: Question) -> Answer:
+    def answer(question: DnsQuestion) -> DnsAnswer:
         nonlocal count
         count += 1
         text = answers[count % len(answers)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from mail.sender.dmarc import Organisations, Record, Shown, evaluate, questions, read_record
-from mail.sender.dns_answers import DnsAnswers, Question
+from mail.sender.dns_answers import DnsAnswers, DnsQuestion
 
 ORGANISATIONS = Organisations()
 
@@ -99,12 +99,12 @@ def test_what_aligns(domain: str, spf: str | None, dkim: list[str], expected: tu
     dns = DnsAnswers(10)
     for name in {each.name for each in questions(domain, ORGANISATIONS)}:
         record = zone.get(name.removeprefix("_dmarc."))
-        dns.add({Question("TXT", name): (record,) if record else ()})
+        dns.add({DnsQuestion("TXT", name): (record,) if record else ()})
     assert evaluate(domain, Shown(spf, dkim), ORGANISATIONS, dns) == expected
 
 
 @pytest.mark.parametrize("doubtful, expected", [("mail.a.example", "temperror"), ("b.example", "fail")])
 def test_a_proof_that_might_still_align_leaves_it_open(doubtful: str, expected: str) -> None:
     dns = DnsAnswers(10)
-    dns.add({Question("TXT", "_dmarc.a.example"): ("v=DMARC1; p=reject",)})
+    dns.add({DnsQuestion("TXT", "_dmarc.a.example"): ("v=DMARC1; p=reject",)})
     assert evaluate("a.example", Shown(None, [], [doubtful]), ORGANISATIONS, dns)[0] == expected

@@ -11,7 +11,7 @@ from mail.sender.authentication import (
     Examiner,
     Origin,
 )
-from mail.sender.dns_answers import Answer, Question
+from mail.sender.dns_answers import DnsAnswer, DnsQuestion
 from simulator.signing import signed
 from tests.mail.sender.world import (
     CARRIERS,
@@ -44,7 +44,7 @@ def test_what_cannot_be_looked_up_is_held_against_nobody(
 
 def test_without_dns_nothing_is_said_and_everything_asked_once() -> None:
     class Offline(World):
-        def __call__(self, question: Question) -> Answer:
+        def __call__(self, question: DnsQuestion) -> DnsAnswer:
             self.asked.append(question)
             return None
 

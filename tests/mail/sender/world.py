@@ -11,7 +11,7 @@ from mail.sender.authentication import (
     conclude,
 )
 from mail.sender.dmarc import Organisations
-from mail.sender.dns_answers import Answer, DnsTrouble, Question
+from mail.sender.dns_answers import DnsAnswer, DnsQuestion, NoDnsAnswer
 from simulator.signing import key_records, new_key, sealed, signed
 
 ORGANISATIONS = Organisations()
@@ -48,12 +48,12 @@ class World:
     def __init__(self, zone: Zone = ZONE, trouble: tuple[str, ...] = ()) -> None:
         self.zone = zone
         self.trouble = trouble
-        self.asked: list[Question] = []
+        self.asked: list[DnsQuestion] = []
 
-    def __call__(self, question: Question) -> Answer:
+    def __call__(self, question: DnsQuestion) -> DnsAnswer:
         self.asked.append(question)
         if question.name in self.trouble:
-            raise DnsTrouble
+            raise NoDnsAnswer
         if question.kind == "TXT" and question.name in self.zone:
             return (self.zone[question.name],)
         found = self.zone.get(f"{question.kind} {question.name}")

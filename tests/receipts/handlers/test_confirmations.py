@@ -13,25 +13,25 @@ from receipts.handlers import confirmations, housekeeping, replies, reports
 from receipts.handlers.incoming import KEPT_OCTETS, unseal
 from runtime.bus.consumer import Delivery
 from runtime.errors import PermanentError
-from tests.receipts.conftest import NOW, PARENT, House, letter
+from tests.receipts.conftest import NOW, PARENT, Harness, letter
 
 
-async def test_a_reply_to_the_guide_confirms_and_carries_the_corrected_name_sealed(house: House) -> None:
-    token = house.token(TokenKind.REGISTRATION, 11, 12)
-    await replies.reply(house.context, house.reply(token, letter("15 山田 太郎 母\n")))
-    (given,) = await house.said(ConfirmationGiven)
+async def test_a_reply_to_the_guide_confirms_and_carries_the_corrected_name_sealed(harness: Harness) -> None:
+    token = harness.token(TokenKind.REGISTRATION, 11, 12)
+    await replies.reply(harness.context, harness.reply(token, letter("15 山田 太郎 母\n")))
+    (given,) = await harness.said(ConfirmationGiven)
     assert (given.kind, given.message_ref, given.recipient_ref, given.expired) == ("registration", 11, 12, False)
     assert given.issued_at == NOW
-    assert house.registry_reads(given.reply) == "15 山田 太郎 母"
+    assert harness.registry_reads(given.reply) == "15 山田 太郎 母"
     assert "山田" not in given.model_dump_json()
 
 
 @pytest.mark.parametrize(
     ("kind", "said"), [(TokenKind.LEAVE, "leave"), (TokenKind.POST, "post"), (TokenKind.UNSUBSCRIBE, "unsubscribe")]
 )
-async def test_other_replies_confirm_without_their_text(house: House, kind: TokenKind, said: str) -> None:
-    await replies.reply(house.context, house.reply(house.token(kind, 5, 6), letter("はい\n")))
-    (given,) = await house.said(ConfirmationGiven)
+async def test_other_replies_confirm_without_their_text(harness: Harness, kind: TokenKind, said: str) -> None:
+    await replies.reply(harness.context, harness.reply(harness.token(kind, 5, 6), letter("はい\n")))
+    (given,) = await harness.said(ConfirmationGiven)
     assert (given.kind, given.message_ref, given.recipient_ref, given.reply) == (said, 5, 6, None)
 
 
@@ -44,121 +44,123 @@ async def test_other_replies_confirm_without_their_text(house: House, kind: Toke
         (TokenKind.UNSUBSCRIBE, timedelta(days=400)),
     ],
 )
-async def test_an_expired_token_is_said_to_be_expired(house: House, kind: TokenKind, life: timedelta) -> None:
+async def test_an_expired_token_is_said_to_be_expired(harness: Harness, kind: TokenKind, life: timedelta) -> None:
     for age in (life - timedelta(hours=1), life + timedelta(hours=2)):
-        await replies.reply(house.context, house.reply(house.token(kind, age=age), letter("はい\n")))
-    assert [given.expired for given in await house.said(ConfirmationGiven)] == [False, True]
+        await replies.reply(harness.context, harness.reply(harness.token(kind, age=age), letter("はい\n")))
+    assert [given.expired for given in await harness.said(ConfirmationGiven)] == [False, True]
 
 
 @pytest.mark.parametrize(
     ("kind", "expired"), [(TokenKind.REGISTRATION, False), (TokenKind.LEAVE, False), (TokenKind.POST, True)]
 )
 async def test_a_reply_that_was_held_for_long_counts_by_when_it_came_but_starts_no_broadcast(
-    house: House, kind: TokenKind, expired: bool
+    harness: Harness, kind: TokenKind, expired: bool
 ) -> None:
     came = NOW - timedelta(days=10)
     await replies.reply(
-        house.context, house.reply(house.token(kind, age=timedelta(days=10)), letter("はい\n"), at=came)
+        harness.context, harness.reply(harness.token(kind, age=timedelta(days=10)), letter("はい\n"), at=came)
     )
-    (given,) = await house.said(ConfirmationGiven)
+    (given,) = await harness.said(ConfirmationGiven)
     assert (given.occurred_at, given.expired) == (came, expired)
 
 
 @pytest.mark.parametrize("kind", [TokenKind.REGISTRATION, TokenKind.LEAVE, TokenKind.POST])
-async def test_an_absence_note_confirms_nothing(house: House, kind: TokenKind) -> None:
-    token = house.token(kind)
+async def test_an_absence_note_confirms_nothing(harness: Harness, kind: TokenKind) -> None:
+    token = harness.token(kind)
     robot = letter("不在です。\n", subject="不在のお知らせ", Auto_Submitted="auto-replied")
-    await replies.reply(house.context, house.reply(token, robot, sender=""))
+    await replies.reply(harness.context, harness.reply(token, robot, sender=""))
     # Without any mark but its subject: enough to doubt, and nobody is registered in doubt.
-    await replies.reply(house.context, house.reply(token, letter("不在です。\n", subject="【自動返信】不在です")))
-    assert await house.said(ConfirmationGiven) == []
+    await replies.reply(harness.context, harness.reply(token, letter("不在です。\n", subject="【自動返信】不在です")))
+    assert await harness.said(ConfirmationGiven) == []
 
 
-async def test_a_mail_program_may_unsubscribe_by_itself(house: House) -> None:
-    token = house.token(TokenKind.UNSUBSCRIBE, 8, 9)
+async def test_a_mail_program_may_unsubscribe_by_itself(harness: Harness) -> None:
+    token = harness.token(TokenKind.UNSUBSCRIBE, 8, 9)
     mail = letter("", subject="unsubscribe", Auto_Submitted="auto-generated")
-    await replies.reply(house.context, house.reply(token, mail))
-    (given,) = await house.said(ConfirmationGiven)
+    await replies.reply(harness.context, harness.reply(token, mail))
+    (given,) = await harness.said(ConfirmationGiven)
     assert (given.kind, given.recipient_ref) == ("unsubscribe", 9)
 
 
-async def test_pressing_unsubscribe_twice_is_one_confirmation(house: House) -> None:
-    token = house.token(TokenKind.UNSUBSCRIBE, 8, 9)
-    press = InboundUnsubscribe(id=f"unsubscribe-{house.unit}-{token}", occurred_at=NOW, unit=house.unit, token=token)
-    await confirmations.unsubscribe(house.context, press)
-    await confirmations.unsubscribe(house.context, press)
-    assert len(await house.said(ConfirmationGiven)) == 1
+async def test_pressing_unsubscribe_twice_is_one_confirmation(harness: Harness) -> None:
+    token = harness.token(TokenKind.UNSUBSCRIBE, 8, 9)
+    press = InboundUnsubscribe(
+        id=f"unsubscribe-{harness.unit}-{token}", occurred_at=NOW, unit=harness.unit, token=token
+    )
+    await confirmations.unsubscribe(harness.context, press)
+    await confirmations.unsubscribe(harness.context, press)
+    assert len(await harness.said(ConfirmationGiven)) == 1
 
 
-async def test_a_token_of_another_kind_does_not_unsubscribe(house: House) -> None:
-    token = house.token(TokenKind.ANSWER)
-    press = InboundUnsubscribe(id="unsubscribe-x", occurred_at=NOW, unit=house.unit, token=token)
+async def test_a_token_of_another_kind_does_not_unsubscribe(harness: Harness) -> None:
+    token = harness.token(TokenKind.ANSWER)
+    press = InboundUnsubscribe(id="unsubscribe-x", occurred_at=NOW, unit=harness.unit, token=token)
     with pytest.raises(PermanentError, match="another_kind"):
-        await confirmations.unsubscribe(house.context, press)
+        await confirmations.unsubscribe(harness.context, press)
 
 
-async def test_a_replayed_mail_confirms_once_and_a_second_mail_again(house: House) -> None:
-    token = house.token(TokenKind.REGISTRATION)
-    event = house.reply(token, letter("はい\n"))
-    for again in (event, event, house.reply(token, letter("はい\n"))):
-        await replies.reply(house.context, again)
+async def test_a_replayed_mail_confirms_once_and_a_second_mail_again(harness: Harness) -> None:
+    token = harness.token(TokenKind.REGISTRATION)
+    event = harness.reply(token, letter("はい\n"))
+    for again in (event, event, harness.reply(token, letter("はい\n"))):
+        await replies.reply(harness.context, again)
     # Whether a second reply has any effect is for registry, which knows what is already done.
-    assert len(await house.said(ConfirmationGiven)) == 2
+    assert len(await harness.said(ConfirmationGiven)) == 2
 
 
-def forged(house: House) -> str:
+def forged(harness: Harness) -> str:
     said = tokens.Token(TokenKind.REGISTRATION, 1, 2, tokens.hour_of(NOW))
-    return tokens.mint(secrets.token_bytes(32), house.unit, said)
+    return tokens.mint(secrets.token_bytes(32), harness.unit, said)
 
 
-def of_another_unit(house: House) -> str:
+def of_another_unit(harness: Harness) -> str:
     said = tokens.Token(TokenKind.REGISTRATION, 1, 2, tokens.hour_of(NOW))
-    return tokens.mint(house.token_key, "midori", said)
+    return tokens.mint(harness.token_key, "midori", said)
 
 
-def altered(house: House) -> str:
-    token = house.token(TokenKind.REGISTRATION)
+def altered(harness: Harness) -> str:
+    token = harness.token(TokenKind.REGISTRATION)
     return token[:20] + ("a" if token[20] != "a" else "b") + token[21:]
 
 
 @pytest.mark.parametrize("make", [forged, of_another_unit, altered])
-async def test_a_token_that_is_not_ours_confirms_nothing(house: House, make: object) -> None:
-    token = make(house)  # type: ignore[operator]
+async def test_a_token_that_is_not_ours_confirms_nothing(harness: Harness, make: object) -> None:
+    token = make(harness)  # type: ignore[operator]
     with pytest.raises(PermanentError, match="token_not_ours"):
-        await replies.reply(house.context, house.reply(token, letter("はい\n")))
+        await replies.reply(harness.context, harness.reply(token, letter("はい\n")))
     with pytest.raises(PermanentError, match="token_not_ours"):
-        await reports.bounce(house.context, house.bounce("b" + token[1:], letter("")))
-    assert await house.said(ConfirmationGiven) == []
+        await reports.bounce(harness.context, harness.bounce("b" + token[1:], letter("")))
+    assert await harness.said(ConfirmationGiven) == []
 
 
-async def test_of_a_long_mail_with_a_token_that_is_not_ours_only_the_beginning_is_kept(house: House) -> None:
+async def test_of_a_long_mail_with_a_token_that_is_not_ours_only_the_beginning_is_kept(harness: Harness) -> None:
     raw = letter("はい\n" + "x" * 70 + "\n" * 200_000)
-    event = house.reply(forged(house), raw)
+    event = harness.reply(forged(harness), raw)
     with pytest.raises(PermanentError, match="token_not_ours") as refused:
-        await replies.reply(house.context, event)
+        await replies.reply(harness.context, event)
     assert refused.value.kept is not None
     kept = InboundReply.model_validate_json(refused.value.kept)
     assert (kept.token, kept.size) == (event.token, len(raw))
-    assert unseal(house.context, kept.letter) == (PARENT, raw[:KEPT_OCTETS])
+    assert unseal(harness.context, kept.letter) == (PARENT, raw[:KEPT_OCTETS])
 
 
-async def test_a_cut_token_is_not_even_understood(house: House) -> None:
-    event = house.reply(house.token(TokenKind.REGISTRATION), letter("はい\n"))
+async def test_a_cut_token_is_not_even_understood(harness: Harness) -> None:
+    event = harness.reply(harness.token(TokenKind.REGISTRATION), letter("はい\n"))
     body = event.model_dump_json().replace(event.token, event.token[:-1]).encode()
     with pytest.raises(PermanentError, match="not_understood"):
-        await InboundConsumer(house.context)(delivery(InboundReply.name, body))
+        await InboundConsumer(harness.context)(delivery(InboundReply.name, body))
 
 
-async def test_an_old_phones_upper_case_is_the_same_token(house: House) -> None:
-    event = house.reply(house.token(TokenKind.LEAVE, 5, 6), letter("はい\n"))
-    await replies.reply(house.context, event.model_copy(update={"token": event.token.upper()}))
-    (given,) = await house.said(ConfirmationGiven)
+async def test_an_old_phones_upper_case_is_the_same_token(harness: Harness) -> None:
+    event = harness.reply(harness.token(TokenKind.LEAVE, 5, 6), letter("はい\n"))
+    await replies.reply(harness.context, event.model_copy(update={"token": event.token.upper()}))
+    (given,) = await harness.said(ConfirmationGiven)
     assert (given.message_ref, given.recipient_ref) == (5, 6)
 
 
-async def test_a_letter_sealed_for_somebody_else_is_a_dead_letter(house: House) -> None:
-    event = house.reply(house.token(TokenKind.LEAVE), letter("はい\n"))
-    other = House(house.databases, unit=house.unit, token_key=house.token_key)
+async def test_a_letter_sealed_for_somebody_else_is_a_dead_letter(harness: Harness) -> None:
+    event = harness.reply(harness.token(TokenKind.LEAVE), letter("はい\n"))
+    other = Harness(harness.databases, unit=harness.unit, token_key=harness.token_key)
     try:
         with pytest.raises(PermanentError, match="does_not_open"):
             await replies.reply(other.context, event)
@@ -166,18 +168,18 @@ async def test_a_letter_sealed_for_somebody_else_is_a_dead_letter(house: House) 
         await other.engine.dispose()
 
 
-async def test_an_unknown_subject_is_a_dead_letter(house: House) -> None:
-    for consumer in (InboundConsumer(house.context), OutcomesConsumer(house.context)):
+async def test_an_unknown_subject_is_a_dead_letter(harness: Harness) -> None:
+    for consumer in (InboundConsumer(harness.context), OutcomesConsumer(harness.context)):
         with pytest.raises(PermanentError, match="unexpected_subject"):
             await consumer(delivery("inbound.other", b"{}"))
 
 
-async def test_handled_events_are_forgotten_only_when_no_stream_holds_them_any_more(house: House) -> None:
-    event = house.reply(house.token(TokenKind.LEAVE), letter("はい\n"))
-    await replies.reply(house.context, event)
-    await housekeeping.clean(house.context)
-    await replies.reply(house.context, event)
-    assert len(await house.said(ConfirmationGiven)) == 1
+async def test_handled_events_are_forgotten_only_when_no_stream_holds_them_any_more(harness: Harness) -> None:
+    event = harness.reply(harness.token(TokenKind.LEAVE), letter("はい\n"))
+    await replies.reply(harness.context, event)
+    await housekeeping.clean(harness.context)
+    await replies.reply(harness.context, event)
+    assert len(await harness.said(ConfirmationGiven)) == 1
 
 
 def delivery(subject: str, body: bytes) -> Delivery:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.receipts.conftest import House
+from tests.receipts.conftest import Harness
 from tests.receipts.handlers.test_answers import answer
 
 SYNONYMS = (("元気", "異常なし"), (), ("熱あり",))
@@ -12,15 +12,15 @@ SYNONYMS = (("元気", "異常なし"), (), ("熱あり",))
     ("words", "choice"),
     [("元気です", 1), ("げんきです。よろしくお願いします", 1), ("異常ありません", 1), ("熱があります", 3), ("元気ですが熱があります", None)],
 )  # fmt: skip
-async def test_a_synonym_is_the_choice(house: House, words: str, choice: int | None) -> None:
-    message = await house.sent(synonyms=SYNONYMS)
-    await answer(house, message, words)
-    (row,) = await house.answers(message)
+async def test_a_synonym_is_the_choice(harness: Harness, words: str, choice: int | None) -> None:
+    message = await harness.sent(synonyms=SYNONYMS)
+    await answer(harness, message, words)
+    (row,) = await harness.answers(message)
     assert (row["choice"], row["needs_look"]) == (choice, choice is None)
 
 
-async def test_without_it_somebody_looks(house: House) -> None:
-    message = await house.sent()
-    await answer(house, message, "元気です")
-    (row,) = await house.answers(message)
+async def test_without_it_somebody_looks(harness: Harness) -> None:
+    message = await harness.sent()
+    await answer(harness, message, "元気です")
+    (row,) = await harness.answers(message)
     assert (row["choice"], row["needs_look"]) == (None, True)

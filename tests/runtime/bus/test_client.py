@@ -320,9 +320,7 @@ async def test_a_watch_goes_on_after_the_server_restarted(fresh_nats: NatsServer
         await writer.close()
 
 
-async def test_the_rights_of_the_front_door_are_enough_to_watch_the_directory(
-    nats_server: NatsServer, bus: Bus
-) -> None:
+async def test_the_rights_of_ingress_smtp_are_enough_to_watch_the_directory(nats_server: NatsServer, bus: Bus) -> None:
     await bus.kv_put("directory", "unit.door", b"{}")
     door = await connected(nats_server, "ingress-smtp")
     try:

@@ -34,7 +34,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsCluster]:
 
 @pytest.fixture
 async def whole(cluster: NatsCluster) -> NatsCluster:
-    """The same, with no server missing."""
+    """The three servers, none of them missing."""
     await cluster.heal()
     return cluster
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from runtime.process import plain_http
-from runtime.process.plain_http import Answer
+from runtime.process.plain_http import PlainResponse
 from runtime.process.ports import listen
 
 
@@ -21,13 +21,13 @@ class Running:
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
 
-    async def answer(self, path: str) -> Answer:
+    async def answer(self, path: str) -> PlainResponse:
         self.asked.set()
         if path == "/slow":
             await self.go_on.wait()
         if path == "/broken":
             raise KeyError(path)
-        return Answer(200, "text/plain", path.encode())
+        return PlainResponse(200, "text/plain", path.encode())
 
     async def ask(self, request: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)

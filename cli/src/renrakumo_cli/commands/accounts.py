@@ -55,7 +55,7 @@ def create_unit(
 
 @unit.command("publish")
 def publish_units(as_json: bool = _JSON) -> None:
-    """Tell the front door all units and groups again, for a bus that was set up anew."""
+    """Tell the directory all units and groups again, for a bus that was set up anew."""
     _show({"units": run(lambda database: units.publish_all(database, ACTOR))}, as_json)
 
 

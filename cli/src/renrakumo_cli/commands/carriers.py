@@ -68,7 +68,7 @@ def resume(carrier: str) -> None:
 def pace(
     carrier: str,
     rate: float | None = typer.Option(None, min=0.001, max=10_000, help="Copies a second."),
-    connections: int | None = typer.Option(None, min=1, max=1000, help="Sessions at once."),
+    connections: int | None = typer.Option(None, min=1, max=1000, help="Connections at once."),
     lasting: str | None = _FOR,
 ) -> None:
     """Set rate, connections or both, for all dispatchers of a sending address together."""
@@ -83,7 +83,7 @@ def pace(
 
 def table(found: list[CarrierPace]) -> str:
     """All carriers in lines of text."""
-    heads: tuple[str, ...] = ("carrier", "state", "sessions", "copies/s", "waiting", "last minute", "last sign")
+    heads: tuple[str, ...] = ("carrier", "state", "connections", "copies/s", "waiting", "last minute", "last sign")
     rows = [heads, *(_row(carrier) for carrier in found)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -98,7 +98,7 @@ def describe(order: PaceOrder) -> str:
     if order.paused:
         parts.append(f"paused{_until(order.paused_until)}")
     paced = [f"{order.rate:g} copies/s"] if order.rate is not None else []
-    paced += [f"{order.connections} sessions"] if order.connections is not None else []
+    paced += [f"{order.connections} connections"] if order.connections is not None else []
     if paced:
         parts.append(f"{', '.join(paced)}{_until(order.until)}")
     return "; ".join(parts) + " (by hand)"
@@ -115,7 +115,7 @@ def _row(carrier: CarrierPace) -> tuple[str, ...]:
     return (
         carrier.carrier,
         _state(carrier),
-        _sessions(carrier),
+        _connections(carrier),
         "-" if carrier.rate is None else f"{carrier.rate:.3g}",
         waiting or "-",
         minute,
@@ -134,7 +134,7 @@ def _state(carrier: CarrierPace) -> str:
     return "at full pace"
 
 
-def _sessions(carrier: CarrierPace) -> str:
+def _connections(carrier: CarrierPace) -> str:
     each = sum(state.connections_per_server or 0 for state in carrier.states)
     return f"{carrier.connections_open} of {carrier.connections_allowed}{f', {each} a server' if each else ''}"
 

@@ -78,7 +78,7 @@ def check(unit: str | None = _UNIT) -> None:
     """Ask the DNS for the record of every key; exit code 1 when one is missing or wrong."""
     _, keys = _held()
     named = _unit_domain(unit) if unit else None
-    found = asyncio.run(signing.published(list(keys), signing.SystemDns(), unit_domain=named))
+    found = asyncio.run(signing.published(list(keys), signing.SystemTxtLookup(), unit_domain=named))
     for one in found:
         typer.echo(f"{'ok  ' if one.well else 'BAD '} {one.name}  {one.words}")
     if len(found) < len(keys):
@@ -116,7 +116,7 @@ def _held() -> tuple[SecretStore, DkimKeys]:
 def _keep(store: SecretStore, keys: list[DkimKey]) -> None:
     kept = DkimKeys(keys)
     if strangers := kept.strangers(_base_domain()):
-        _fail(f"no mail of this house is from {strangers[0].domain}: set RENRAKUMO_BASE_DOMAIN, or name another domain")
+        _fail(f"no mail of ours is from {strangers[0].domain}: set RENRAKUMO_BASE_DOMAIN, or name another domain")
     store.keep_dkim_keys(kept)
 
 
@@ -140,7 +140,7 @@ def _name(key: DkimKey, unit: str | None) -> str:
     return key.record_name(_unit_domain(unit or "<unit>") if key.domain == EACH_UNIT else None)
 
 
-def _as_json(one: signing.Standing, unit: str | None, now: datetime) -> dict[str, object]:
+def _as_json(one: signing.KeyStage, unit: str | None, now: datetime) -> dict[str, object]:
     key = one.key
     return {
         "domain": key.domain,

@@ -1,4 +1,4 @@
-"""`renrakumo up`: run the whole house on this machine in the foreground until Ctrl-C."""
+"""`renrakumo up`: run everything on this machine in the foreground until Ctrl-C."""
 
 import asyncio
 import contextlib

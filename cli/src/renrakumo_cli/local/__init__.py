@@ -1,1 +1,1 @@
-"""The whole house on one machine: embedded servers, child processes, ports and the stack that holds them together."""
+"""The local stack: embedded servers, child processes and ports, and what holds them together on one machine."""

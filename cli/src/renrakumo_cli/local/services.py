@@ -58,7 +58,7 @@ MOST_INSTANCES = 9
 
 
 def processes(dispatchers: int = 1, ingresses: int = 1) -> tuple[ServiceSpec, ...]:
-    """The services, with so many dispatchers and front doors side by side: `dispatcher`, `dispatcher-2` ..."""
+    """The services, with so many processes of dispatcher and ingress-smtp: `dispatcher`, `dispatcher-2` ..."""
     return (*SERVICES, *_more("dispatcher", dispatchers), *_more("ingress-smtp", ingresses))
 
 

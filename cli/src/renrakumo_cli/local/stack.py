@@ -1,4 +1,4 @@
-"""The whole house on this machine: servers, migrations, streams, the seven services, and their end in good order.
+"""The local stack: servers, migrations, streams and the seven services on this machine, and their end in good order.
 
 Flow of `start`: all ports free? -> secrets -> PostgreSQL and NATS (unless they are external) -> migrations of each
 owner -> streams -> services, each with its own variables only -> wait until all say ready. From then on who dies is
@@ -28,7 +28,7 @@ from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.local.postgres import PostgresServer
 from renrakumo_cli.local.process import ChildProcess
 from renrakumo_cli.local.services import NATS, OWNERS, POSTGRES_PORT, Database, Owner, ServiceSpec
-from renrakumo_cli.local.supervisor import Child
+from renrakumo_cli.local.supervisor import SupervisedProcess
 from renrakumo_cli.secret_store import SecretStore
 from runtime.database import migrations
 
@@ -58,7 +58,7 @@ class LocalStack:
         self.services = tuple(configuration.processes if services is None else services)
         self._owners = tuple(owners)
         self._say = say
-        self._children: dict[str, Child] = {}
+        self._children: dict[str, SupervisedProcess] = {}
         self._watchers: list[asyncio.Task[None]] = []
         self._lock: IO[str] | None = None
 
@@ -222,7 +222,7 @@ class LocalStack:
         async def ready() -> None:
             await asyncio.to_thread(wait_ready)
 
-        self._children[name] = Child(name, process, spawn, ready, stop_signal, stop_within=30)
+        self._children[name] = SupervisedProcess(name, process, spawn, ready, stop_signal, stop_within=30)
 
     async def _migrate(self) -> None:
         for owner in self._owners:
@@ -258,11 +258,11 @@ class LocalStack:
             self._children[spec.name] = self._service_child(spec, process)
         await _all_or_first_error([self._children[spec.name].bring_up() for spec in self.services])
 
-    def _service_child(self, spec: ServiceSpec, process: ChildProcess) -> Child:
+    def _service_child(self, spec: ServiceSpec, process: ChildProcess) -> SupervisedProcess:
         async def ready() -> None:
             await self._await_ready(spec, process, _READY_WITHIN, may_die=False)
 
-        return Child(spec.name, process, process.start, ready)
+        return SupervisedProcess(spec.name, process, process.start, ready)
 
     async def _await_ready(self, spec: ServiceSpec, process: ChildProcess, within: float, *, may_die: bool) -> None:
         port = self.configuration.ports[spec.health_variable]

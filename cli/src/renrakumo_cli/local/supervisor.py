@@ -19,7 +19,7 @@ _PATIENCE = 20.0
 
 
 @dataclass
-class Child:
+class SupervisedProcess:
     """A child and how to bring it up: `spawn` starts it at once, `ready` waits until it serves."""
 
     name: str

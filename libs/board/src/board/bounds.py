@@ -34,7 +34,7 @@ STEPS = (Bounds(50, 2000), Bounds(40, 1000), Bounds(30, 400), Bounds(20, 150), B
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class BoardSelection:
     """What to read of a board: what is nearest to `now`, as much as `bounds` says, of the days `first` to `last`."""
 
     now: datetime

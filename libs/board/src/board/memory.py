@@ -16,7 +16,7 @@ from typing import Protocol
 from zlib import crc32
 
 from board import metrics
-from board.bounds import MOST_BYTES, STEPS, Selection, StoredBoard, size_of
+from board.bounds import MOST_BYTES, STEPS, BoardSelection, StoredBoard, size_of
 from board.model import Board
 from runtime.errors import TransientError
 from runtime.logs import get_logger
@@ -36,17 +36,17 @@ class BoardSource(Protocol):
 
     async def revisions(self) -> Mapping[str, int]: ...
 
-    async def read(self, units: Iterable[str], selection: Selection) -> Mapping[str, StoredBoard]: ...
+    async def read(self, units: Iterable[str], selection: BoardSelection) -> Mapping[str, StoredBoard]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A board in memory. `step`: the bounds by which it was read; `again_at`: when it is due even if unchanged."""
+    """A board in memory. `step`: the bounds by which it was read; `due_at`: when it is due even if unchanged."""
 
     stored: StoredBoard
     size: int
     step: int
-    again_at: datetime
+    due_at: datetime
 
 
 class BoardMemory:
@@ -96,7 +96,7 @@ class BoardMemory:
         self._loaded = True
         metrics.REFRESHED.set_to_current_time()
         if self._failing:
-            log.info("boards_refreshed_again")
+            log.info("boards_refreshing_resumed")
         self._failing = False
 
     async def _refresh(self) -> None:
@@ -117,7 +117,7 @@ class BoardMemory:
 
     def _is_due(self, unit: str, revision: int, now: datetime) -> bool:
         kept = self._kept.get(unit)
-        if kept is None or kept.stored.revision != revision or kept.again_at <= now:
+        if kept is None or kept.stored.revision != revision or kept.due_at <= now:
             return True
         return self._is_too_wide(unit)
 
@@ -127,7 +127,7 @@ class BoardMemory:
         return kept is not None and kept.step < self._step
 
     async def _read(self, units: list[str], now: datetime) -> None:
-        found = await self._source.read(units, Selection(now, STEPS[self._step]))
+        found = await self._source.read(units, BoardSelection(now, STEPS[self._step]))
         for unit in units:
             stored = found.get(unit)
             if stored is None:

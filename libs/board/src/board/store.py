@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from board.bounds import Selection, StoredBoard
+from board.bounds import BoardSelection, StoredBoard
 from board.model import Board, CalendarEvent, Notice
 
 _REVISIONS = text("SELECT unit, revision FROM office.public_board_changes")
@@ -63,7 +63,7 @@ class BoardStore:
         async with self._engine.connect() as connection:
             return {row.unit: row.revision for row in await connection.execute(_REVISIONS)}
 
-    async def read(self, units: Iterable[str], selection: Selection) -> Mapping[str, StoredBoard]:
+    async def read(self, units: Iterable[str], selection: BoardSelection) -> Mapping[str, StoredBoard]:
         """The boards of these units; one that is not active any more is missing."""
         common = {"units": list(units), "with_groups": self._with_groups}
         bounds = selection.bounds

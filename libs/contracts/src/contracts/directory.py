@@ -1,4 +1,4 @@
-"""The directory: every valid address, as the front door knows it.
+"""The directory: every valid address, as ingress-smtp knows it.
 
 admin-api writes one entry a unit into the key-value bucket `directory` (key `unit.<code>`); ingress-smtp, registry and
 responder hold all of it in memory. A post secret is in it only as a keyed hash.

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 from contracts.base import Carrier, Contract, Lane
 
 PaceSign = Literal["busy", "no_room", "slower", "reset"]
-"""Why a dispatcher slowed down: 421 in a session, 421 to a new session, a request to send less, a torn connection."""
+"""Why a dispatcher slowed down: 421 on a connection, 421 to a new one, a request to send less, a torn connection."""
 
 Rate = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
 """Copies a second."""

@@ -13,7 +13,7 @@ _TEXT = "character varying"
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class DatabaseView:
     """A view. `columns`: SQL types by name, in their order; `readers`: services whose role may select from it."""
 
     schema: str
@@ -28,12 +28,12 @@ class View:
         return f"{self.schema}.{self.name}"
 
 
-def _office(name: str, readers: tuple[str, ...], /, **columns: str) -> View:
-    return View("office", name, "admin-api", readers, MappingProxyType(columns))
+def _office(name: str, readers: tuple[str, ...], /, **columns: str) -> DatabaseView:
+    return DatabaseView("office", name, "admin-api", readers, MappingProxyType(columns))
 
 
-def _ledger(name: str, /, **columns: str) -> View:
-    return View("ledger", name, "receipts", ("admin-api",), MappingProxyType(columns))
+def _ledger(name: str, /, **columns: str) -> DatabaseView:
+    return DatabaseView("ledger", name, "receipts", ("admin-api",), MappingProxyType(columns))
 
 
 _BOARD_READERS = ("info-site", "responder")
@@ -157,7 +157,7 @@ COUNTS = _ledger(
     superseded="integer",
 )
 
-VIEWS: tuple[View, ...] = (
+VIEWS: tuple[DatabaseView, ...] = (
     PUBLIC_UNITS,
     PUBLIC_NOTICES,
     PUBLIC_EVENTS,

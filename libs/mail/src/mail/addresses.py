@@ -173,7 +173,7 @@ def wire_form(address: str, *, relayed: bool = False) -> str:
     return f'"{local}"@{domain}'
 
 
-class Kind(StrEnum):
+class MailboxKind(StrEnum):
     """What a mail to an address of ours asks for."""
 
     ENTRY = "entry"
@@ -189,7 +189,7 @@ class Kind(StrEnum):
 class LocalPart:
     """A local part of ours, understood. `token` is whole and lower-case, with its prefix (``r-...``, ``b-...``)."""
 
-    kind: Kind
+    kind: MailboxKind
     group: str | None = None
     secret: str | None = None
     token: str | None = None
@@ -199,13 +199,13 @@ GROUP_CODE = re.compile(r"[a-z0-9]{1,12}")
 POST_SECRET = re.compile(r"[a-z0-9]{6,24}")
 _TOKEN_BODY = re.compile(r"[a-z2-7]{48}")
 _WHOLE = {
-    "leave": Kind.LEAVE,
-    "info": Kind.INFO,
-    "postmaster": Kind.OPERATOR,
-    "abuse": Kind.OPERATOR,
+    "leave": MailboxKind.LEAVE,
+    "info": MailboxKind.INFO,
+    "postmaster": MailboxKind.OPERATOR,
+    "abuse": MailboxKind.OPERATOR,
 }
-_SUFFIXES = {"entry": Kind.ENTRY, "ent": Kind.ENTRY, "leave": Kind.LEAVE, "info": Kind.INFO}
-_TOKEN_KINDS = {"r": Kind.REPLY, "b": Kind.BOUNCE}
+_SUFFIXES = {"entry": MailboxKind.ENTRY, "ent": MailboxKind.ENTRY, "leave": MailboxKind.LEAVE, "info": MailboxKind.INFO}
+_TOKEN_KINDS = {"r": MailboxKind.REPLY, "b": MailboxKind.BOUNCE}
 
 
 def parse_local(local: str) -> LocalPart:
@@ -228,5 +228,5 @@ def parse_local(local: str) -> LocalPart:
     if group_kind := _SUFFIXES.get(tail):
         return LocalPart(group_kind, group=head)
     if POST_SECRET.fullmatch(tail):
-        return LocalPart(Kind.POST, group=head, secret=tail)
+        return LocalPart(MailboxKind.POST, group=head, secret=tail)
     raise UnknownAddress("no such address")

@@ -58,8 +58,7 @@ SecretKeySetting = Annotated[SecretKey, NoDecode, PlainValidator(_secret_key), F
 
 
 class ServiceSettings(BaseSettings):
-    """What every service needs. Subclasses give `health_port` a default of their own. `nice`: how far the process
-    stands back when the machine's processors are all in use (nice(1))."""
+    """Environment variables of every service; each gives `health_port` a default of its own."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, arbitrary_types_allowed=True
@@ -85,11 +84,7 @@ class ServiceSettings(BaseSettings):
 
 
 class ReadingSettings(ServiceSettings):
-    """What every service needs that reads mail: how much of one mail it looks at. The rest is passed over, and the mail
-    is neither refused nor lost.
-
-    Octets of the whole mail, parts, nesting of parts, header fields of a part, and characters of a line (a longer
-    header field is cut, a longer line of text broken)."""
+    """Environment variables of every service that reads mail: how much of one mail it looks at."""
 
     reading_max_size: int = Field(default=10_000_000, ge=100_000)
     """Octets of one mail that are looked at; the rest is passed over, and the mail is neither refused nor lost."""

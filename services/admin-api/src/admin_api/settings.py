@@ -23,13 +23,13 @@ class OfficeSettings(BaseSettings):
 
 
 class Settings(ServiceSettings):
-    """What admin-api is told."""
+    """Environment variables of admin-api."""
 
     health_port: int = 9107
     web_host: str = "127.0.0.1"
-    """Address on which the office's API is served."""
+    """Address on which the REST API is served."""
     web_port: int = Field(default=8080, ge=0, le=65535)
-    """Port on which the office's API is served; 0: any."""
+    """Port on which the REST API is served; 0: any."""
     general_database_url: str = Field(repr=False)
     """The general database, with the user and password of the service's own role:
     `postgresql://role:password@host:port/database`."""

@@ -54,17 +54,12 @@ def _dkim(value: Any) -> DkimKeys:
 
 
 class Settings(ServiceSettings):
-    """`routes` has no default, so that no mail leaves the house before somebody said where to. `retry_plan` replaces
-    the carriers' plans; `carriers` is a file to lay over the shipped one (dispatcher.policy); `helo_name` is this
-    machine's name in EHLO (default: the base domain). `dns_servers` takes the place of the system's; `mx_private` and
-    `mx_port` are for trials: whether MX may name servers inside the house, and another port than 25. Dispatchers of the
-    same `sending_address` (default: the machine's name) share what carriers allow to one address. `dkim_keys` is
-    written as mail.outgoing.dkim_keys says; without any, mail goes out unsigned."""
+    """Environment variables of the dispatcher."""
 
     health_port: int = Field(default=9103, ge=0, le=65535)
     routes: Annotated[RouteTable, NoDecode, PlainValidator(_routes), Field(repr=False)]
     """Where mail goes: `domain=host:port` or `domain=mx`, comma between, `*` for the rest. Without a default, so that
-    no mail leaves the house before somebody said where to."""
+    no mail leaves the network before somebody said where to."""
     retry_plan: Annotated[tuple[float, ...] | None, NoDecode, PlainValidator(_plan)] = None
     """Seconds to wait before each further attempt, in place of the carriers' plans; for trials."""
     carriers: Annotated[Path | None, NoDecode, PlainValidator(_carriers)] = None
@@ -74,7 +69,7 @@ class Settings(ServiceSettings):
     mta_sts: bool = True
     """Follow the policies that recipients' domains publish about encryption (RFC 8461)."""
     mx_private: Literal["refuse", "allow"] = "refuse"
-    """Whether MX records may name servers inside the house; `allow` is for trials."""
+    """Whether MX records may name servers on private addresses; `allow` is for trials."""
     mx_port: int = Field(default=SMTP_PORT, ge=1, le=65535)
     """Port of the mail servers that MX records name; another than 25 is for trials."""
     public_url: str | None = None
@@ -115,7 +110,7 @@ class Settings(ServiceSettings):
     def _of_use(cls, value: DkimKeys, info: ValidationInfo) -> DkimKeys:
         base_domain = info.data.get("base_domain")
         if base_domain and (strangers := value.strangers(base_domain)):
-            raise ValueError(f"no mail of this house is from {strangers[0].domain}: a key there can sign nothing")
+            raise ValueError(f"no mail of ours is from {strangers[0].domain}: a key there can sign nothing")
         return value
 
     @field_validator("seal_public_keys")

@@ -4,15 +4,15 @@ to receipts, who alone can check the token."""
 from board.model import news_of
 from contracts.events import InboundUnsubscribe
 from info_site.context import Context
-from info_site.model import SHOWN_NOTICES, Page
+from info_site.model import SHOWN_NOTICES, BoardPage
 
 
-def page(context: Context, unit: str) -> Page | None:
+def page(context: Context, unit: str) -> BoardPage | None:
     """What a unit's page shows now, None when there is no such unit. TransientError until the boards have been read."""
     board = context.boards.board(unit)
     if board is None:
         return None
-    return Page(board.name, news_of(board, context.clock(), newest=SHOWN_NOTICES))
+    return BoardPage(board.name, news_of(board, context.clock(), newest=SHOWN_NOTICES))
 
 
 async def unsubscribe(context: Context, unit: str, token: str) -> None:

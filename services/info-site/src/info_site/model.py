@@ -10,7 +10,7 @@ SHOWN_NOTICES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class BoardPage:
     """The unit's name and what its board says now."""
 
     name: str

@@ -8,7 +8,7 @@ SERVICE = "info-site"
 
 
 class Settings(ServiceSettings):
-    """`general_database_url`: the role `renrakumo_info_site`, which may read the office's public views only."""
+    """Environment variables of info-site."""
 
     health_port: int = 9106
     general_database_url: str = Field(repr=False)

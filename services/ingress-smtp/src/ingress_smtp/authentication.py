@@ -21,7 +21,7 @@ from contracts.events.inbound import Authentication
 from ingress_smtp import metrics
 from ingress_smtp.admission.parsing import Network
 from mail.sender.authentication import Answers, AuthenticationResults, Examination, Examiner, Origin
-from mail.sender.dns_answers import Answer, Question
+from mail.sender.dns_answers import DnsAnswer, DnsQuestion
 from runtime.dns.cache import DnsCache
 from runtime.dns.client import AddressKind, Dns, DnsTrouble, Exchanger, Found
 from runtime.logs import get_logger
@@ -71,12 +71,12 @@ class Authenticator:
             step = await _next(examination, await self._answers(step, until), large)
         return step
 
-    async def _answers(self, questions: Sequence[Question], until: float) -> Mapping[Question, Answer]:
+    async def _answers(self, questions: Sequence[DnsQuestion], until: float) -> Mapping[DnsQuestion, DnsAnswer]:
         """What is known by then. A name that keeps us waiting takes no answer from the others: else whoever forges a
         mail would only have to name one in it."""
-        found: dict[Question, Answer] = dict.fromkeys(questions)
+        found: dict[DnsQuestion, DnsAnswer] = dict.fromkeys(questions)
 
-        async def ask(question: Question) -> None:
+        async def ask(question: DnsQuestion) -> None:
             found[question] = await self._answer(question)
 
         unknown = []
@@ -91,7 +91,7 @@ class Authenticator:
                     await asyncio.gather(*map(ask, unknown))
         return found
 
-    async def _answer(self, question: Question) -> Answer:
+    async def _answer(self, question: DnsQuestion) -> DnsAnswer:
         try:
             return await self._dns.records(question.kind, question.name)
         except DnsTrouble:
@@ -115,13 +115,13 @@ def _events_and_counters(results: AuthenticationResults) -> tuple[Authentication
 
 async def _next(
     examination: Examination, answers: Answers | None, large: bool
-) -> tuple[Question, ...] | AuthenticationResults:
+) -> tuple[DnsQuestion, ...] | AuthenticationResults:
     if large:
         return await asyncio.to_thread(_step, examination, answers)
     return _step(examination, answers)
 
 
-def _step(examination: Examination, answers: Answers | None) -> tuple[Question, ...] | AuthenticationResults:
+def _step(examination: Examination, answers: Answers | None) -> tuple[DnsQuestion, ...] | AuthenticationResults:
     try:
         return next(examination) if answers is None else examination.send(answers)
     except StopIteration as end:

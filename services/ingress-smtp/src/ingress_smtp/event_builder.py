@@ -24,7 +24,7 @@ from ingress_smtp import model
 from ingress_smtp.context import Context
 from ingress_smtp.model import EnvelopeSender, Recipient
 from mail import tokens
-from mail.addresses import Kind, carrier_of
+from mail.addresses import MailboxKind, carrier_of
 from mail.automatic.decision import Decision, decide, is_our_automatic, is_read_receipt
 from mail.mime import reading
 from mail.mime.reading import ParsedMail
@@ -78,25 +78,25 @@ class InboundEventBuilder:
         who: dict[str, Any] = {"sender_key": self._sender_key, "automatic": self._automatic}
         if self._report == "feedback":
             return InboundFeedback(**common, token=recipient.token or None, letter=self._sealed_report())
-        if self._report == "delivery" and recipient.kind is not Kind.BOUNCE:
+        if self._report == "delivery" and recipient.kind is not MailboxKind.BOUNCE:
             return InboundBounce(**common, token=None, letter=self._sealed_report())
         match recipient.kind:
-            case Kind.ENTRY:
+            case MailboxKind.ENTRY:
                 return InboundEntry(**common, **who, **group, letter=self._sealed_entry())
-            case Kind.LEAVE:
+            case MailboxKind.LEAVE:
                 return InboundLeave(**common, **who, **group, letter=self._sealed_entry())
-            case Kind.POST:
+            case MailboxKind.POST:
                 # What a post says is meant for its group: "closed over the holidays" makes nobody a machine.
                 marks = decide(self._parsed, self._sender.given, self._context.base_domain, by_phrases=False)
                 who["automatic"] = self._marks(marks)
                 return InboundPost(**common, **who, **group, letter=self._sealed_post())
-            case Kind.REPLY:
+            case MailboxKind.REPLY:
                 return InboundReply(**common, **who, token=recipient.token, letter=self._sealed_raw())
-            case Kind.BOUNCE:
+            case MailboxKind.BOUNCE:
                 return InboundBounce(**common, token=recipient.token, letter=self._sealed_raw())
-            case Kind.OPERATOR:
+            case MailboxKind.OPERATOR:
                 return self._for_operator(common, recipient, number)
-            case Kind.INFO:
+            case MailboxKind.INFO:
                 # A reply whose program ignored Reply-To comes to our From address: the id of the mail that it
                 # answers holds the token.
                 token = tokens.find(self._parsed.references)

@@ -17,8 +17,8 @@ from contracts.events.inbound import Authentication, Inbound
 from ingress_smtp import metrics, model
 from ingress_smtp.context import Context
 from ingress_smtp.event_builder import InboundEventBuilder
-from ingress_smtp.model import EnvelopeSender, Recipient, Reply
-from mail.addresses import Kind
+from ingress_smtp.model import EnvelopeSender, Recipient, SmtpReply
+from mail.addresses import MailboxKind
 from mail.sender.authentication import Origin
 from runtime import tracing
 from runtime.bus.client import Outgoing
@@ -30,7 +30,7 @@ _IN_A_THREAD = 100_000
 log = get_logger(__name__)
 
 
-def sender(context: Context, given: str) -> EnvelopeSender | Reply:
+def sender(context: Context, given: str) -> EnvelopeSender | SmtpReply:
     """Who writes? `given` is "" for the null sender. While the bus is away nobody needs to send a whole mail."""
     if not context.publisher.ready:
         return model.NOT_STORED
@@ -42,7 +42,7 @@ def sender_key(context: Context, sender: EnvelopeSender) -> str:
     return context.sender_hash.hexdigest(sender.mailbox)
 
 
-def recipient(context: Context, address: str, sender: EnvelopeSender) -> Recipient | Reply:
+def recipient(context: Context, address: str, sender: EnvelopeSender) -> Recipient | SmtpReply:
     """For whom is it? From memory; while the directory has never been read nobody is refused for good."""
 
     def secret_fits(unit: str, group: str, secret: str, hashes: tuple[str, ...]) -> bool:
@@ -54,7 +54,7 @@ def recipient(context: Context, address: str, sender: EnvelopeSender) -> Recipie
 
 async def accept(
     context: Context, sender: EnvelopeSender, recipients: Sequence[Recipient], raw: bytes, origin: Origin
-) -> Reply:
+) -> SmtpReply:
     """Store the mail for all its recipients, or, as far as its sender is told, for none."""
     started = monotonic()
     with tracing.accept(None):
@@ -64,7 +64,7 @@ async def accept(
             events = await asyncio.to_thread(_build, context, sender, wanted, raw, shown)
         else:
             events = _build(context, sender, wanted, raw, shown)
-        if isinstance(events, Reply):
+        if isinstance(events, SmtpReply):
             return events
         reply = await _store(context, events, len(raw))
         metrics.STORING.observe(monotonic() - started)
@@ -77,16 +77,16 @@ def _build(
     recipients: Sequence[Recipient],
     raw: bytes,
     authentication: Authentication | None,
-) -> list[tuple[Inbound, Outgoing]] | Reply:
+) -> list[tuple[Inbound, Outgoing]] | SmtpReply:
     builder = InboundEventBuilder(context, sender, raw, authentication)
     # Said now, while the sender's own server can still tell him; further in nobody could.
-    if builder.text_length > model.LONGEST_POST and any(one.kind is Kind.POST for one in recipients):
+    if builder.text_length > model.LONGEST_POST and any(one.kind is MailboxKind.POST for one in recipients):
         return model.TEXT_TOO_LONG
     events = [builder.event(recipient) for recipient in recipients]
     return [(event, Outgoing(event.bus_subject(), event.model_dump_json().encode(), event.id)) for event in events]
 
 
-async def _store(context: Context, events: Sequence[tuple[Inbound, Outgoing]], size: int) -> Reply:
+async def _store(context: Context, events: Sequence[tuple[Inbound, Outgoing]], size: int) -> SmtpReply:
     """Publish the events of a mail of this size; what its sender is told."""
     messages = [message for _, message in events]
     results = await context.publisher.publish_many(messages, timeout=context.publish_timeout)

@@ -9,21 +9,21 @@ from dataclasses import dataclass, field
 
 from contracts import directory as contract
 from contracts.directory import UnitEntry
-from mail.addresses import AddressError, Kind, UnknownAddress, mailbox_of, normalise, parse_local
+from mail.addresses import AddressError, MailboxKind, UnknownAddress, mailbox_of, normalise, parse_local
 
 OPERATOR_UNIT = "operator"
 """Stands for the unit in mail to the postmaster of the base domain itself."""
 
-_NEEDS_SENDER = frozenset({Kind.ENTRY, Kind.LEAVE, Kind.POST, Kind.INFO})
-_WITH_GROUP = frozenset({Kind.ENTRY, Kind.LEAVE, Kind.POST, Kind.INFO})
-_WHOLE = frozenset({Kind.REPLY, Kind.BOUNCE, Kind.INFO, Kind.OPERATOR})
+_NEEDS_SENDER = frozenset({MailboxKind.ENTRY, MailboxKind.LEAVE, MailboxKind.POST, MailboxKind.INFO})
+_WITH_GROUP = frozenset({MailboxKind.ENTRY, MailboxKind.LEAVE, MailboxKind.POST, MailboxKind.INFO})
+_WHOLE = frozenset({MailboxKind.REPLY, MailboxKind.BOUNCE, MailboxKind.INFO, MailboxKind.OPERATOR})
 _MAX_PATH = 1000
 LONGEST_POST = 20_000
 """Characters of a message to a group; phones write far less, and much more would not fit on its way out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SmtpReply:
     """An SMTP reply with its enhanced status code (RFC 3463). The text never holds an address."""
 
     code: int
@@ -41,39 +41,41 @@ class Reply:
         return self.code < 400
 
 
-RECIPIENT_OK = Reply(250, "2.1.5", "Recipient OK")
-SENDER_OK = Reply(250, "2.1.0", "Sender OK")
-STORED = Reply(250, "2.0.0", "Accepted and stored")
-UNKNOWN = Reply(550, "5.1.1", "No such address here")
-WRONG_SECRET = Reply(550, "5.1.1", "No such address here", secret_probe=True)
-MALFORMED = Reply(553, "5.1.3", "The address is not in a form that we understand")
-UNUSABLE_SENDER = Reply(550, "5.1.7", "We cannot write back to the sender address, so this mail would have no effect")
-NOT_READY = Reply(451, "4.3.2", "Starting up, please try again shortly")
-NOT_STORED = Reply(451, "4.3.0", "The mail could not be stored just now, please try again later")
-TOO_LARGE = Reply(552, "5.3.4", "The mail is too large")
-TEXT_TOO_LONG = Reply(552, "5.3.4", f"A message to a group may have at most {LONGEST_POST} characters of text")
-TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients in one mail")
-TOO_FAST = Reply(451, "4.7.1", "Too many mails from your server in a short time, please try again later")
-TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections, please try again later")
-TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients")
-CONNECTION_TOO_LONG = Reply(421, "4.4.2", "This session has lasted long enough, please connect anew")
-TOO_SLOW = Reply(421, "4.4.2", "Nothing came for too long, please connect anew")
-SHUTTING_DOWN = Reply(421, "4.3.2", "Going down for a moment, please try again shortly")
-NO_ROOM = Reply(452, "4.3.1", "There is no room for more mails just now, please try again later")
-BUSY = Reply(451, "4.3.2", "There is more to do here than we can take in just now, please try again later")
-SENDER_TOO_FAST = Reply(451, "4.7.1", "Too many mails from this sender in a short time, please try again later")
-UNIT_TOO_FAST = Reply(451, "4.7.1", "Too many mails for this address in a short time, please try again later")
-TLS_REQUIRED = Reply(530, "5.7.0", "Mail from this domain is taken over TLS only: STARTTLS first")
-EARLY_TALKER = Reply(554, "5.5.0", "You spoke before the greeting")
-EARLY_PIPELINING = Reply(554, "5.5.0", "You sent more before you had the reply that you must wait for")
-NO_WEB_SERVER = Reply(554, "5.5.0", "This is a mail server")
-UNKNOWN_COMMAND = Reply(500, "5.5.2", "We do not know this command")
-LINE_TOO_LONG = Reply(500, "5.5.2", "The command line is too long")
-BAD_LINE = Reply(500, "5.5.2", "A command is a line of printable characters that ends in CR LF")
-MAIL_LINE_TOO_LONG = Reply(554, "5.6.0", "A line of the mail is too long")
-BARE_NEWLINES = Reply(550, "5.6.0", "The mail holds a CR or an LF that is no part of a CR LF (RFC 5321 2.3.8)")
-TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many mistakes, please try again when they are repaired")
-INTERNAL_ERROR = Reply(451, "4.3.0", "Something went wrong here, please try again later")
+RECIPIENT_OK = SmtpReply(250, "2.1.5", "Recipient OK")
+SENDER_OK = SmtpReply(250, "2.1.0", "Sender OK")
+STORED = SmtpReply(250, "2.0.0", "Accepted and stored")
+UNKNOWN = SmtpReply(550, "5.1.1", "No such address here")
+WRONG_SECRET = SmtpReply(550, "5.1.1", "No such address here", secret_probe=True)
+MALFORMED = SmtpReply(553, "5.1.3", "The address is not in a form that we understand")
+UNUSABLE_SENDER = SmtpReply(
+    550, "5.1.7", "We cannot write back to the sender address, so this mail would have no effect"
+)
+NOT_READY = SmtpReply(451, "4.3.2", "Starting up, please try again shortly")
+NOT_STORED = SmtpReply(451, "4.3.0", "The mail could not be stored just now, please try again later")
+TOO_LARGE = SmtpReply(552, "5.3.4", "The mail is too large")
+TEXT_TOO_LONG = SmtpReply(552, "5.3.4", f"A message to a group may have at most {LONGEST_POST} characters of text")
+TOO_MANY_RECIPIENTS = SmtpReply(452, "4.5.3", "Too many recipients in one mail")
+TOO_FAST = SmtpReply(451, "4.7.1", "Too many mails from your server in a short time, please try again later")
+TOO_MANY_CONNECTIONS = SmtpReply(421, "4.7.0", "Too many connections, please try again later")
+TOO_MANY_UNKNOWN = SmtpReply(421, "4.7.0", "Too many unknown recipients")
+CONNECTION_TOO_LONG = SmtpReply(421, "4.4.2", "This session has lasted long enough, please connect anew")
+TOO_SLOW = SmtpReply(421, "4.4.2", "Nothing came for too long, please connect anew")
+SHUTTING_DOWN = SmtpReply(421, "4.3.2", "Going down for a moment, please try again shortly")
+NO_ROOM = SmtpReply(452, "4.3.1", "There is no room for more mails just now, please try again later")
+BUSY = SmtpReply(451, "4.3.2", "There is more to do here than we can take in just now, please try again later")
+SENDER_TOO_FAST = SmtpReply(451, "4.7.1", "Too many mails from this sender in a short time, please try again later")
+UNIT_TOO_FAST = SmtpReply(451, "4.7.1", "Too many mails for this address in a short time, please try again later")
+TLS_REQUIRED = SmtpReply(530, "5.7.0", "Mail from this domain is taken over TLS only: STARTTLS first")
+EARLY_TALKER = SmtpReply(554, "5.5.0", "You spoke before the greeting")
+EARLY_PIPELINING = SmtpReply(554, "5.5.0", "You sent more before you had the reply that you must wait for")
+NO_WEB_SERVER = SmtpReply(554, "5.5.0", "This is a mail server")
+UNKNOWN_COMMAND = SmtpReply(500, "5.5.2", "We do not know this command")
+LINE_TOO_LONG = SmtpReply(500, "5.5.2", "The command line is too long")
+BAD_LINE = SmtpReply(500, "5.5.2", "A command is a line of printable characters that ends in CR LF")
+MAIL_LINE_TOO_LONG = SmtpReply(554, "5.6.0", "A line of the mail is too long")
+BARE_NEWLINES = SmtpReply(550, "5.6.0", "The mail holds a CR or an LF that is no part of a CR LF (RFC 5321 2.3.8)")
+TOO_MANY_ERRORS = SmtpReply(421, "4.7.0", "Too many mistakes, please try again when they are repaired")
+INTERNAL_ERROR = SmtpReply(451, "4.3.0", "Something went wrong here, please try again later")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Recipient:
     """Whom a mail is for, understood. `token` (with its prefix) and `mailbox` (postmaster or abuse): "" where the kind
     has none."""
 
-    kind: Kind
+    kind: MailboxKind
     unit: str
     group: str | None = None
     token: str = ""
@@ -108,7 +110,7 @@ class Recipient:
 
     @property
     def key(self) -> str:
-        """The same for every spelling of the same recipient."""
+        """Equal for all spellings of one recipient, so that a mail comes to him once."""
         return "/".join((self.kind, self.unit, self.group or "", self.token, self.mailbox))
 
     @property
@@ -162,7 +164,7 @@ def resolve(
     base_domain: str,
     unit_of: Callable[[str], UnitEntry | None],
     secret_fits: Callable[[str, str, str, tuple[str, ...]], bool],
-) -> Recipient | Reply:
+) -> Recipient | SmtpReply:
     """Who is this recipient? `unit_of` gives an active unit by code; `secret_fits(unit, group, secret, hashes)`
     compares a post secret in constant time. What is not ASCII, lone surrogates too, is refused."""
     if not address.isascii() or any(char < " " or char == "\x7f" for char in address):
@@ -178,7 +180,9 @@ def resolve(
     except UnknownAddress:
         return UNKNOWN
     if domain == base_domain:
-        return Recipient(part.kind, OPERATOR_UNIT, mailbox=local.lower()) if part.kind is Kind.OPERATOR else UNKNOWN
+        return (
+            Recipient(part.kind, OPERATOR_UNIT, mailbox=local.lower()) if part.kind is MailboxKind.OPERATOR else UNKNOWN
+        )
     code, dot, rest = domain.partition(".")
     unit = unit_of(code) if dot and rest == base_domain else None
     if unit is None:
@@ -192,7 +196,7 @@ def resolve(
             return UNKNOWN
     if part.kind in _NEEDS_SENDER and sender.unusable:
         return UNUSABLE_SENDER
-    mailbox = local.lower() if part.kind is Kind.OPERATOR else ""
+    mailbox = local.lower() if part.kind is MailboxKind.OPERATOR else ""
     return Recipient(part.kind, unit.unit, part.group, part.token or "", mailbox)
 
 

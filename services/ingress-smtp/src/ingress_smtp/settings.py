@@ -20,9 +20,7 @@ PRIVATE = parse_networks(
 
 
 class Settings(ReadingSettings, AdmissionBounds):
-    """What is set from outside; the bounds of what may come in are inherited. Sizes in octets, times in seconds.
-    `helo_name` is how we greet (default: the base domain). `smtp_in_hand`: memory for mails that are being received and
-    stored."""
+    """Environment variables of ingress-smtp; those that bound what may come in are inherited."""
 
     health_port: int = 9101
     smtp_host: str = "127.0.0.1"

@@ -22,7 +22,7 @@ from runtime.database.schema import SchemaCheck
 from runtime.process.lifecycle import Service
 
 CONCURRENCY = 12
-"""Events in hand of each consumer; with the relay they need no more connections than the pool may open."""
+"""Events in flight of each consumer; with the relay they need no more connections than the pool may open."""
 POOL = 13
 
 

@@ -23,7 +23,7 @@ _OUTCOMES: Final[dict[str, Outcome]] = {
     Classification.DEAD: "dead",
     Classification.FULL: "full",
     Classification.FILTERED: "filtered",
-    Classification.SUSPENDED: "filtered",  # as at the door (deploy/carriers.yaml); the reason tells them apart
+    Classification.SUSPENDED: "filtered",  # as during SMTP (deploy/carriers.yaml); the reason tells them apart
     Classification.POLICY: "policy",
     Classification.DEFERRED: "expired",  # a passing trouble that outlasted the carrier's own attempts
 }

@@ -15,9 +15,7 @@ SERVICE = "receipts"
 
 
 class Settings(ReadingSettings):
-    """`general_database_url`: the role `renrakumo_receipts`. Token and content keys: rings, current first.
-
-    It stands back when everybody is at it: what has come in is safe and can wait, what is to go out can't."""
+    """Environment variables of receipts."""
 
     health_port: int = 9105
     nice: int = Field(default=10, ge=0, le=19)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import directory as bucket
 from contracts import streams
 from registry import consumers, directory, handlers, requests, tables
-from registry.context import Context, Lives, Publisher, Units
+from registry.context import Context, Lifetimes, Publisher, Units
 from registry.person_crypto import PersonCrypto
 from registry.settings import SERVICE, Settings
 from runtime.crypto.ciphers import FieldCipher, KeyedHash
@@ -20,7 +20,7 @@ from runtime.database.schema import SchemaCheck
 from runtime.process.lifecycle import Service
 
 AT_ONCE = 8
-"""Events in hand of each of the three consumers of events."""
+"""Events in flight of each of the three consumers of events."""
 COMMANDS_AT_ONCE = 4
 POOL = 15
 """Connections kept; as many more may be opened, which is enough for all consumers and the relay at once."""
@@ -41,7 +41,7 @@ def build_context(settings: Settings, engine: AsyncEngine, units: Units, bus: Pu
         opener=Opener(SERVICE, settings.seal_private_keys),
         sealer=Sealer(settings.seal_public_keys),
         units=units,
-        lives=Lives(
+        lives=Lifetimes(
             confirmation=settings.confirmation_life,
             pending=settings.pending_life,
             done_leave=settings.done_leave_life,
@@ -63,7 +63,7 @@ async def set_up(service: Service, settings: Settings) -> None:
     await schema.wait()
 
     bus = await service.connect_bus()
-    known = directory.Directory(partial(bus.kv_get, bucket.BUCKET))
+    known = directory.FreshDirectory(partial(bus.kv_get, bucket.BUCKET))
     service.health.add("directory", known.check)
     context = build_context(settings, engine, known, bus)
 
@@ -78,5 +78,5 @@ async def set_up(service: Service, settings: Settings) -> None:
         service.consume(bus, spec, consumer, concurrency=AT_ONCE)
     commands = consumers.CommandsConsumer(context)
     service.consume(bus, streams.REGISTRY_COMMANDS, commands, concurrency=COMMANDS_AT_ONCE)
-    service.consume_dead_letter_retries(bus, consumers.GivenUp(context))
+    service.consume_dead_letter_retries(bus, consumers.GivenUpConsumer(context))
     await requests.serve(bus, context)

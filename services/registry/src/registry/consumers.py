@@ -92,7 +92,7 @@ class CommandsConsumer:
         await handlers.commands.handle(self._context, _command(delivery))
 
 
-class GivenUp:
+class GivenUpConsumer:
     """What this service could not handle and the operator decided that it never will be: who gave a command is told."""
 
     def __init__(self, context: Context) -> None:

@@ -36,7 +36,7 @@ class Publisher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Lives:
+class Lifetimes:
     """How long things wait: a confirmation for its reply; then, until erased, what is pending, a done leave request,
     a post, and how to undo a command."""
 
@@ -59,7 +59,7 @@ class Context:
     opener: Opener
     sealer: Sealer
     units: Units
-    lives: Lives
+    lives: Lifetimes
     clock: Callable[[], datetime]
     suspect_copies: SuspectCopies = field(default_factory=SuspectCopies)
 

@@ -7,7 +7,7 @@ from contracts.directory import UnitEntry, key
 from runtime.bus import directory
 
 
-class Directory(directory.Directory):
+class FreshDirectory(directory.Directory):
     """`look` reads one key of the bucket at once."""
 
     def __init__(self, look: Callable[[str], Awaitable[bytes | None]]) -> None:

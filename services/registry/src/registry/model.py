@@ -140,8 +140,8 @@ def decide_standing(before: Standing, finding: Finding, *, message: int, at: dat
         return replace(before, soft_count=before.soft_count + 1, last_outcome_at=at)
     if finding == "certainly_dead":
         return replace(before, state="undeliverable", reason=UNKNOWN_USER, last_outcome_at=at)
-    again = before.hard_message == message or (before.hard_at is not None and at - before.hard_at < DEAD_APART)
-    if before.hard_count and again:
+    same_trouble = before.hard_message == message or (before.hard_at is not None and at - before.hard_at < DEAD_APART)
+    if before.hard_count and same_trouble:
         return replace(before, last_outcome_at=at)
     doubted = replace(before, hard_count=before.hard_count + 1, hard_message=message, hard_at=at, last_outcome_at=at)
     if doubted.hard_count >= DEAD_MESSAGES:

@@ -15,7 +15,7 @@ SERVICE = "registry"
 
 
 class Settings(ServiceSettings):
-    """What registry is told."""
+    """Environment variables of registry."""
 
     health_port: int = 9102
     personal_database_url: str = Field(repr=False)

@@ -8,7 +8,7 @@ from board.store import BoardStore
 from contracts.streams import DIRECTORY, RESPONDER_EVENTS, RESPONDER_INBOUND
 from responder.consumers import EventConsumer
 from responder.context import Context
-from responder.directory import Directory
+from responder.directory import ScopeDirectory
 from responder.limits import AnswerLimit, PerHour
 from responder.settings import SERVICE, Settings
 from runtime.crypto.sealing import Sealer
@@ -21,7 +21,7 @@ async def set_up(service: Service, settings: Settings) -> None:
     bus = await service.connect_bus()
     engine = create_engine(settings.general_database_url, service=SERVICE, pool_size=2)
     service.on_close(engine.dispose)
-    directory = Directory(settings.base_domain)
+    directory = ScopeDirectory(settings.base_domain)
     boards = BoardMemory(BoardStore(engine, with_groups=True), clock=_now, every=settings.news_refresh)
     service.health.add("directory", directory.check)
     service.health.add("news", boards.check)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from board.memory import BoardMemory
 from contracts.base import Event
-from responder.directory import Directory
+from responder.directory import ScopeDirectory
 from responder.limits import AnswerLimit
 from runtime.crypto.sealing import Sealer
 
@@ -22,7 +22,7 @@ class Publisher(Protocol):
 class Context:
     """Names of units and groups, the boards, how much one address may be answered, the bus, keys and the clock."""
 
-    directory: Directory
+    directory: ScopeDirectory
     boards: BoardMemory
     limit: AnswerLimit
     publisher: Publisher

@@ -9,7 +9,7 @@ class UnknownUnit(RenrakumoError):
     """No such unit in the directory. It may be on its way, so it is looked for again a few times."""
 
 
-class Directory(directory.Directory):
+class ScopeDirectory(directory.Directory):
     """The directory with its mail domain."""
 
     def __init__(self, base_domain: str) -> None:

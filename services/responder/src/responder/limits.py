@@ -20,7 +20,7 @@ _HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AutomaticAnswer:
     """One automatic mail to an address. `event`: what it answers; `at`: seconds since the epoch; `about`: which
     question, of which unit and group; `told`: the same as long as the answer would be the same."""
 
@@ -39,7 +39,7 @@ class PerHour:
     unproven: int
 
 
-def may_answer(earlier: Sequence[Answer], wanted: Answer, *, proven: bool, per_hour: PerHour) -> bool:
+def may_answer(earlier: Sequence[AutomaticAnswer], wanted: AutomaticAnswer, *, proven: bool, per_hour: PerHour) -> bool:
     """May this go out too? In anybody's name the same question is answered once an hour, unless there is something new
     to tell, and few questions in all, so that nobody can be flooded with our answers."""
     recent = [each for each in earlier if wanted.at - each.at < _HOUR]
@@ -71,10 +71,10 @@ class AnswerLimit:
         self, sender_key: str, event_id: str, now: datetime, *, about: str, told: str = "", proven: bool
     ) -> bool:
         """Count this answer and say whether it may go out. TransientError when it cannot be told now."""
-        wanted = Answer(event_id, now.timestamp(), about, told)
+        wanted = AutomaticAnswer(event_id, now.timestamp(), about, told)
         for _ in range(_ROUNDS):
             entry = await self._bucket.kv_entry(RECENT_AUTOMATIC_MAIL.name, sender_key)
-            earlier = [] if entry is None else [Answer(*each) for each in json.loads(entry.value)]
+            earlier = [] if entry is None else [AutomaticAnswer(*each) for each in json.loads(entry.value)]
             if any(each.event == event_id for each in earlier):
                 return True
             if not may_answer(earlier, wanted, proven=proven, per_hour=self._per_hour):

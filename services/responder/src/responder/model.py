@@ -11,7 +11,7 @@ _LONGEST_BATCH_ID = 100
 
 
 def batch_id(event_id: str) -> str:
-    """The same batch for the same event, in characters that may stand in a subject of the bus."""
+    """The id of the batch that answers an event: always the same, in characters that a subject of the bus may hold."""
     clean = _NOT_IN_A_BATCH_ID.sub("-", event_id)
     if clean != event_id or len(clean) > _LONGEST_BATCH_ID:
         clean = f"{clean[:_LONGEST_BATCH_ID]}-{hashlib.sha256(event_id.encode()).hexdigest()[:16]}"
@@ -19,5 +19,5 @@ def batch_id(event_id: str) -> str:
 
 
 def fingerprint(news: News) -> str:
-    """The same as long as there is nothing new to tell."""
+    """A fingerprint of the news: it changes when there is something new to tell."""
     return hashlib.sha256(repr((news.notices, news.days)).encode()).hexdigest()[:16]

@@ -8,9 +8,7 @@ SERVICE = "responder"
 
 
 class Settings(ServiceSettings):
-    """`general_database_url`: the role `renrakumo_responder`. `answers_per_hour`: guides, refusals and news that one
-    address gets at most; `unproven_answers_per_hour`: the same while nothing (SPF, DKIM) shows that the question came
-    from there. `news_refresh` in seconds."""
+    """Environment variables of responder."""
 
     health_port: int = 9104
     general_database_url: str = Field(repr=False)

@@ -21,9 +21,9 @@ from tools import figures
 from tools.bench import chart, inbound, plan, run, show
 from tools.bench.lanes import URGENT
 from tools.bench.results import LANES, PEERS, Aim, Row, aims, as_json, summarise
-from tools.bench.run import Outcome, Parts
+from tools.bench.run import BenchResult, Parts
 
-_PARTS = ("ours", "peers", "lanes", "door", "rush")
+_PARTS = ("ours", "peers", "lanes", "acceptance", "rush")
 
 
 def main() -> int:
@@ -57,7 +57,7 @@ def main() -> int:
         return 143
     rows = summarise(outcome.measurements)
     found = aims(rows, None if outcome.lanes is None else outcome.lanes.ratio)
-    found += inbound.door_aims(outcome.door) if outcome.door else []
+    found += inbound.acceptance_aims(outcome.acceptance) if outcome.acceptance else []
     found += [] if outcome.rush is None else inbound.aims(outcome.rush)
     _show(console, outcome, rows, found)
     about = {
@@ -75,21 +75,21 @@ def main() -> int:
     return 1 if outcome.failed else 0
 
 
-async def _until_told(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+async def _until_told(work: Coroutine[Any, Any, BenchResult]) -> BenchResult:
     """SIGTERM (`timeout` sends it) ends the work as Ctrl-C does: everything that was started is stopped."""
     task = asyncio.ensure_future(work)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     return await task
 
 
-def kept_form(outcome: Outcome, rows: list[Row], found: list[Aim]) -> dict[str, Any]:
+def kept_form(outcome: BenchResult, rows: list[Row], found: list[Aim]) -> dict[str, Any]:
     """What latest.json holds of a run."""
     kept = [as_json(row) for row in rows]
     if outcome.lanes is not None:
         kept.append(_lanes_row(outcome))
     return {
         "rows": kept,
-        "door": [dataclasses.asdict(each) | {"rate": round(each.rate, 1)} for each in outcome.door],
+        "acceptance": [dataclasses.asdict(each) | {"rate": round(each.rate, 1)} for each in outcome.acceptance],
         "rush": None if outcome.rush is None else outcome.rush.as_dict(),
         "aims": [dataclasses.asdict(aim) for aim in found],
         "missing": outcome.missing,
@@ -108,7 +108,7 @@ def machine() -> dict[str, Any]:
     return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
 
 
-def _lanes_row(outcome: Outcome) -> dict[str, Any]:
+def _lanes_row(outcome: BenchResult) -> dict[str, Any]:
     lanes = outcome.lanes
     assert lanes is not None
     under_load = sorted(lanes.under_load)[len(lanes.under_load) // 2]
@@ -127,7 +127,7 @@ def _lanes_row(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _show(console: Console, outcome: Outcome, rows: list[Row], found: list[Aim]) -> None:
+def _show(console: Console, outcome: BenchResult, rows: list[Row], found: list[Aim]) -> None:
     if rows:
         console.print(f"Everybody sent to {outcome.sink}.", markup=False)
         show.speed(console, rows)
@@ -136,8 +136,8 @@ def _show(console: Console, outcome: Outcome, rows: list[Row], found: list[Aim])
         show.costs(console, rows)
     if outcome.lanes is not None:
         show.lanes(console, outcome.lanes)
-    if outcome.door:
-        inbound.show_door(console, outcome.door)
+    if outcome.acceptance:
+        inbound.show_acceptance(console, outcome.acceptance)
     if outcome.rush is not None:
         inbound.show(console, outcome.rush)
     show.aims(console, found)

@@ -1,10 +1,10 @@
-"""How fast mail is taken in, each accepted only when it is on the disk: our front door and Postfix's smtpd in turn.
+"""How fast mail is taken in, each accepted only when it is on the disk: our ingress-smtp and Postfix's smtpd in turn.
 
     senders -> ingress-smtp -> nats-server that syncs each message before it acknowledges (`sync_interval: always`)
     senders -> smtpd -> cleanup, which syncs each mail's file before the 250; the mail is then held, so nothing else
                    of Postfix has work with it
 
-Both stores lie on the same disk, both doors get the same mails over the same number of sessions, and what is
+Both stores lie on the same disk, both receivers get the same mails over the same number of sessions, and what is
 measured and the senders have the machine for themselves. Nobody reads what was stored.
 """
 
@@ -49,7 +49,7 @@ _EMPTY = "From: <{sender}>\r\nTo: <{to}>\r\nMessage-ID: <1.{sender}>\r\nSubject:
 WARM = 2000
 POSTFIX = "postfix"
 ONE = "one process"
-DOORS = (ONE, "two", POSTFIX)
+RECEIVERS = (ONE, "two", POSTFIX)
 UNLIMITED = {
     "RENRAKUMO_SMTP_RATE_PER_PEER": "1000000",
     "RENRAKUMO_SMTP_BURST_PER_PEER": "1000000",
@@ -84,7 +84,7 @@ in_flow_delay = 0
 class Acceptance:
     """`cpu`: microseconds of processor time for each mail, by program."""
 
-    door: str
+    receiver: str
     kind: str
     mails: int
     seconds: float
@@ -118,7 +118,7 @@ def _token(number: int) -> str:
 async def deliver(load: Load, port: int, kind: str, number: int, first: int, within: float) -> float:
     """Seconds until the last of so many was told 250. Raises PeerFailed when one was not."""
     told = {"port": port, "sessions": load.sessions, "mails": written(kind, number, first)}
-    async with program([sys.executable, "-m", "tools.bench.knocking"], told=told) as process:
+    async with program([sys.executable, "-m", "tools.bench.smtp_senders"], told=told) as process:
         result = json.loads(await answer(process, "senders", within))
     if result["refused"] or result["left"]:
         raise PeerFailed(f"not all was taken: {result}")
@@ -126,7 +126,7 @@ async def deliver(load: Load, port: int, kind: str, number: int, first: int, wit
 
 
 @dataclass(frozen=True)
-class House:
+class Receiver:
     """What takes mail in: the port, and its programs by name."""
 
     port: int
@@ -141,12 +141,12 @@ class House:
 
 
 @asynccontextmanager
-async def front_door(folder: Path, processes: int, **variables: str) -> AsyncIterator[House]:
+async def ingress(folder: Path, processes: int, **variables: str) -> AsyncIterator[Receiver]:
     """So many processes of ingress-smtp on one port and on a nats-server that syncs each message."""
     passwords = {user: servers.new_password() for user in USERS}
     server = NatsServer(folder / "nats", passwords=passwords)
     await asyncio.to_thread(server.start)
-    doors: list[ChildProcess] = []
+    receivers: list[ChildProcess] = []
     try:
         await bus.apply(server.url, OPERATOR, passwords[OPERATOR])
         await _tell_directory(server)
@@ -154,21 +154,21 @@ async def front_door(folder: Path, processes: int, **variables: str) -> AsyncIte
         told = _told(server, port) | variables
         for number in range(processes):
             health = ports.free_port()
-            door = ChildProcess(
+            receiver = ChildProcess(
                 "ingress-smtp",
                 [sys.executable, "-m", "ingress_smtp.main"],
                 environment=told | {"RENRAKUMO_HEALTH_PORT": str(health)},
                 log_path=folder / f"ingress-{number}.log",
             )
-            door.start()
-            doors.append(door)
+            receiver.start()
+            receivers.append(receiver)
             async with asyncio.timeout(30):
                 while not ports.accepts(health) or (await probe.ask(health, "/readyz"))[0] != 200:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
-        yield House(port, {"ingress-smtp": doors, "nats": [server.process]})
+        yield Receiver(port, {"ingress-smtp": receivers, "nats": [server.process]})
     finally:
-        for door in doors:
-            await asyncio.to_thread(door.stop, within=20)
+        for receiver in receivers:
+            await asyncio.to_thread(receiver.stop, within=20)
         await asyncio.to_thread(server.stop)
 
 
@@ -205,7 +205,7 @@ async def _tell_directory(server: NatsServer) -> None:
 
 
 @asynccontextmanager
-async def postfix(folder: Path) -> AsyncIterator[House]:
+async def postfix(folder: Path) -> AsyncIterator[Receiver]:
     """A private Postfix that holds what it accepted."""
     folder.chmod(0o755)
     port = ports.free_port()
@@ -229,52 +229,54 @@ async def postfix(folder: Path) -> AsyncIterator[House]:
     master.start()
     try:
         await asyncio.to_thread(master.await_condition, lambda: ports.accepts(port), within=20)
-        yield House(port, {"postfix": [master]})
+        yield Receiver(port, {"postfix": [master]})
     finally:
         await master.stop_soon(within=10)
 
 
-async def measure(door: str, house: House, load: Load) -> list[Acceptance]:
+async def measure(receiver: str, running: Receiver, load: Load) -> list[Acceptance]:
     """Each kind in turn, after a few to warm up."""
     results = []
     for turn, kind in enumerate(KINDS, 1):
-        await deliver(load, house.port, kind, WARM, turn * 1_000_000, 120)
-        before = house.cpu()
-        seconds = await deliver(load, house.port, kind, load.mails, turn * 1_000_000 + WARM, 300)
-        cpu = {name: (used - before[name]) / load.mails * 1e6 for name, used in house.cpu().items()}
-        results.append(Acceptance(door, kind, load.mails, seconds, cpu))
+        await deliver(load, running.port, kind, WARM, turn * 1_000_000, 120)
+        before = running.cpu()
+        seconds = await deliver(load, running.port, kind, load.mails, turn * 1_000_000 + WARM, 300)
+        cpu = {name: (used - before[name]) / load.mails * 1e6 for name, used in running.cpu().items()}
+        results.append(Acceptance(receiver, kind, load.mails, seconds, cpu))
     return results
 
 
-async def measure_in(folder: Path, door: str, load: Load) -> list[Acceptance]:
-    """One of DOORS, started and stopped."""
-    if door == POSTFIX:
-        async with postfix(folder) as house:
-            return await measure(door, house, load)
-    async with front_door(folder, DOORS.index(door) + 1, **UNLIMITED) as house:
-        return await measure(door, house, load)
+async def measure_in(folder: Path, receiver: str, load: Load) -> list[Acceptance]:
+    """One of RECEIVERS, started and stopped."""
+    if receiver == POSTFIX:
+        async with postfix(folder) as running:
+            return await measure(receiver, running, load)
+    async with ingress(folder, RECEIVERS.index(receiver) + 1, **UNLIMITED) as running:
+        return await measure(receiver, running, load)
 
 
-async def compare(load: Load, rounds: int, doors: Sequence[str], say: Callable[[str], None]) -> list[Acceptance]:
-    """Each of the doors in turn, so many times. Raises PeerMissing, PeerFailed, LocalError, TimeoutError."""
+async def compare(load: Load, rounds: int, receivers: Sequence[str], say: Callable[[str], None]) -> list[Acceptance]:
+    """Each of the receivers in turn, so many times. Raises PeerMissing, PeerFailed, LocalError, TimeoutError."""
     results: list[Acceptance] = []
     for _ in range(rounds):
-        for door in doors:
+        for receiver in receivers:
             folder = Path(tempfile.mkdtemp(prefix="renrakumo-acceptance-"))
             try:
-                found_now = await measure_in(folder, door, load)
+                found_now = await measure_in(folder, receiver, load)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
             for each in found_now:
                 used = ", ".join(f"{name} {spent:.0f} µs" for name, spent in each.cpu.items())
-                say(f"{door:12} {each.kind:6} {each.rate:7.0f} mails/s   of processor a mail: {used}")
+                say(f"{receiver:12} {each.kind:6} {each.rate:7.0f} mails/s   of processor a mail: {used}")
             results += found_now
     return results
 
 
-def ratio(results: Sequence[Acceptance], door: str, kind: str) -> float | None:
+def ratio(results: Sequence[Acceptance], receiver: str, kind: str) -> float | None:
     """Our median rate divided by Postfix's of the same run; None without both."""
-    ours, theirs = ([each.rate for each in results if (each.door, each.kind) == (who, kind)] for who in (door, POSTFIX))
+    ours, theirs = (
+        [each.rate for each in results if (each.receiver, each.kind) == (who, kind)] for who in (receiver, POSTFIX)
+    )
     return median(ours) / median(theirs) if ours and theirs else None
 
 
@@ -283,13 +285,13 @@ async def main() -> None:
     parser.add_argument("--mails", type=int, default=5000)
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=DOORS, nargs="*", default=list(DOORS))
+    parser.add_argument("--only", choices=RECEIVERS, nargs="*", default=list(RECEIVERS))
     chosen = parser.parse_args()
     results = await compare(Load(chosen.mails, chosen.sessions), chosen.rounds, chosen.only, print)
-    for door in (each for each in DOORS if each != POSTFIX):
+    for receiver in (each for each in RECEIVERS if each != POSTFIX):
         for kind in KINDS:
-            if (times := ratio(results, door, kind)) is not None:
-                print(f"{door:12} {kind:6} {times:.2f} times Postfix (medians)")
+            if (times := ratio(results, receiver, kind)) is not None:
+                print(f"{receiver:12} {kind:6} {times:.2f} times Postfix (medians)")
 
 
 if __name__ == "__main__":

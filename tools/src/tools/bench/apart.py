@@ -3,7 +3,7 @@
     python -m tools.bench.apart expansion 5000 100000
     python -m tools.bench.apart ledger 5000 100000
 
-Processor time is read from the scheduler's own books (nanoseconds, /proc/<pid>/task/*/schedstat), so that other
+Processor time is read from the scheduler's own counters (nanoseconds, /proc/<pid>/task/*/schedstat), so that other
 programs on the machine and the system's coarse clock disturb little. `first` is the time from the approval on the bus
 to the first batch there.
 """
@@ -54,7 +54,7 @@ class Share:
 
 
 @asynccontextmanager
-async def house_of(service: str, say: Callable[[str], None]) -> AsyncIterator[LocalStack]:
+async def stack_of(service: str, say: Callable[[str], None]) -> AsyncIterator[LocalStack]:
     """Servers, all migrations and streams, and this one service."""
     with tempfile.TemporaryDirectory(prefix="renrakumo-bench-") as state:
         only = [spec for spec in SERVICES if spec.name == service]
@@ -77,7 +77,7 @@ async def operator(stack: LocalStack) -> AsyncIterator[Client]:
 async def measure(case: str, recipients: int, say: Callable[[str], None]) -> Share:
     """Run one case once."""
     part = {"expansion": expansion, "ledger": ledger}[case]
-    async with house_of(part.SERVICE, say) as stack, operator(stack) as client:
+    async with stack_of(part.SERVICE, say) as stack, operator(stack) as client:
         work = await part.prepare(stack, client, UNIT, recipients)
         names = (part.SERVICE, POSTGRES, NATS)
         before = {name: usage.precise_cpu_seconds(stack.pid(name)) for name in names}

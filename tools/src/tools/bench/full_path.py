@@ -1,9 +1,9 @@
 """The whole way of a broadcast: the office takes a message by REST, and everybody's copy is accepted at the sink.
 
-One house for the whole run, entered anew for each variant and round, so that nothing of ours runs while a peer is
+One trial for the whole run, entered anew for each variant and round, so that nothing of ours runs while a peer is
 measured:
 
-    build: members in bulk -> enter(variant): start everything -> a small message, so that caches are as in a house
+    build: members in bulk -> enter(variant): start everything -> a small message, so that caches are as in a trial
     that has been up for a while -> for each size: a moment of quiet, in which idle sessions are closed -> the clock
     starts with the REST request -> first copy, last copy at the sink -> until the ledger says that all are delivered
 
@@ -24,10 +24,10 @@ from renrakumo_cli.local.stack import POSTGRES, LocalStack
 from simulator.behaviour import accept
 from simulator.carriers import CarrierSimulator
 from simulator.crowd import DOMAINS, make_crowd
-from simulator.house import House
 from simulator.school import School, open_school
+from simulator.trial import Trial
 from tools import usage
-from tools.bench import letter
+from tools.bench import sample_mail
 from tools.bench.clock import Clock
 from tools.bench.results import Measurement
 from tools.bench.variants import Variant
@@ -44,10 +44,10 @@ _WARM_WITHIN = 60.0
 
 
 class Station:
-    """The house, and the school in it whose members get the mail."""
+    """The trial, and the school in it whose members get the mail."""
 
-    def __init__(self, house: House, school: School, sink: Sink, kept: CarrierSimulator) -> None:
-        self._house = house
+    def __init__(self, trial: Trial, school: School, sink: Sink, kept: CarrierSimulator) -> None:
+        self._trial = trial
         self._school = school
         self._sink = sink
         self._kept = kept
@@ -57,34 +57,34 @@ class Station:
     async def build(
         cls, folder: Path, sink: Sink, sizes: Sequence[int], say: Callable[[str], None], *, dispatchers: int = 1
     ) -> AsyncIterator[Self]:
-        """A house in `folder` with a group for each size; it is stopped until it is entered. Raises LocalError."""
+        """A trial in `folder` with a group for each size; it is stopped until it is entered. Raises LocalError."""
         async with CarrierSimulator("kept", behaviour=accept(), domains=(KEPT_AT,)) as kept:
             to_sink = f"{HOST}:{sink.port}"
             routes = {domain: to_sink for hosted in DOMAINS.values() for domain in hosted}
             routes |= {"*": to_sink, KEPT_AT: f"{HOST}:{kept.port}"}
-            async with await House.build(folder, routes=routes, dispatchers=dispatchers, say=say) as house:
-                await house.parents.stop()
+            async with await Trial.build(folder, routes=routes, dispatchers=dispatchers, say=say) as trial:
+                await trial.parents.stop()
                 names = {WARM_GROUP: "少し"} | {group(size): f"{size}人" for size in sizes}
-                school = await open_school(house, letter.UNIT, letter.SCHOOL, receipts=True, groups=names)
+                school = await open_school(trial, sample_mail.UNIT, sample_mail.SCHOOL, receipts=True, groups=names)
                 say(f"writing {max(sizes)} members into the personal database")
                 crowd = [parent.address for parent in make_crowd(SEED, WARMING + max(sizes))]
                 few = [*crowd[:WARMING], f"somebody@{KEPT_AT}"]
                 sized = {group(size): crowd[WARMING : WARMING + size] for size in sizes}
-                await members.enter(house.stack, letter.UNIT, {WARM_GROUP: few, **sized})
-                await house.stack.stop()
-                yield cls(house, school, sink, kept)
+                await members.enter(trial.stack, sample_mail.UNIT, {WARM_GROUP: few, **sized})
+                await trial.stack.stop()
+                yield cls(trial, school, sink, kept)
 
     @property
     def logs(self) -> Path:
         """Folder with what the services wrote."""
-        return self._house.stack.configuration.state / "logs"
+        return self._trial.stack.configuration.state / "logs"
 
     @asynccontextmanager
     async def enter(self, variant: Variant) -> AsyncIterator["Way"]:
         """Start everything as the variant says, warm it up; all has stopped when the block is left."""
-        configuration = self._house.stack.configuration
+        configuration = self._trial.stack.configuration
         told = variant.settings(configuration.state)
-        stack = self._house.stack = LocalStack(configuration, extra={"dispatcher": told}, say=self._house.say)
+        stack = self._trial.stack = LocalStack(configuration, extra={"dispatcher": told}, say=self._trial.say)
         await stack.start()
         try:
             path = Way(stack, self._school, self._sink, variant)
@@ -95,7 +95,7 @@ class Station:
 
 
 class Way:
-    """The running house, ready to be measured. `octets`: of one copy."""
+    """The running trial, ready to be measured. `octets`: of one copy."""
 
     def __init__(self, stack: LocalStack, school: School, sink: Sink, variant: Variant) -> None:
         self._stack = stack
@@ -163,7 +163,7 @@ class Way:
             sending.cancel()
 
     async def _send(self, to: str) -> str:
-        return await self._school.send(letter.SUBJECT, letter.TEXT, groups=[to])
+        return await self._school.send(sample_mail.SUBJECT, sample_mail.TEXT, groups=[to])
 
 
 def group(size: int) -> str:

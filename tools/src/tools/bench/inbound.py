@@ -1,4 +1,4 @@
-"""What comes in, in the benchmark: how fast the door takes it beside Postfix's, and the rush, with their aims."""
+"""What comes in, in the benchmark: how fast ingress-smtp accepts it beside Postfix, and the rush, with their aims."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -8,15 +8,15 @@ from rich.table import Table
 
 from tools.bench.acceptance import KINDS, ONE, Acceptance, ratio
 from tools.bench.results import Aim
-from tools.rush.run import Outcome, Size, summary
+from tools.rush.run import RushResult, Size, summary
 
 QUICK = Size(replies=2500, questions=2500, entries=500, members=5000, seconds=15.0)
 """The pace of a full run, for a quarter of its time."""
 _NEWS_WITHIN = 5.0
-_DOOR = 1.5
+_TIMES_POSTFIX = 1.5
 
 
-def aims(found: Outcome) -> list[Aim]:
+def aims(found: RushResult) -> list[Aim]:
     """What was promised of a rush."""
     return [
         Aim("rush: seconds to the answer of an info mail, p95", f"< {_NEWS_WITHIN:g}", found.news_p95,
@@ -26,27 +26,27 @@ def aims(found: Outcome) -> list[Aim]:
     ]  # fmt: skip
 
 
-def door_aims(found: Sequence[Acceptance]) -> list[Aim]:
-    """What was promised of the door, with one process of it."""
+def acceptance_aims(found: Sequence[Acceptance]) -> list[Aim]:
+    """What was promised of ingress-smtp, with one process of it."""
     times = {kind: ratio(found, ONE, kind) for kind in KINDS}
     return [
-        Aim(f"mails taken in durably ({kind}) : Postfix's smtpd", f"≥ {_DOOR:g}", value,
-            None if value is None else value >= _DOOR)
+        Aim(f"mails taken in durably ({kind}) : Postfix's smtpd", f"≥ {_TIMES_POSTFIX:g}", value,
+            None if value is None else value >= _TIMES_POSTFIX)
         for kind, value in times.items()
     ]  # fmt: skip
 
 
-def show_door(console: Console, found: Sequence[Acceptance]) -> None:
-    """Medians of each door and kind."""
+def show_acceptance(console: Console, found: Sequence[Acceptance]) -> None:
+    """Medians of each receiver and kind."""
     table = Table(title="Mails a second taken in, each on the disk before the 250 (median of the rounds)")
-    for heading in ("door", "kind", "mails/s", "slowest–fastest", "processor µs a mail"):
-        table.add_column(heading, justify="left" if heading in ("door", "kind") else "right")
-    for door, kind in dict.fromkeys((each.door, each.kind) for each in found):
-        rounds = [each for each in found if (each.door, each.kind) == (door, kind)]
+    for heading in ("receiver", "kind", "mails/s", "slowest–fastest", "processor µs a mail"):
+        table.add_column(heading, justify="left" if heading in ("receiver", "kind") else "right")
+    for receiver, kind in dict.fromkeys((each.receiver, each.kind) for each in found):
+        rounds = [each for each in found if (each.receiver, each.kind) == (receiver, kind)]
         rates = [each.rate for each in rounds]
         used = {name: median(each.cpu[name] for each in rounds) for name in rounds[0].cpu}
         table.add_row(
-            door,
+            receiver,
             kind,
             f"{median(rates):,.0f}",
             f"{min(rates):,.0f}–{max(rates):,.0f}",
@@ -55,7 +55,7 @@ def show_door(console: Console, found: Sequence[Acceptance]) -> None:
     console.print(table)
 
 
-def show(console: Console, found: Outcome) -> None:
+def show(console: Console, found: RushResult) -> None:
     """The rush in words, and what it cost."""
     table = Table(title=f"A rush of {found.size.seconds:.0f} s")
     table.add_column("what")

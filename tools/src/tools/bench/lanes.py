@@ -18,9 +18,9 @@ from renrakumo_cli.local.paths import LocalError
 from simulator.behaviour import canonical, sink, slow
 from simulator.carriers import ReceivedMail
 from simulator.crowd import DOMAINS, make_crowd
-from simulator.house import House
 from simulator.school import School, open_school
-from tools.bench import letter
+from simulator.trial import Trial
+from tools.bench import sample_mail
 from tools.bench.full_path import SEED, WARM_GROUP, WARMING
 from tools.load import members
 from tools.load.delivered import settled
@@ -51,7 +51,7 @@ class Lanes:
 
 
 @dataclass
-class Arrivals:
+class LaneArrivals:
     """Who of the urgent message's recipients has it, and how many ordinary copies have come."""
 
     wanted: frozenset[str]
@@ -81,10 +81,10 @@ async def measure(folder: Path, ordinary: int, within: float, say: Callable[[str
     """`within`: seconds for each urgent message. Raises TimeoutError, LocalError; LocalError also when the queue was
     empty before an urgent message was through under load."""
     behaviours = {name: sink() | slow(REPLY_SECONDS) for name in DOMAINS}
-    async with await House.build(folder, carriers=behaviours, say=say) as house:
-        await house.parents.stop()
+    async with await Trial.build(folder, carriers=behaviours, say=say) as trial:
+        await trial.parents.stop()
         groups = {_URGENT_GROUP: "緊急", _ORDINARY_GROUP: "一般", WARM_GROUP: "少し"}
-        school = await open_school(house, letter.UNIT, letter.SCHOOL, receipts=True, groups=groups)
+        school = await open_school(trial, sample_mail.UNIT, sample_mail.SCHOOL, receipts=True, groups=groups)
         say(f"writing {ordinary + URGENT} members into the personal database")
         crowd = [parent.address for parent in make_crowd(SEED, WARMING + URGENT + ordinary)]
         people = {
@@ -92,9 +92,9 @@ async def measure(folder: Path, ordinary: int, within: float, say: Callable[[str
             _URGENT_GROUP: crowd[WARMING : WARMING + URGENT],
             _ORDINARY_GROUP: crowd[WARMING + URGENT :],
         }
-        await members.enter(house.stack, letter.UNIT, people)
-        arrivals = Arrivals(frozenset(map(canonical, people[_URGENT_GROUP])))
-        for carrier in house.carriers.values():
+        await members.enter(trial.stack, sample_mail.UNIT, people)
+        arrivals = LaneArrivals(frozenset(map(canonical, people[_URGENT_GROUP])))
+        for carrier in trial.carriers.values():
             carrier.on_mail.append(arrivals.note)
         await settled(school, await _send(school, WARM_GROUP, "ordinary"), WARMING, within)
 
@@ -119,7 +119,7 @@ async def measure(folder: Path, ordinary: int, within: float, say: Callable[[str
         return Lanes(ordinary, alone, under_load, waiting)
 
 
-async def _urgent(school: School, arrivals: Arrivals, within: float) -> float:
+async def _urgent(school: School, arrivals: LaneArrivals, within: float) -> float:
     arrivals.anew()
     began = time.perf_counter()
     message = await _send(school, _URGENT_GROUP, "urgent")
@@ -133,7 +133,7 @@ async def _urgent(school: School, arrivals: Arrivals, within: float) -> float:
 
 
 async def _send(school: School, group: str, lane: str) -> str:
-    return await school.send(letter.SUBJECT, letter.TEXT, groups=[group], lane=lane)
+    return await school.send(sample_mail.SUBJECT, sample_mail.TEXT, groups=[group], lane=lane)
 
 
 async def _planned(school: School, message: str, copies: int) -> None:

@@ -11,14 +11,14 @@ from itertools import count
 
 import uvloop
 
-from simulator.smtp_session import Session
+from simulator.server_connection import ServerConnection
 from tools.load.sink import HOST
 
 _BACKLOG = 1024
 
 
 class Counters:
-    """What the sessions ask (smtp_session.Host)."""
+    """What the connections ask (server_connection.Host)."""
 
     name = "sink"
     reply_delay = 0.0
@@ -27,28 +27,28 @@ class Counters:
 
     def __init__(self) -> None:
         self._numbers = count(1)
-        self._sessions = 0
+        self._opened = 0
         self._mails = 0
 
-    def session(self) -> Session:
-        return Session(self, next(self._numbers))
+    def connection(self) -> ServerConnection:
+        return ServerConnection(self, next(self._numbers))
 
-    def opened(self, session: Session) -> str:
-        self._sessions += 1
+    def opened(self, connection: ServerConnection) -> str:
+        self._opened += 1
         return "220 sink ESMTP"
 
-    def closed(self, session: Session) -> None:
+    def closed(self, connection: ServerConnection) -> None:
         pass
 
-    def mail(self, session: Session) -> str:
+    def mail(self, connection: ServerConnection) -> str:
         return "250 2.1.0 Ok"
 
-    def rcpt(self, session: Session, recipient: str) -> str:
+    def rcpt(self, connection: ServerConnection, recipient: str) -> str:
         return "250 2.1.5 Ok"
 
-    def message(self, session: Session, raw: bytes) -> str:
+    def message(self, connection: ServerConnection, raw: bytes) -> str:
         self._mails += 1
-        sys.stdout.write(f"sess={self._sessions} quit=0 mesg={self._mails}\r")
+        sys.stdout.write(f"sess={self._opened} quit=0 mesg={self._mails}\r")
         sys.stdout.flush()
         return "250 2.0.0 Ok"
 
@@ -58,7 +58,7 @@ async def serve(port: int) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    server = await loop.create_server(Counters().session, HOST, port, backlog=_BACKLOG)
+    server = await loop.create_server(Counters().connection, HOST, port, backlog=_BACKLOG)
     await stop.wait()
     server.close()
 

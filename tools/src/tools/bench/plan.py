@@ -15,7 +15,7 @@ SLOWEST = 10.0
 class Plan:
     """`sizes`: recipients of our full path; `peer_copies`: how many each peer sends, so that it takes a few seconds;
     `ordinary`: copies in the queue when the urgent message is sent; `shipped`: recipients with the shipped limits;
-    `door`: mails that are taken in, `door_rounds` times; `rush`: how many mails come in within which time; `budget`:
+    `acceptance`: mails that are taken in, `acceptance_rounds` times; `rush`: how many mails come in within which time; `budget`:
     seconds that all may take, rounds are left out for that."""
 
     sizes: tuple[int, ...]
@@ -23,8 +23,8 @@ class Plan:
     peer_copies: Mapping[str, int]
     ordinary: int
     shipped: int = 5000
-    door: Load = field(default_factory=lambda: Load(mails=10_000, sessions=20))
-    door_rounds: int = 3
+    acceptance: Load = field(default_factory=lambda: Load(mails=10_000, sessions=20))
+    acceptance_rounds: int = 3
     rush: Size = field(default_factory=Size)
     budget: float | None = None
 
@@ -45,11 +45,11 @@ QUICK = Plan(
     rounds=3,
     peer_copies={"smtp-source": 20_000, "postfix": 2500, "aiosmtplib": 6000, "mailman": 250},
     ordinary=5000,
-    door=Load(mails=4000, sessions=20),
-    door_rounds=2,
+    acceptance=Load(mails=4000, sessions=20),
+    acceptance_rounds=2,
     rush=inbound.QUICK,
     budget=270,
 )
 
 LANES_SECONDS = 130.0
-"""What the urgent message before the queue needs of the budget, the door and the rush."""
+"""What the urgent message before the queue needs of the budget, the acceptance and the rush."""

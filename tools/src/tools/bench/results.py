@@ -14,7 +14,7 @@ from typing import Any
 FULL_PATH = "full-path"
 SHIPPED_LIMITS = "full-path-shipped-limits"
 LANES = "lanes"
-DOOR = "door"
+ACCEPTANCE = "acceptance"
 RUSH = "rush"
 
 PEERS: Mapping[str, str] = {
@@ -151,7 +151,7 @@ class Aim:
 
 
 def aims(rows: Sequence[Row], lanes_ratio: float | None) -> list[Aim]:
-    """Judged at the largest size of the run; the first copy at the size where it is slowest."""
+    """Measured at the largest size of the run; the first copy at the size where it is slowest."""
     plain, signed = _largest(rows, "off"), _largest(rows, "rsa")
     last = max((row for row in rows if row.case == FULL_PATH), key=lambda row: row.first_copy or 0.0, default=None)
     return [

@@ -2,7 +2,7 @@
 
     each round:  ours without signatures, all sizes -> ours with RSA -> ours with the shipped limits
                  -> smtp-source -> Postfix -> aiosmtplib -> Mailman
-    at the end:  the urgent message before a full queue; the door beside Postfix's; a rush of replies,
+    at the end:  the urgent message before a full queue; ingress-smtp beside Postfix's smtpd; a rush of replies,
                  questions and registrations
 
 Taking turns spreads whatever else happens on the machine over all of them. A peer that can't be had, or fails, is named
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from renrakumo_cli.local.paths import LocalError
 from tools import figures
-from tools.bench import acceptance, lanes, letter
+from tools.bench import acceptance, lanes, sample_mail
 from tools.bench.acceptance import Acceptance
 from tools.bench.full_path import Station
 from tools.bench.lanes import Lanes
@@ -29,26 +29,26 @@ from tools.bench.peers.peer import Peer, PeerFailed, PeerMissing
 from tools.bench.peers.postfix import Postfix
 from tools.bench.peers.wire import SmtpSource
 from tools.bench.plan import LANES_SECONDS, Plan
-from tools.bench.results import DOOR, LANES, RUSH, Measurement
+from tools.bench.results import ACCEPTANCE, LANES, RUSH, Measurement
 from tools.bench.variants import PLAIN, SESSIONS, SHIPPED, SIGNED, Variant
 from tools.load import sink
 from tools.load.sink import Sink
 from tools.rush import run as rush
-from tools.rush.run import Outcome as RushOutcome
+from tools.rush.run import RushResult
 
 _FAILURES = (LocalError, PeerFailed, TimeoutError, RuntimeError, OSError)
 """Everything that programs and services which don't do as they should end in; RuntimeError: the office's refusals."""
 
 
 @dataclass
-class Outcome:
+class BenchResult:
     """All that was measured. `missing`: peer -> why it isn't here; `failed`: case -> what went wrong."""
 
     sink: str = ""
     measurements: list[Measurement] = field(default_factory=list)
     lanes: Lanes | None = None
-    door: list[Acceptance] = field(default_factory=list)
-    rush: RushOutcome | None = None
+    acceptance: list[Acceptance] = field(default_factory=list)
+    rush: RushResult | None = None
     missing: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -60,13 +60,13 @@ class Parts:
     ours: bool = True
     peers: bool = True
     lanes: bool = True
-    door: bool = True
+    acceptance: bool = True
     rush: bool = True
 
 
-async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatchers: int = 1) -> Outcome:
-    """Everything in turn. Raises LocalError when not even the sink or our house can be started."""
-    outcome, started = Outcome(), time.monotonic()
+async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatchers: int = 1) -> BenchResult:
+    """Everything in turn. Raises LocalError when not even the sink or our trial can be started."""
+    outcome, started = BenchResult(), time.monotonic()
     peers = await _peers(outcome, say) if parts.peers else []
     if parts.ours or peers:
         with tempfile.TemporaryDirectory(prefix="renrakumo-bench-") as name:
@@ -76,21 +76,21 @@ async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatche
                 if parts.ours:
                     sizes = sorted({*plan.sizes, plan.shipped})
                     async with Station.build(
-                        folder / "house", target, sizes, _quietly(say), dispatchers=dispatchers
+                        folder / "trial", target, sizes, _quietly(say), dispatchers=dispatchers
                     ) as station:
                         await _rounds(plan, station, peers, target, outcome, say, started)
                 else:
                     await _rounds(plan, None, peers, target, outcome, say, started)
     if parts.lanes:
         await _lanes(plan, outcome, say)
-    if parts.door:
-        await _door(plan, outcome, say)
+    if parts.acceptance:
+        await _acceptance(plan, outcome, say)
     if parts.rush:
         await _rush(plan, outcome, say)
     return outcome
 
 
-async def _peers(outcome: Outcome, say: Callable[[str], None]) -> list[Peer]:
+async def _peers(outcome: BenchResult, say: Callable[[str], None]) -> list[Peer]:
     here: list[Peer] = []
     everybody: list[Peer] = [SmtpSource(SESSIONS), Postfix(), AiosmtplibAlone(), Mailman()]
     for peer in everybody:
@@ -108,7 +108,7 @@ async def _rounds(
     station: Station | None,
     peers: Sequence[Peer],
     target: Sink,
-    outcome: Outcome,
+    outcome: BenchResult,
     say: Callable[[str], None],
     started: float,
 ) -> None:
@@ -129,7 +129,7 @@ async def _rounds(
 
 
 async def _ours(
-    station: Station, variant: Variant, sizes: Sequence[int], outcome: Outcome, say: Callable[[str], None]
+    station: Station, variant: Variant, sizes: Sequence[int], outcome: BenchResult, say: Callable[[str], None]
 ) -> None:
     name = f"{variant.case}, DKIM {variant.dkim}"
     try:
@@ -142,17 +142,17 @@ async def _ours(
         say(f"what the services said: {_keep_logs(station.logs)}")
 
 
-async def _peer(peer: Peer, copies: int, target: Sink, outcome: Outcome, say: Callable[[str], None]) -> None:
+async def _peer(peer: Peer, copies: int, target: Sink, outcome: BenchResult, say: Callable[[str], None]) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="renrakumo-peer-") as folder:
             Path(folder).chmod(0o755)  # some work as another user
-            measured = await peer.measure(target, copies, letter.sample(), Path(folder), Plan.within(copies))
+            measured = await peer.measure(target, copies, sample_mail.sample(), Path(folder), Plan.within(copies))
         _keep(measured, outcome, say)
     except _FAILURES as error:
         _fail(peer.case, error, outcome, say)
 
 
-async def _lanes(plan: Plan, outcome: Outcome, say: Callable[[str], None]) -> None:
+async def _lanes(plan: Plan, outcome: BenchResult, say: Callable[[str], None]) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="renrakumo-lanes-") as folder:
             outcome.lanes = await lanes.measure(Path(folder), plan.ordinary, Plan.within(lanes.URGENT), _quietly(say))
@@ -160,18 +160,18 @@ async def _lanes(plan: Plan, outcome: Outcome, say: Callable[[str], None]) -> No
         _fail(LANES, error, outcome, say)
 
 
-async def _door(plan: Plan, outcome: Outcome, say: Callable[[str], None]) -> None:
-    doors = [acceptance.ONE]
+async def _acceptance(plan: Plan, outcome: BenchResult, say: Callable[[str], None]) -> None:
+    receivers = [acceptance.ONE]
     try:
         with contextlib.suppress(PeerMissing):  # named with the other peers
             await Postfix().prepare()
-            doors.append(acceptance.POSTFIX)
-        outcome.door = await acceptance.compare(plan.door, plan.door_rounds, doors, say)
+            receivers.append(acceptance.POSTFIX)
+        outcome.acceptance = await acceptance.compare(plan.acceptance, plan.acceptance_rounds, receivers, say)
     except _FAILURES as error:
-        _fail(DOOR, error, outcome, say)
+        _fail(ACCEPTANCE, error, outcome, say)
 
 
-async def _rush(plan: Plan, outcome: Outcome, say: Callable[[str], None]) -> None:
+async def _rush(plan: Plan, outcome: BenchResult, say: Callable[[str], None]) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="renrakumo-rush-") as folder:
             outcome.rush = await rush.run(Path(folder), plan.rush, _quietly(say))
@@ -181,7 +181,7 @@ async def _rush(plan: Plan, outcome: Outcome, say: Callable[[str], None]) -> Non
         _fail(RUSH, error, outcome, say)
 
 
-def _keep(measurement: Measurement, outcome: Outcome, say: Callable[[str], None]) -> None:
+def _keep(measurement: Measurement, outcome: BenchResult, say: Callable[[str], None]) -> None:
     outcome.measurements.append(measurement)
     say(
         f"{measurement.case}, DKIM {measurement.dkim}: {measurement.recipients} copies in {measurement.seconds:.2f} s, "
@@ -189,14 +189,14 @@ def _keep(measurement: Measurement, outcome: Outcome, say: Callable[[str], None]
     )
 
 
-def _fail(name: str, error: BaseException, outcome: Outcome, say: Callable[[str], None]) -> None:
+def _fail(name: str, error: BaseException, outcome: BenchResult, say: Callable[[str], None]) -> None:
     why = str(error).strip() or "it took too long"
     outcome.failed[name] = why
     say(f"{name} failed: {why}")
 
 
 def _keep_logs(logs: Path) -> Path:
-    """The house goes with its folder; what its services wrote is worth reading after a failure."""
+    """The trial goes with its folder; what its services wrote is worth reading after a failure."""
     kept = figures.folder("bench") / "failed"
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(logs, kept)
@@ -204,5 +204,5 @@ def _keep_logs(logs: Path) -> Path:
 
 
 def _quietly(say: Callable[[str], None]) -> Callable[[str], None]:
-    """A house tells each step of each start; only what it does once is told on."""
+    """A trial tells each step of each start; only what it does once is told on."""
     return lambda line: None if line.startswith(("starting", "bringing", "streams")) else say(line)

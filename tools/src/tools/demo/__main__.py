@@ -14,7 +14,7 @@ from rich.console import Console
 
 from renrakumo_cli.local.paths import LocalError
 from tools.demo.report import Report
-from tools.demo.setting import Town
+from tools.demo.setting import DemoSetting
 from tools.demo.story import tell
 
 WORDS_WHEN_KEPT = """
@@ -30,18 +30,18 @@ Everything is still running (Ctrl-C stops it):
 async def demo(console: Console, state: Path, *, keep: bool) -> bool:
     report = Report(console)
     report.chapter("Starting servers, services and carriers")
-    async with Town.build(report, state) as town:
+    async with DemoSetting.build(report, state) as town:
         await tell(town)
         report.show()
         if keep:
-            stack = town.house.stack
+            stack = town.trial.stack
             console.print(
                 WORDS_WHEN_KEPT.format(
                     web=stack.host("RENRAKUMO_WEB_PORT"),
                     info=stack.host("RENRAKUMO_INFO_PORT"),
                     smtp=stack.host("RENRAKUMO_SMTP_PORT"),
                     state=state,
-                    **town.house.accounts["higashi-admin"],
+                    **town.trial.accounts["higashi-admin"],
                 ),
                 markup=False,
             )

@@ -3,10 +3,10 @@
 from collections import Counter
 from typing import Any
 
-from simulator.incoming import LetterKind
+from simulator.incoming import MailKind
 from simulator.parents import ActKind
 from simulator.people import Parent, Survey
-from tools.demo.setting import Town
+from tools.demo.setting import DemoSetting
 
 WITHIN = 120.0
 TRIP = "遠足：学校へ向かっています"
@@ -14,9 +14,9 @@ HELD = "確認の返信をしない連絡"
 SURVEY = Survey("今朝の健康調査", ("良好", "せきあり", "発熱あり"), (0.7, 0.2, 0.1), per_child=True)
 
 
-async def phone_post(town: Town) -> None:
+async def phone_post(town: DemoSetting) -> None:
     """A teacher in the bus posts by mail; only the reply to the confirmation sends it."""
-    report, parents, office = town.report, town.house.parents, town.office["higashi"]
+    report, parents, office = town.report, town.trial.parents, town.office["higashi"]
     report.chapter("A post from the bus")
     rolled = await office.post("/v1/units/higashi/groups/h2/post-address")
     town.post_address["h2"] = rolled["address"]
@@ -29,67 +29,67 @@ async def phone_post(town: Town) -> None:
     await parents.post(teacher, rolled["address"], TRIP, "予定通り17時に学校に着きます。\nお迎えをお願いします。")
 
     async def confirmed() -> bool:
-        return any(TRIP in letter.mail.text for letter in parents.letters_of(teacher, LetterKind.CONFIRM_POST))
+        return any(TRIP in got.mail.text for got in parents.mails_of(teacher, MailKind.CONFIRM_POST))
 
-    report.check("the teacher is asked to confirm", True, await town.house.until("confirmation mail", confirmed, 60))
+    report.check("the teacher is asked to confirm", True, await town.trial.until("confirmation mail", confirmed, 60))
     asked = next(
-        (one.mail.text for one in parents.letters_of(teacher, LetterKind.CONFIRM_POST) if TRIP in one.mail.text), ""
+        (one.mail.text for one in parents.mails_of(teacher, MailKind.CONFIRM_POST) if TRIP in one.mail.text), ""
     )
     report.check("the confirmation says how many will get it", True, f"{expected}" in asked)
 
     async def delivered() -> bool:
         return len(who_got(town, TRIP)) >= expected
 
-    await town.house.until("the post at all parents of 2年", delivered, WITHIN)
+    await town.trial.until("the post at all parents of 2年", delivered, WITHIN)
     report.check("parents of 2年 who got it", expected, len(who_got(town, TRIP)))
     report.check("parents who got it twice", 0, twice(town, TRIP))
 
     await parents.post(hasty, rolled["address"], HELD, "この連絡は確認されません。")
 
     async def asked_too() -> bool:
-        return bool(parents.letters_of(hasty, LetterKind.CONFIRM_POST))
+        return bool(parents.mails_of(hasty, MailKind.CONFIRM_POST))
 
-    await town.house.until("the second confirmation mail", asked_too, 60)
+    await town.trial.until("the second confirmation mail", asked_too, 60)
     await parents.idle()
     held = [one for one in await office.all_of("/v1/units/higashi/messages") if one["state"] == "held"]
     report.check("a post that is not confirmed stays held", 1, len(held))
     report.check("parents who got it", 0, len(who_got(town, HELD)))
 
 
-async def forged_posts(town: Town) -> None:
+async def forged_posts(town: DemoSetting) -> None:
     """A guessed secret, the right one in the wrong hands, and the right one with a teacher's address as sender."""
-    report, parents = town.report, town.house.parents
+    report, parents = town.report, town.trial.parents
     report.chapter("Forged posts")
     stranger = town.of_group("h1")[5]
-    guessed = town.house.address("higashi", "h2-abcdefghijkl")
+    guessed = town.trial.address("higashi", "h2-abcdefghijkl")
     act = await parents.post(stranger, guessed, "偽の連絡", "学校は休みです。")
     report.check("a guessed post address is refused", 550, act.code)
     parents.problems.clear()
-    before = len(parents.letters)
+    before = len(parents.mails)
     await parents.post(stranger, town.post_address["h2"], "偽の連絡", "学校は休みです。")
 
     async def seen() -> bool:
         return len(await town.office["higashi"].all_of("/v1/units/higashi/post-attempts")) == 1
 
-    report.check("administrators see that somebody tried", True, await town.house.until("the attempt", seen, 30))
+    report.check("administrators see that somebody tried", True, await town.trial.until("the attempt", seen, 30))
     await parents.idle()
-    report.check("mails that came of it", 0, len(parents.letters) - before)
+    report.check("mails that came of it", 0, len(parents.mails) - before)
 
     victim = town.people[1]  # enrolled, but he replies to no confirmation
-    asked = len(parents.letters_of(victim, LetterKind.CONFIRM_POST))
+    asked = len(parents.mails_of(victim, MailKind.CONFIRM_POST))
     await parents.post(victim, town.post_address["h2"], "偽の連絡", "学校は休みです。")
 
     async def warned() -> bool:
-        return len(parents.letters_of(victim, LetterKind.CONFIRM_POST)) > asked
+        return len(parents.mails_of(victim, MailKind.CONFIRM_POST)) > asked
 
-    report.check("whose sender was forged is asked first", True, await town.house.until("the question", warned, 30))
+    report.check("whose sender was forged is asked first", True, await town.trial.until("the question", warned, 30))
     await parents.idle()
     report.check("parents who got the forged messages", 0, len(who_got(town, "偽の連絡")))
 
 
-async def health_survey(town: Town) -> None:
+async def health_survey(town: DemoSetting) -> None:
     """A question about each child; answers in every client's way; the table fills."""
-    report, parents, office = town.report, town.house.parents, town.office["higashi"]
+    report, parents, office = town.report, town.trial.parents, town.office["higashi"]
     report.chapter("A health survey, answered by reply")
     parents.surveys.append(SURVEY)
     message = await office.post(
@@ -113,9 +113,9 @@ async def health_survey(town: Town) -> None:
     _compare(town, await _latest(town), report.check)
 
 
-async def resend(town: Town) -> None:
+async def resend(town: DemoSetting) -> None:
     """Only those who have not answered are asked again, and then some of them answer."""
-    report, parents = town.report, town.house.parents
+    report, parents = town.report, town.trial.parents
     report.chapter("Asking again who has not answered")
     before = len(parents.acts_of(ActKind.ANSWER))
     waiting = [copy for copy in await _copies(town) if not copy["answered"]]
@@ -130,62 +130,62 @@ async def resend(town: Town) -> None:
 # -- looking ----------------------------------------------------------------------------------------------------------
 
 
-def who_got(town: Town, subject: str) -> list[Parent]:
+def who_got(town: DemoSetting, subject: str) -> list[Parent]:
     """Parents with a broadcast of that subject in the mailbox."""
     found = {
-        letter.parent.number: letter.parent
-        for letter in town.house.parents.letters
-        if letter.kind is LetterKind.BROADCAST and subject in letter.mail.subject
+        got.parent.number: got.parent
+        for got in town.trial.parents.mails
+        if got.kind is MailKind.BROADCAST and subject in got.mail.subject
     }
     return list(found.values())
 
 
-def twice(town: Town, subject: str) -> int:
+def twice(town: DemoSetting, subject: str) -> int:
     """Repeated copies (same Message-ID) of a broadcast in one mailbox."""
     return sum(
-        letter.again and subject in letter.mail.subject
-        for letter in town.house.parents.letters
-        if letter.kind is LetterKind.BROADCAST
+        got.repeated and subject in got.mail.subject
+        for got in town.trial.parents.mails
+        if got.kind is MailKind.BROADCAST
     )
 
 
-async def _message(town: Town, message: str) -> dict[str, Any]:
+async def _message(town: DemoSetting, message: str) -> dict[str, Any]:
     answer: dict[str, Any] = await town.office["higashi"].get(f"/v1/units/higashi/messages/{message}")
     return answer
 
 
-async def _settled(town: Town, message: str) -> None:
+async def _settled(town: DemoSetting, message: str) -> None:
     async def done() -> bool:
         counts = (await _message(town, message))["counts"]
         finished = counts["delivered"] + counts["failed"]
         return bool(counts["planned"]) and finished == counts["planned"]
 
-    await town.house.until("all copies settled", done, WITHIN)
+    await town.trial.until("all copies settled", done, WITHIN)
 
 
-async def _copies(town: Town) -> list[dict[str, Any]]:
+async def _copies(town: DemoSetting) -> list[dict[str, Any]]:
     return await town.office["higashi"].all_of(f"/v1/units/higashi/messages/{town.message['survey']}/copies")
 
 
-async def _latest(town: Town) -> list[dict[str, Any]]:
+async def _latest(town: DemoSetting) -> list[dict[str, Any]]:
     answers = await town.office["higashi"].all_of(f"/v1/units/higashi/messages/{town.message['survey']}/answers")
     return [answer for answer in answers if answer["latest"]]
 
 
-async def _answers_are_in(town: Town, what: str) -> None:
+async def _answers_are_in(town: DemoSetting, what: str) -> None:
     """Everybody who was going to answer has, and the ledger knows."""
-    parents = town.house.parents
+    parents = town.trial.parents
     await parents.idle(60)
 
     async def recorded() -> bool:
         return len(await _latest(town)) >= len(parents.acts_of(ActKind.ANSWER))
 
-    await town.house.until(what, recorded, 60)
+    await town.trial.until(what, recorded, 60)
 
 
-def _compare(town: Town, latest: list[dict[str, Any]], check: Any) -> None:
+def _compare(town: DemoSetting, latest: list[dict[str, Any]], check: Any) -> None:
     """What parents typed against what the table says."""
-    acts = town.house.parents.acts_of(ActKind.ANSWER)
+    acts = town.trial.parents.acts_of(ActKind.ANSWER)
     styles = {act.parent.style for act in acts}
     said = Counter(SURVEY.choice_for(act.parent, act.child) for act in acts)
     read = Counter(answer["choice"] for answer in latest if answer["choice"])

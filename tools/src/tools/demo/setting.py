@@ -11,9 +11,9 @@ from typing import Any
 
 from simulator.behaviour import Behaviour, GreylistBy, greylisting, overload, resetting, slow
 from simulator.crowd import make_crowd
-from simulator.house import House
 from simulator.office import Office
 from simulator.people import Parent
+from simulator.trial import Trial
 from tools.demo.report import Report
 
 SEED = 7
@@ -33,11 +33,11 @@ GROUPS = {
 
 
 @dataclass
-class Town:
-    """The house and who lives around it. `office`: the signed-in administrator of each school."""
+class DemoSetting:
+    """The trial and who lives around it. `office`: the signed-in administrator of each school."""
 
     report: Report
-    house: House
+    trial: Trial
     office: dict[str, Office] = field(default_factory=dict)
     post_address: dict[str, str] = field(default_factory=dict)
     member: dict[int, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Town:
 
     @property
     def people(self) -> list[Parent]:
-        return self.house.parents.people
+        return self.trial.parents.people
 
     def group_of(self, parent: Parent) -> tuple[str, str]:
         """Unit and group: every fourth family has its child at the nursery, the others in 1年 or 2年."""
@@ -69,19 +69,19 @@ class Town:
 
 
 class _Opening:
-    """`async with`: the house is built on entering and torn down on leaving."""
+    """`async with`: the trial is built on entering and torn down on leaving."""
 
     def __init__(self, report: Report, state: Path) -> None:
         self._report = report
         self._state = state
-        self._house: House | None = None
+        self._trial: Trial | None = None
 
-    async def __aenter__(self) -> Town:
-        self._house = await House.build(
+    async def __aenter__(self) -> DemoSetting:
+        self._trial = await Trial.build(
             self._state, carriers=CARRIERS, people=make_crowd(SEED, PEOPLE, posters=1), say=self._report.say
         )
-        return Town(self._report, self._house)
+        return DemoSetting(self._report, self._trial)
 
     async def __aexit__(self, *_: object) -> None:
-        if self._house is not None:
-            await self._house.close()
+        if self._trial is not None:
+            await self._trial.close()

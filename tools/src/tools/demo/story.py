@@ -7,10 +7,10 @@ latest news for a grandmother, leaving by mail and by one click; and at the end 
 
 from tools.demo import broadcasts, registration
 from tools.demo.closing import dead_addresses, latest_news, leaving, nobody_sees_an_address
-from tools.demo.setting import Town
+from tools.demo.setting import DemoSetting
 
 
-async def tell(town: Town) -> None:
+async def tell(town: DemoSetting) -> None:
     """All chapters in order; each builds on those before."""
     await registration.schools_open(town)
     await registration.everybody_registers(town)

@@ -20,7 +20,7 @@ from mail.reports import bounces, feedback
 from mail.reports.classification import Classification
 from mail.sender.authentication import Examiner, Origin, conclude
 from mail.sender.dmarc import Organisations
-from mail.sender.dns_answers import Answer, Question
+from mail.sender.dns_answers import DnsAnswer, DnsQuestion
 from tools.fuzz.pieces import assembled
 
 LIMITS = Limits(size=200_000, parts=40, depth=20, headers=50, line=500, text=20_000)
@@ -29,7 +29,7 @@ SENT = "{{child}}さんの体調はいかがですか。\n1 良好\n2 せきあ�
 _ADDRESS = re.compile(r"[a-z0-9]@[a-z0-9-]{1,63}\.[a-z]{2,24}", re.IGNORECASE)
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _EXAMINER = Examiner(Organisations())
-_RECORDS: dict[str, Answer] = {
+_RECORDS: dict[str, DnsAnswer] = {
     "TXT": (
         "v=spf1 mx a/8 ptr include:a.example exists:%{ir}.x -all",
         "v=DMARC1; p=reject; sp=none",
@@ -128,7 +128,7 @@ def origin(data: bytes) -> None:
         assert peer or found.spf == "none"
 
 
-def _answer(question: Question) -> Answer:
+def _answer(question: DnsQuestion) -> DnsAnswer:
     return _RECORDS[question.kind]
 
 

@@ -1,6 +1,6 @@
 """One rush, from the first mail to the last answer, with everything counted on both sides.
 
-    a house with one school, members written in bulk -> the question goes out to all of them
+    a trial with one school, members written in bulk -> the question goes out to all of them
     -> the town (a process of its own) replies, asks and registers within a minute, while a second message goes out
     -> all accepted? -> the office's tally, the ledger's rows, the members, the town's own count of what came
 
@@ -31,11 +31,10 @@ from renrakumo_cli.local.services import NATS
 from renrakumo_cli.local.stack import POSTGRES
 from simulator.bus_view import dead_letters, key_ring
 from simulator.crowd import DOMAINS, make_crowd
-from simulator.house import BASE_DOMAIN, House
 from simulator.school import School, open_school
+from simulator.trial import BASE_DOMAIN, Trial
 from tools import usage
 from tools.load import members, sink
-from tools.load.carriers import lifted_limits
 from tools.load.delivered import settled
 from tools.rush import mails
 from tools.rush.strikes import Strikes
@@ -60,7 +59,7 @@ class Size:
 
 
 @dataclass
-class Outcome:
+class RushResult:
     """What was promised and what came. Times in seconds, memory in octets, `cpu`: seconds by process."""
 
     size: Size
@@ -113,31 +112,31 @@ class Outcome:
         return told | {"lost": self.lost, "came_twice": self.twice, "good": self.good}
 
 
-async def run(folder: Path, size: Size, say: Callable[[str], None], strikes: Strikes | None = None) -> Outcome:
-    """Raises LocalError or TimeoutError when the house can't be started or doesn't do what comes before the rush."""
+async def run(folder: Path, size: Size, say: Callable[[str], None], strikes: Strikes | None = None) -> RushResult:
+    """Raises LocalError or TimeoutError when the trial can't be started or doesn't do what comes before the rush."""
     town_port = ports.free_port()
     async with sink.running(folder) as target:
-        house_folder = folder / "house"
-        house_folder.mkdir()
-        carriers = house_folder / "carriers.yaml"
+        trial_folder = folder / "trial"
+        trial_folder.mkdir()
+        carriers = trial_folder / "carriers.yaml"
         carriers.write_text(lifted_limits(dict.fromkeys([*DOMAINS, "other"], 24)))
         to_sink = f"{sink.HOST}:{target.port}"
         routes = {domain: to_sink for hosted in DOMAINS.values() for domain in hosted}
         routes |= {"*": to_sink, mails.DOMAIN: f"{sink.HOST}:{town_port}"}
         extra = {"dispatcher": {"RENRAKUMO_CARRIERS": str(carriers)}}
-        async with await House.build(house_folder, routes=routes, extra=extra, say=say) as house:
-            await house.parents.stop()
+        async with await Trial.build(trial_folder, routes=routes, extra=extra, say=say) as trial:
+            await trial.parents.stop()
             school = await open_school(
-                house, UNIT, "みなみ小学校", receipts=True, groups={GROUP: "全校", NEWCOMERS: "新入生"}
+                trial, UNIT, "みなみ小学校", receipts=True, groups={GROUP: "全校", NEWCOMERS: "新入生"}
             )
             say(f"writing {size.members} members into the personal database")
             crowd = [parent.address for parent in make_crowd(SEED, size.members)]
-            await members.enter(house.stack, UNIT, {GROUP: crowd})
+            await members.enter(trial.stack, UNIT, {GROUP: crowd})
             question = await _ask(school, target, size)
-            written, tally = await _mails(house, question, size)
-            outcome = Outcome(size)
-            await _rush(folder, house, school, target, town_port, written, outcome, say, strikes)
-            await _count(house, school, question, tally, outcome)
+            written, tally = await _mails(trial, question, size)
+            outcome = RushResult(size)
+            await _rush(folder, trial, school, target, town_port, written, outcome, say, strikes)
+            await _count(trial, school, question, tally, outcome)
             return outcome
 
 
@@ -152,10 +151,10 @@ async def _ask(school: School, target: sink.Sink, size: Size) -> int:
     return int(message)
 
 
-async def _mails(house: House, question: int, size: Size) -> tuple[list[dict[str, str]], list[int]]:
+async def _mails(trial: Trial, question: int, size: Size) -> tuple[list[dict[str, str]], list[int]]:
     """Everything that the town will write, mixed evenly, and the tally that its replies add up to."""
-    key = key_ring(house.stack, "dispatcher", "RENRAKUMO_TOKEN_KEYS").current[1]
-    connection = await asyncpg.connect(house.stack.database_url("registry"))
+    key = key_ring(trial.stack, "dispatcher", "RENRAKUMO_TOKEN_KEYS").current[1]
+    connection = await asyncpg.connect(trial.stack.database_url("registry"))
     try:
         rows = await connection.fetch("SELECT copies FROM batches WHERE message = $1 ORDER BY batch", question)
     finally:
@@ -178,37 +177,37 @@ async def _mails(house: House, question: int, size: Size) -> tuple[list[dict[str
 
 async def _rush(
     folder: Path,
-    house: House,
+    trial: Trial,
     school: School,
     target: sink.Sink,
     town_port: int,
     written: list[dict[str, str]],
-    outcome: Outcome,
+    outcome: RushResult,
     say: Callable[[str], None],
     strikes: Strikes | None,
 ) -> None:
     size = outcome.size
     plan, result = folder / "plan.json", folder / "result.json"
-    door = house.stack.port("RENRAKUMO_SMTP_PORT")
-    told = {"door": door, "sink": town_port, "seconds": size.seconds, "sessions": size.sessions}
+    smtp_port = trial.stack.port("RENRAKUMO_SMTP_PORT")
+    told = {"smtp_port": smtp_port, "sink": town_port, "seconds": size.seconds, "sessions": size.sessions}
     plan.write_text(json.dumps({**told, "patience": _PATIENCE, "mails": written}))
-    stack = house.stack
+    stack = trial.stack
     pids = {name: stack.pid(name) for name in (*(spec.name for spec in stack.services), NATS, POSTGRES)}
     for pid in pids.values():
         usage.forget_peak(pid)
     before = {name: usage.precise_cpu_seconds(pid) for name, pid in pids.items()}
     town = ChildProcess(
         "town",
-        [sys.executable, "-m", "tools.rush.town", str(plan), str(result)],
+        [sys.executable, "-m", "tools.rush.load", str(plan), str(result)],
         environment={},
         log_path=folder / "town.log",
         folder=Path(__file__).resolve().parents[4],
     )
     say(f"{len(written)} mails within {size.seconds:.0f} s")
     town.start()
-    watching = asyncio.create_task(_watch(house, outcome))
+    watching = asyncio.create_task(_watch(trial, outcome))
     ports_of_ours = {town_port, target.port}
-    striking = None if strikes is None else asyncio.create_task(strikes.run(house, ports_of_ours))
+    striking = None if strikes is None else asyncio.create_task(strikes.run(trial, ports_of_ours))
     try:
         await asyncio.sleep(1 + size.seconds * BROADCAST_AFTER)
         expected, began = target.expect(size.members), time.monotonic()
@@ -232,10 +231,10 @@ async def _rush(
         outcome.memory[POSTGRES] = usage.family_memory(pids[POSTGRES])
 
 
-async def _watch(house: House, outcome: Outcome) -> None:
+async def _watch(trial: Trial, outcome: RushResult) -> None:
     """The most mails that waited on the bus at once, as its consumers say."""
-    password = house.stack.secrets.nats_passwords()[OPERATOR]
-    async with bus.connected(house.stack.configuration.nats_url, OPERATOR, password) as client:
+    password = trial.stack.secrets.nats_passwords()[OPERATOR]
+    async with bus.connected(trial.stack.configuration.nats_url, OPERATOR, password) as client:
         js = client.jetstream(timeout=5)
         while True:
             with contextlib.suppress(Exception):  # the bus itself may be struck
@@ -244,7 +243,7 @@ async def _watch(house: House, outcome: Outcome) -> None:
             await asyncio.sleep(1)
 
 
-async def _count(house: House, school: School, question: int, tally: list[int], outcome: Outcome) -> None:
+async def _count(trial: Trial, school: School, question: int, tally: list[int], outcome: RushResult) -> None:
     """What became of it, from the office's screen and from the databases."""
     size, began = outcome.size, time.monotonic()
     path = school.path(f"messages/{question}")
@@ -252,12 +251,12 @@ async def _count(house: House, school: School, question: int, tally: list[int], 
     async def read() -> bool:
         return bool(sum(each["count"] for each in (await school.office.get(path))["tallies"]) >= size.replies)
 
-    await house.until("all replies read", read, within=_PATIENCE)
+    await trial.until("all replies read", read, within=_PATIENCE)
     outcome.read_seconds = round(time.monotonic() - began, 2)
     shown = {each["choice"]: each["count"] for each in (await school.office.get(path))["tallies"]}
     outcome.answers_wrong = sum(abs(shown.get(turn, 0) - wanted) for turn, wanted in enumerate(tally, 1))
-    general = await asyncpg.connect(house.stack.database_url("receipts"))
-    personal = await asyncpg.connect(house.stack.database_url("registry"))
+    general = await asyncpg.connect(trial.stack.database_url("receipts"))
+    personal = await asyncpg.connect(trial.stack.database_url("registry"))
     try:
         outcome.answers = await general.fetchval(
             "SELECT count(*) FROM ledger.recorded_answers WHERE message = $1", question
@@ -268,14 +267,14 @@ async def _count(house: House, school: School, question: int, tally: list[int], 
     finally:
         await general.close()
         await personal.close()
-    outcome.dead = len(await dead_letters(house.stack))
+    outcome.dead = len(await dead_letters(trial.stack))
     latencies = sorted(outcome.town["latencies"])
     if len(latencies) > 1:
         cut = quantiles(latencies, n=20)
         outcome.news_p50, outcome.news_p95, outcome.news_worst = cut[9], cut[18], latencies[-1]
 
 
-def summary(outcome: Outcome) -> Mapping[str, Any]:
+def summary(outcome: RushResult) -> Mapping[str, Any]:
     """What to print, in reading order."""
     town, size = outcome.town, outcome.size
     return {

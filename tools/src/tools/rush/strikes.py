@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from renrakumo_cli.local.services import NATS
-from simulator.house import House
+from simulator.trial import Trial
 from tools.load.sockets import connections_to
 
 VICTIMS = ("ingress-smtp", "responder", "receipts", "registry", "dispatcher", "admin-api", NATS)
@@ -23,14 +23,14 @@ class Strikes:
     kills: int = 0
     in_flight: int = 0
 
-    async def run(self, house: House, mailboxes: Collection[int]) -> None:
+    async def run(self, trial: Trial, mailboxes: Collection[int]) -> None:
         """Strike everybody once within the time; `mailboxes`: ports that our mail goes to."""
         dice = random.Random(self.seed)
         for name in dice.sample(VICTIMS, len(VICTIMS)):
             await asyncio.sleep(self.seconds / (len(VICTIMS) + 1) * dice.uniform(0.7, 1.0))
-            house.say(f"killing {name}")
+            trial.say(f"killing {name}")
             if name in ("dispatcher", NATS):
-                self.in_flight += connections_to(house.stack.pid("dispatcher"), mailboxes)
-            await house.stack.halt(name, first=signal.SIGKILL)
-            await house.stack.resume(name)
+                self.in_flight += connections_to(trial.stack.pid("dispatcher"), mailboxes)
+            await trial.stack.halt(name, first=signal.SIGKILL)
+            await trial.stack.resume(name)
             self.kills += 1

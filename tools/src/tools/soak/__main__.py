@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("--no-rush", action="store_true", help="leave the rush out")
     parser.add_argument("--seed", type=int, default=SEED)
     told = parser.parse_args()
-    outcomes: dict[str, kills.Outcome | run.Outcome] = {}
+    outcomes: dict[str, kills.SoakResult | run.RushResult] = {}
     try:
         if told.recipients:
             outcomes["kills"] = _run(told.recipients, told.kills, told.seed, kills.DISPATCHERS)
@@ -59,7 +59,7 @@ def main() -> int:
     return 0 if all(outcome.good for outcome in outcomes.values()) else 1
 
 
-def _run(recipients: int, struck: int, seed: int, dispatchers: int, *, cluster: bool = False) -> kills.Outcome:
+def _run(recipients: int, struck: int, seed: int, dispatchers: int, *, cluster: bool = False) -> kills.SoakResult:
     """One broadcast; its logs are kept when it wasn't good."""
     state = Path(tempfile.mkdtemp(prefix="renrakumo-soak-"))
     good = False
@@ -87,14 +87,14 @@ def _run(recipients: int, struck: int, seed: int, dispatchers: int, *, cluster: 
     return outcome
 
 
-def _rush(size: run.Size, seed: int) -> run.Outcome:
+def _rush(size: run.Size, seed: int) -> run.RushResult:
     """One rush; the town's own log is kept when it wasn't good."""
     with tempfile.TemporaryDirectory(prefix="renrakumo-rush-") as folder:
         outcome = asyncio.run(run.run(Path(folder), size, _say, Strikes(seed, size.seconds)))
         if not outcome.good:
             kept = figures.folder("soak") / "failed"
             shutil.rmtree(kept, ignore_errors=True)
-            shutil.copytree(Path(folder) / "house" / "logs", kept)
+            shutil.copytree(Path(folder) / "trial" / "logs", kept)
             print(f"Logs: {kept}", file=sys.stderr)
     for what, figure in run.summary(outcome).items():
         print(f"{what:32} {figure}")

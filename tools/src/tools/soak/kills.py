@@ -23,8 +23,8 @@ from simulator import databases, seeding
 from simulator.behaviour import Behaviour, GreylistBy, canonical, greylisting, overload, slow
 from simulator.carriers import ReceivedMail
 from simulator.crowd import make_crowd
-from simulator.house import House
 from simulator.school import open_school
+from simulator.trial import Trial
 from tools.load.sockets import connections_to
 
 UNIT = "minami"
@@ -52,7 +52,7 @@ refused sessions, after which a carrier is left alone for long."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SoakResult:
     """What came of it. `kills`: how many struck before the broadcast was over; `in_flight_at_kills`: sessions of the
     dispatcher that was killed (of all, when it was the bus), each of which may have had one copy at the carrier without
     anybody knowing; `ledger_matches`: every member has one copy, every copy that the ledger calls delivered lies in a
@@ -111,66 +111,66 @@ async def run(
     say: Callable[[str], None],
     dispatchers: int = DISPATCHERS,
     cluster: bool = False,
-) -> Outcome:
+) -> SoakResult:
     """`within`: seconds after which who has no copy yet counts as skipped; `cluster`: a bus of three servers, each of
     which is killed once (whatever `kills` says)."""
     loop = asyncio.get_running_loop()
     people = make_crowd(seed, recipients)
     rng = random.Random(seed)
-    async with await House.build(
+    async with await Trial.build(
         state,
         carriers=PATIENT_CARRIERS if cluster else CARRIERS,
         dispatchers=dispatchers,
         nats_servers=CLUSTER_OF if cluster else 1,
         say=say,
-    ) as house:
-        await house.parents.stop()
+    ) as trial:
+        await trial.parents.stop()
         mailboxes = Mailboxes()
-        for carrier in house.carriers.values():
+        for carrier in trial.carriers.values():
             carrier.on_mail.append(mailboxes.put)
-        school = await open_school(house, UNIT, "みなみ小学校", receipts=True, groups={"all": "全校"})
+        school = await open_school(trial, UNIT, "みなみ小学校", receipts=True, groups={"all": "全校"})
         say(f"seed {seed}: seeding {recipients} members")
-        members = await seeding.enter(house.stack, UNIT, "all", people)
+        members = await seeding.enter(trial.stack, UNIT, "all", people)
         began = loop.time()
         message = await school.send("お知らせ", "明日は午前中で下校します。")
         struck = in_flight = 0
         plan = (
-            _apart(rng, recipients, house.stack.configuration.nats_names)
+            _apart(rng, recipients, trial.stack.configuration.nats_names)
             if cluster
             else _plan(rng, recipients, kills, _names(dispatchers))
         )
         for copies, name in plan:
-            if not await _arrived(house, mailboxes, copies, deadline=began + within):
+            if not await _arrived(trial, mailboxes, copies, deadline=began + within):
                 break
             await asyncio.sleep(rng.uniform(0, 0.3))
             if len(mailboxes.reached) == recipients:
                 break
             say(f"{len(mailboxes.reached):6} of {recipients} reached: killing {name}")
-            in_flight += _in_flight(house, name, dispatchers)
-            await house.stack.halt(name, first=signal.SIGQUIT if name == POSTGRES else signal.SIGKILL)
+            in_flight += _in_flight(trial, name, dispatchers)
+            await trial.stack.halt(name, first=signal.SIGQUIT if name == POSTGRES else signal.SIGKILL)
             if cluster:
                 await asyncio.sleep(AWAY_SECONDS)
-            await house.stack.resume(name)
+            await trial.stack.resume(name)
             if cluster:
-                await house.stack.bus_in_sync()
+                await trial.stack.bus_in_sync()
             struck += 1
 
         async def settled() -> bool:
             return bool((await school.counts(message))["delivered"] == recipients)
 
-        await house.until("every copy is settled", settled, within=max(30.0, began + within - loop.time()))
+        await trial.until("every copy is settled", settled, within=max(30.0, began + within - loop.time()))
         seconds = loop.time() - began
         wanted = {canonical(parent.address) for parent in people}
-        return Outcome(
+        return SoakResult(
             seed=seed,
             dispatchers=dispatchers,
-            nats_servers=house.stack.configuration.nats_servers,
+            nats_servers=trial.stack.configuration.nats_servers,
             recipients=recipients,
             kills=struck,
             skipped=len(wanted - mailboxes.reached),
             duplicates=mailboxes.duplicates,
             in_flight_at_kills=in_flight,
-            ledger_matches=await _ledger_matches(house, mailboxes, set(members), int(message)),
+            ledger_matches=await _ledger_matches(trial, mailboxes, set(members), int(message)),
             seconds=round(seconds, 1),
         )
 
@@ -199,27 +199,27 @@ def _victims(rng: random.Random, dispatchers: list[str]) -> Iterator[str]:
             yield name
 
 
-async def _arrived(house: House, mailboxes: Mailboxes, copies: int, *, deadline: float) -> bool:
+async def _arrived(trial: Trial, mailboxes: Mailboxes, copies: int, *, deadline: float) -> bool:
     """Wait until so many have their copy; False when the time is over."""
     loop = asyncio.get_running_loop()
     while len(mailboxes.reached) < copies:
         if loop.time() > deadline:
-            house.say("gave up: too few copies arrive")
+            trial.say("gave up: too few copies arrive")
             return False
         await asyncio.sleep(0.05)
     return True
 
 
-def _in_flight(house: House, victim: str, dispatchers: int) -> int:
+def _in_flight(trial: Trial, victim: str, dispatchers: int) -> int:
     """Sessions on which a copy may be at a carrier without anybody knowing, should this process die now."""
     names = _names(dispatchers)
     if victim not in (*names, *nats_names(CLUSTER_OF)):
         return 0
-    ports = {carrier.port for carrier in house.carriers.values()}
-    return sum(connections_to(house.stack.pid(name), ports) for name in ([victim] if victim in names else names))
+    ports = {carrier.port for carrier in trial.carriers.values()}
+    return sum(connections_to(trial.stack.pid(name), ports) for name in ([victim] if victim in names else names))
 
 
-async def _ledger_matches(house: House, mailboxes: Mailboxes, members: set[int], message: int) -> bool:
+async def _ledger_matches(trial: Trial, mailboxes: Mailboxes, members: set[int], message: int) -> bool:
     query = """
         SELECT copies.copy_ref, copies.member, copies.state,
                count(*) FILTER (WHERE attempts.outcome = 'delivered' AND attempts.host IS NOT NULL) AS brought
@@ -227,9 +227,9 @@ async def _ledger_matches(house: House, mailboxes: Mailboxes, members: set[int],
         WHERE copies.message = $1
         GROUP BY copies.copy_ref, copies.member, copies.state
     """
-    rows = await databases.rows(house.stack, databases.GENERAL_DATABASE, query, message)
+    rows = await databases.rows(trial.stack, databases.GENERAL_DATABASE, query, message)
     delivered = {row["copy_ref"] for row in rows if row["state"] == "delivered" and row["brought"] == 1}
-    keys = KeyRing.parse(house.stack.variables(DISPATCHER)["RENRAKUMO_TOKEN_KEYS"])
+    keys = KeyRing.parse(trial.stack.variables(DISPATCHER)["RENRAKUMO_TOKEN_KEYS"])
     return (
         len(rows) == len(members)
         and {row["member"] for row in rows} == members

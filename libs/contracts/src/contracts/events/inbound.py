@@ -1,4 +1,4 @@
-"""What the front door took in: one event for each valid recipient of a mail, stored before the 250.
+"""What ingress-smtp took in: one event for each valid recipient of a mail, stored before the 250.
 
 `sender_key` is the keyed hash of the envelope sender: enough to recognise the same sender again, useless to name him.
 """

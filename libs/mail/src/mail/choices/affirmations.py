@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from mail.choices.mentions import Kind, Mention
+from mail.choices.mentions import Mention, MentionKind
 from mail.choices.normal_form import BLANK
 
 _END = r"(?=[、。,.!?)\]」』】〉》\s♪♡…‥ー〜~○:：;・/→" + BLANK + r"]|$|[^\w\s×△-])"
@@ -71,7 +71,7 @@ _TOPIC = re.compile(r"(?:の(?:件|こと|話)|について|に関し)")
 
 def is_topic(text: str, mention: Mention) -> bool:
     """Whether a mention only says what the rest is about: 出席の件、…"""
-    return mention.kind is not Kind.NUMBER and bool(_TOPIC.match(text[mention.end : mention.end + 5]))
+    return mention.kind is not MentionKind.NUMBER and bool(_TOPIC.match(text[mention.end : mention.end + 5]))
 
 
 def behind_number(rest: str) -> str:
@@ -86,9 +86,9 @@ def affirms(text: str, mention: Mention, following: int) -> bool:
     rest = text[mention.end : mention.end + 24]
     if _IN_ENGLISH.match(said) or _JOINED.fullmatch(text[mention.end : following]):
         return True
-    if mention.kind is Kind.NUMBER:
+    if mention.kind is MentionKind.NUMBER:
         rest = behind_number(rest)
         return bool(_AFFIRMED.match(rest) or _AFFIRMED_NUMBER.match(rest))
-    if _AFFIRMED.match(rest) or (mention.kind is Kind.DATE and _AFFIRMED_DATE.match(rest)):
+    if _AFFIRMED.match(rest) or (mention.kind is MentionKind.DATE and _AFFIRMED_DATE.match(rest)):
         return True
     return bool(_VERB_END.search(said) and _AFFIRMED_VERB.match(rest))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from mail.choices.mentions import Kind, Mention
+from mail.choices.mentions import Mention, MentionKind
 
 _DIGITS = {char: str(value) for value, char in enumerate("〇一二三四五六七八九")}
 _N = r"(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3})"
@@ -140,7 +140,7 @@ def mentions(text: str, offered: Sequence[Moment]) -> list[Mention]:
             continue
         said = span.moment
         if _TO_ANOTHER.match(text, span.end):
-            found.append(Mention(span.start, span.end, frozenset(), Kind.DATE))
+            found.append(Mention(span.start, span.end, frozenset(), MentionKind.DATE))
             continue
         if _VAGUE_AFTER.match(text, span.end):
             if not said.times or (said.day is None and said.weekday is None):
@@ -150,7 +150,7 @@ def mentions(text: str, offered: Sequence[Moment]) -> list[Mention]:
             n for n, moment in enumerate(offered, 1)
             if _speak_of_the_same(moment, said) and _fits(moment, said)
         )  # fmt: skip
-        found.append(Mention(span.start, span.end, fitting, Kind.DATE))
+        found.append(Mention(span.start, span.end, fitting, MentionKind.DATE))
     return found
 
 

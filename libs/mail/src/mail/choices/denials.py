@@ -29,7 +29,7 @@ from mail.choices.denial_markers import (
     WITH_SOMEBODY,
     YES_BUT_NOT,
 )
-from mail.choices.mentions import Kind, Mention
+from mail.choices.mentions import Mention, MentionKind
 from mail.choices.vocabulary import refuses
 
 _MAX_BEHIND = 60
@@ -55,7 +55,7 @@ def denial(text: str, mention: Mention, following: int) -> Denial:
     said = text[mention.start : mention.end]
     before = text[max(0, mention.start - _MAX_BEFORE) : mention.start]
     behind = NO_DENIAL.pattern.sub("", text[mention.end : following][:_MAX_BEHIND])
-    if mention.kind is Kind.NUMBER:
+    if mention.kind is MentionKind.NUMBER:
         behind = behind_number(behind)
     if refuses(behind) or _is_denied_before(text, mention, before) or ON_CONDITION_OF_IT.pattern.match(behind):
         return Denial.IN_WORDS
@@ -71,7 +71,7 @@ def denial(text: str, mention: Mention, following: int) -> Denial:
         return Denial.IN_WORDS if corrected or twice else Denial.PLAIN
     if DENIED_IN_ENGLISH.pattern.match(behind):
         return Denial.IN_WORDS
-    if mention.kind is Kind.NUMBER and behind[:1] in "、, ":
+    if mention.kind is MentionKind.NUMBER and behind[:1] in "、, ":
         return _in_words_if(NUMBER_DENIED_AT_ONCE.pattern.match(behind))
     return _in_words_if(_is_denied_after(mention, behind))
 
@@ -90,5 +90,5 @@ def _is_denied_after(mention: Mention, behind: str) -> bool:
     """Whether the part of the sentence that is about the mention denies it."""
     end = SCOPE_END.pattern.search(behind)
     scope = behind[: end.start()] if end else behind
-    of_it = mention.kind in (Kind.NUMBER, Kind.DATE) and OF_THE_NUMBER.pattern.match(scope)
+    of_it = mention.kind in (MentionKind.NUMBER, MentionKind.DATE) and OF_THE_NUMBER.pattern.match(scope)
     return bool((of_it and NEGATIVE.pattern.search(scope)) or DENIED_IN_WORDS.search(scope))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mail.choices.markers import Place, any_of, marker
+from mail.choices.markers import Position, any_of, marker
 from mail.choices.normal_form import BLANK
 
 QUESTION = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "something is asked",
     r"\?|(?:です|ます|せん|でしょう|だろう|った|る|い|の|番|[0-9]|" + BLANK + r")(?:の)?か(?:ね|な[あぁ]?"
     r"|しら)?[ー〜…。.!♪\s]*$",
@@ -14,7 +14,7 @@ QUESTION = marker(
     not_matches=("〔2〕です", "〔4日〕から行きます"),
 )
 REQUEST = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "it is asked for, politely, in the form of a question",
     r"(?:お願い|おねがい|御願い)(?:でき|出来|は?可能|し(?:ても|て)?(?:よろしい|宜しい|いい)|いたしたく"
     r"|致したく).{0,12}か[?。.!\s]*$"
@@ -23,7 +23,7 @@ REQUEST = marker(
     not_matches=("〔2〕ですか?", "〔2〕で大丈夫でしょうか"),
 )
 CONDITION = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "only if something is so",
     r"(?:れば|けば|せば|てば|ねば|べば|めば|げば|えば(?!さ))(?!なら|ばか)|たら(?!し)|だら(?=、|\s"
     r"|[0-9" + BLANK + r"])|なら(?!な|ば?あり|び|ず|べ)",
@@ -40,7 +40,7 @@ CONDITION = marker(
     not_matches=("行かなければならないので〔2〕", "新しい〔2〕", "場合を問わず〔2〕", "〔2〕もしくは〔4〕"),
 )
 POLITE_CONDITION = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "a condition that is none: politeness, or a choice among what is offered",
     # politeness: できれば, よろしければ
     r"(?:でき|出来|よろし|宜し|よ|良|可能で|差し支えな|お手数で)(?:け|あ)?(?:れば|でしたら|ましたら)|できたら"
@@ -62,7 +62,7 @@ POLITE_CONDITION = marker(
 )
 
 GUESS = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "it is only likely",
     r"かも|たぶん|多分|おそらく|恐らく|(?<!い)かな[ぁあー〜。\s…!]|かな$|かと(?!いう)|かしら|もしかし|だろう|でしょう",
     r"はず(?!れ|か)|みたい|っぽい|気味|らしい|微妙|びみょう|可能性|場合によ|[りき]そうで|ほぼ(?:決|確定|間違い)",
@@ -78,7 +78,7 @@ GUESS = marker(
     not_matches=("〔2〕です", "〔2〕ははずれ", "静かな〔2〕", "〔2〕ですよろしく"),
 )
 NOT_KNOWN = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "somebody doesn't know, or still wonders",
     r"(?:分か|わか|判)(?:りません|らない|らず|りかね)|か(?:どうか|否か)|(?:る|す|い|た)か、?(?:確認|相談|聞"
     r"|検討|まだ|わか|分か|決|迷|家族|未)|ままか|悩(?:んで|み|む|ん$)|未確定|未確認",
@@ -92,14 +92,14 @@ NOT_KNOWN = marker(
     not_matches=("〔2〕と分かりました", "〔2〕を確認しました"),
 )
 EITHER = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "one or the other",
     r"どちら|どっち|または|又は|もしくは|若しくは|あるいは|或いは|それとも",
     matches=("〔2〕または3", "〔2〕か3、どちらか", "〔2〕それとも3"),
     not_matches=("〔2〕と3", "〔2〕です。またお願いします"),
 )
 NOT_DECIDED = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "it is being considered or arranged, or holds for now only",
     r"(?<!ご)検討(?!よろ|のほど|くださ|いただ)|調整(?:中|し(?:て|ま)|させ)|仮(?:で|に|予約|決|押|の|です|\)|$)"
     r"|(?<!と)(?<!に)考えて(?:い|お)|とりあえず|取り?敢えず|一応|同じ",
@@ -114,7 +114,7 @@ NOT_DECIDED = marker(
     not_matches=("〔2〕です。ご検討ください", "〔2〕と考えています", "仮面は〔2〕"),
 )
 WISH_WITH_BUT = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "a wish or a plan, and a but behind it",
     r"たい(?:の|ん)?(?:です)?(?:が|けど|けれど)|つもりでした(?:が|けど)|(?:ました|でした|だった|った)(?:が"
     r"|けど|けれど)",
@@ -122,21 +122,21 @@ WISH_WITH_BUT = marker(
     not_matches=("〔参加〕したいです", "〔2〕ですが、遅れます"),
 )
 RANKED = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "it is a second wish, or a candidate",
     r"第[二三四2-9] ?(?:希望|候補)|第[一1] ?候補",
     matches=("〔2〕が第二希望です", "第3候補は〔2〕", "〔2〕が第一候補"),
     not_matches=("〔2〕が第一希望です", "第二回は〔2〕"),
 )
 CHANGED_FROM = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "a change from one to another, which may be either",
     r"からの?(?:変更|変え)|から[^。\n]{1,12}(?:に|へ)(?:変更|変え|かえ|訂正|修正)",
     matches=("〔2〕からの変更を希望します", "〔2〕から3に変更", "〔2〕から変えてください"),
     not_matches=("〔2〕に変更をお願いします", "〔4日〕から行きます"),
 )
 DOUBT_IN_ENGLISH = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "words of doubt in English",
     r"\b(?:or|hope|maybe|perhaps|probably|might|not sure|unsure|possibly|either)\b",
     matches=("maybe 〔2〕", "〔2〕 or 3", "I am not sure about 〔2〕"),
@@ -148,14 +148,14 @@ HEDGE = any_of(
 """Whatever makes the sentence about a mention less than firm."""
 
 FIRM_AFTER_PAST = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "a past and a but: before the mention, what follows is firm all the same",
     r"(?:ました|でした|だった|った)(?:が|けど|けれど)",
     matches=("昨日お送りしましたが、〔2〕です", "迷ったけど〔2〕です"),
     not_matches=("〔2〕にしました", "〔参加〕したいのですが"),
 )
 WISHED = marker(
-    Place.AFTER,
+    Position.AFTER,
     "it was wished for, chosen or done earlier",
     r"たかった|て(?:い|おり)(?:まし)?た(?!だ|し)|つもり(?:でし|だっ)た|(?:よか|良か)った|だった(?:よう|の)"
     r"|(?:回答|返信|提出)済",
@@ -169,7 +169,7 @@ WISHED = marker(
     not_matches=("〔2〕にしたいです", "〔2〕にしていただければ", "〔2〕がいいです"),
 )
 UNDECIDED = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "anywhere in the answer: nothing is decided yet, or it may still change",
     r"変更(?:の可能性|が?あるか|になるか|するか|かも)|未定|迷って|迷い中|保留",
     r"(?:まだ|現時点で?は?|今は)、?(?:わか|分か|判|決|はっきり)|決ま(?:って(?:い)?ない|りません|らない)|考え中"
@@ -185,14 +185,14 @@ UNDECIDED = marker(
     not_matches=("〔2〕に変更します", "今は元気です", "後日伺います"),
 )
 CONTRAST = marker(
-    Place.BEHIND,
+    Position.BEHIND,
     "at the beginning of another sentence: it is contrary to the one before",
     r"\s?(?:でも|ただし?|しかし|けど|だけど|ですが|とはいえ|\bbut\b)",
     matches=("〔2です。〕でも行けないかも", "〔2です。〕ただし未確定です", "〔2.〕 but maybe"),
     not_matches=("〔2です。〕よろしくお願いします", "〔2です。〕今日でも"),
 )
 PAST = marker(
-    Place.BEFORE,
+    Position.BEFORE,
     "what follows was so on another day, or is so of a brother or sister",
     r"(?:昨日|きのう|一昨日|おととい|昨夜|昨晩|前回|先週|先月|去年|昨年|以前|(?:兄|姉|弟|妹|上の子|下の子)の(?:とき|時)"
     r"|(?<![午以手直事])前)(?!から|より|以来)(?:までは|まで|は|の|には|、)?.{0,6}\Z",
@@ -200,7 +200,7 @@ PAST = marker(
     not_matches=("今日は〔欠席〕", "午前〔2〕", "昨日から〔発熱あり〕", "昨日お知らせしましたとおり〔欠席〕"),
 )
 PARTLY = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "somebody comes later, or leaves earlier",
     r"途中(?:から|まで|で)|(?:時間目|時限目?|校時)(?:から|まで|で)|遅れて(?:行|い[きく]|登校|参|出席|到着)"
     r"|早めに(?:帰|失礼)",
@@ -208,7 +208,7 @@ PARTLY = marker(
     not_matches=("〔出席〕します", "3時間目は体育です", "遅れてすみません"),
 )
 SIBLING = marker(
-    Place.SENTENCE,
+    Position.SENTENCE,
     "one of several children is named",
     r"兄(?!弟)|姉(?!妹)|(?<!兄)弟|(?<!姉)妹|長男|次男|三男|長女|次女|三女|上の子|下の子|双子の",
     matches=("兄は〔2〕", "次女〔欠席〕", "上の子は〔2〕"),

@@ -17,7 +17,7 @@ from mail.choices.normal_form import BLANK, normal
 _EXAMPLE = re.compile(r"(.*?)〔(.*)〕(.*)", re.DOTALL)
 
 
-class Place(Enum):
+class Position(Enum):
     """Where a marker is looked for."""
 
     BEHIND = "right behind the mention"
@@ -31,7 +31,7 @@ class Marker:
     """An expression and what it means, with texts, as people write them, that it matches or doesn't."""
 
     meaning: str
-    place: Place
+    place: Position
     pattern: re.Pattern[str]
     matches: tuple[str, ...]
     not_matches: tuple[str, ...]
@@ -42,18 +42,18 @@ class Marker:
         found = _EXAMPLE.fullmatch(text)
         before, mention, after = found.groups() if found else (text, "", "")
         match self.place:
-            case Place.BEHIND:
+            case Position.BEHIND:
                 return self.pattern.match(after) is not None
-            case Place.AFTER:
+            case Position.AFTER:
                 return self.pattern.search(after) is not None
-            case Place.BEFORE:
+            case Position.BEFORE:
                 return self.pattern.search(before) is not None
-            case Place.SENTENCE:
+            case Position.SENTENCE:
                 return self.pattern.search(before + BLANK * len(mention) + after) is not None
 
 
 def marker(
-    place: Place, meaning: str, *alternatives: str, matches: tuple[str, ...], not_matches: tuple[str, ...]
+    place: Position, meaning: str, *alternatives: str, matches: tuple[str, ...], not_matches: tuple[str, ...]
 ) -> Marker:
     """A marker that is any of the regular expressions."""
     return Marker(meaning, place, re.compile("|".join(alternatives)), matches, not_matches)

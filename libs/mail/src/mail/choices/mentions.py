@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class MentionKind(StrEnum):
     NUMBER = "number"
     WORDS = "words"
     DATE = "date"
@@ -21,4 +21,4 @@ class Mention:
     start: int
     end: int
     choices: frozenset[int]
-    kind: Kind
+    kind: MentionKind

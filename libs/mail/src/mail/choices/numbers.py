@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from mail.choices.mentions import Kind, Mention
+from mail.choices.mentions import Mention, MentionKind
 from mail.choices.normal_form import blank
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
@@ -177,7 +177,7 @@ def _all_written(text: str, count: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _mention(start: int, end: int, number: int, count: int) -> Mention:
-    return Mention(start, end, frozenset({number} if 1 <= number <= count else ()), Kind.NUMBER)
+    return Mention(start, end, frozenset({number} if 1 <= number <= count else ()), MentionKind.NUMBER)
 
 
 def values(choice: str) -> int | None:

@@ -17,9 +17,9 @@ from mail.choices import dates, doubt, numbers, typos, vocabulary
 from mail.choices.affirmations import affirms, is_topic
 from mail.choices.dates import Moment
 from mail.choices.denials import Denial, denial
-from mail.choices.mentions import Kind, Mention
+from mail.choices.mentions import Mention, MentionKind
 from mail.choices.normal_form import blank, normal, without_lookalikes
-from mail.choices.vocabulary import Form, Vocabulary
+from mail.choices.vocabulary import Spelling, Vocabulary
 
 __all__ = ["Choice", "Clash", "clash", "recognise"]
 
@@ -95,7 +95,7 @@ def recognise(answer: str, choices: Sequence[str], synonyms: Sequence[Sequence[s
         if not how:
             affirmed.append(mention)
         elif how is Denial.PLAIN and opposite:
-            affirmed.append(Mention(mention.start, mention.end, frozenset({opposite}), Kind.WORDS))
+            affirmed.append(Mention(mention.start, mention.end, frozenset({opposite}), MentionKind.WORDS))
         elif how is Denial.PLAIN and (form := forms.get(mention.start)) and form.symptom:
             absent |= mention.choices
         else:
@@ -131,10 +131,10 @@ def _offer(choices: tuple[str, ...], synonyms: tuple[tuple[str, ...], ...]) -> _
     return _Offer(len(choices), vocabulary.vocabulary(choices, synonyms), moments, partly, values)
 
 
-def _mentions(text: str, offer: _Offer) -> tuple[list[Mention], dict[int, Form]]:
+def _mentions(text: str, offer: _Offer) -> tuple[list[Mention], dict[int, Spelling]]:
     """All mentions in order, and the forms of those that are words, by their place."""
     found: list[Mention] = []
-    forms: dict[int, Form] = {}
+    forms: dict[int, Spelling] = {}
     for mention, form in vocabulary.mentions(text, offer.vocabulary):
         if not any(other.start < mention.end and mention.start < other.end for other in found):
             found.append(mention)
@@ -170,7 +170,7 @@ def _decide(text: str, affirmed: Sequence[Mention], absent: set[int], offer: _Of
         return _look("the choices are numbers themselves")
     if _counts_otherwise(text, affirmed):
         return _look("another number of the same")
-    if offer.partly and any(mention.kind is not Kind.NUMBER for mention in affirmed) and doubt.is_partly(text):
+    if offer.partly and any(mention.kind is not MentionKind.NUMBER for mention in affirmed) and doubt.is_partly(text):
         return _look("for a part of the time")
     if why := doubt.doubt(text, affirmed):
         return _look(why)
@@ -182,14 +182,16 @@ def _decide(text: str, affirmed: Sequence[Mention], absent: set[int], offer: _Of
 def _counts_otherwise(text: str, mentions: Sequence[Mention]) -> bool:
     """Whether beside the words of a choice, as "1名", another number of the same is told: 大人2名子供1名."""
     for mention in mentions:
-        said = _COUNTED.search(text[mention.start : mention.end]) if mention.kind is Kind.WORDS else None
+        said = _COUNTED.search(text[mention.start : mention.end]) if mention.kind is MentionKind.WORDS else None
         if said and {found[1] for found in _COUNTED.finditer(text) if found[2] == said[2]} - {said[1]}:
             return True
     return False
 
 
 def _is_clearly_the_place(text: str, mention: Mention) -> bool:
-    return mention.kind is not Kind.NUMBER or text[mention.start : mention.end].endswith(("番", "ばん", "目", "め"))
+    if mention.kind is not MentionKind.NUMBER:
+        return True
+    return text[mention.start : mention.end].endswith(("番", "ばん", "目", "め"))
 
 
 def _marked(text: str, found: Sequence[Mention], count: int) -> int | None:
@@ -226,7 +228,7 @@ def _ringed(text: str, found: Sequence[Mention]) -> int | None:
 
 
 def _opposite(mention: Mention, offer: _Offer) -> int | None:
-    if mention.kind is not Kind.WORDS or len(mention.choices) != 1:
+    if mention.kind is not MentionKind.WORDS or len(mention.choices) != 1:
         return None
     return offer.vocabulary.opposites.get(next(iter(mention.choices)))
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from mail.choices.mentions import Kind, Mention
+from mail.choices.mentions import Mention, MentionKind
 from mail.choices.normal_form import is_kana
 
 _WORD = re.compile(r"[^\s、。,.!?:;()「」『』【】・♪☆★~〜\ue000]{3,24}")
@@ -57,7 +57,7 @@ def find(text: str, literals: Iterable[tuple[str, frozenset[int]]]) -> list[Ment
         wanted = {bare, word[0]} | ({kana} if (kana := from_romaji(bare)) else set())
         near = [choices for literal, choices in known if any(_is_typo(form, literal) for form in wanted)]
         if near:
-            found.append(Mention(word.start(), word.start() + len(bare), frozenset.union(*near), Kind.TYPO))
+            found.append(Mention(word.start(), word.start() + len(bare), frozenset.union(*near), MentionKind.TYPO))
     return found
 
 

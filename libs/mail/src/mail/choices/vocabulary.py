@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mail.choices import dates
-from mail.choices.mentions import Kind, Mention
+from mail.choices.mentions import Mention, MentionKind
 from mail.choices.normal_form import is_kana, is_kanji, normal
 from mail.choices.spellings import spellings, stem
 
@@ -79,7 +79,7 @@ _OPPOSITES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Spelling:
     """One spelling. `tail` must follow it; `symptom`: a thing that is there or not, so that its absence says nothing
     against another choice."""
 
@@ -94,7 +94,7 @@ class Form:
 class Vocabulary:
     """The forms by their first character, longest first; `opposites`: the choice that denying another means."""
 
-    forms: dict[str, list[Form]]
+    forms: dict[str, list[Spelling]]
     opposites: dict[int, int]
     labels: dict[str, int]
 
@@ -130,12 +130,12 @@ def vocabulary(choices: Sequence[str], synonyms: Sequence[Sequence[str]] = ()) -
             if (exists := _EXISTS.match(phrase)) and not any(exists[1] in other for other in texts if other != text):
                 for spelling in spellings(exists[1]):
                     weak[spelling, "bare"].add(number)
-    forms: dict[str, list[Form]] = defaultdict(list)
+    forms: dict[str, list[Spelling]] = defaultdict(list)
     for (literal, ending), numbers in {**weak, **strong}.items():
         if literal and not literal.isdigit():
             tail = {"exists": _EXISTING, "missing": _MISSING, "bare": _BARE}.get(ending)
             forms[literal[0]].append(
-                Form(
+                Spelling(
                     literal, frozenset(numbers), tail, symptom=ending in ("exists", "bare"), opening=ending == "opening"
                 )
             )
@@ -150,27 +150,30 @@ def core_text(choice: str) -> str:
     return NUMBERING.sub("", text) or text
 
 
-def mentions(text: str, known: Vocabulary) -> Iterator[tuple[Mention, Form]]:
+def mentions(text: str, known: Vocabulary) -> Iterator[tuple[Mention, Spelling]]:
     """The places where words of choices stand, each as long as it can be."""
     at = 0
     while at < len(text):
-        best: tuple[int, Form] | None = None
+        best: tuple[int, Spelling] | None = None
         for form in known.forms.get(text[at], ()):
             if text.startswith(form.literal, at) and (end := _end(text, at, form)) and (best is None or end > best[0]):
                 best = end, form
         if best is None:
             at += 1
             continue
-        yield Mention(at, best[0], best[1].choices, Kind.WORDS), best[1]
+        yield Mention(at, best[0], best[1].choices, MentionKind.WORDS), best[1]
         at = best[0]
     for found in re.finditer(
         r"(?:^|(?<=[\n\s「『(:。.、,!]))([a-i]|[あいうえお])(?=[\s。、.!)」』]|です|でお|で$|を|に|番|$)", text
     ):
         if number := known.labels.get(found[1]):
-            yield Mention(*found.span(1), frozenset({number}), Kind.WORDS), Form(found[1], frozenset({number}))
+            yield (
+                Mention(*found.span(1), frozenset({number}), MentionKind.WORDS),
+                Spelling(found[1], frozenset({number})),
+            )
 
 
-def _end(text: str, start: int, form: Form) -> int:
+def _end(text: str, start: int, form: Spelling) -> int:
     """Where the form ends that begins at `start`; 0 if it isn't one there."""
     end = start + len(form.literal)
     if form.tail is not None:

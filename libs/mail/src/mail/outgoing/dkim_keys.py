@@ -83,7 +83,7 @@ def character_strings(text: str) -> list[str]:
 
 
 class DkimKeys:
-    """All keys of the house. Immutable."""
+    """All keys with which we sign. Immutable."""
 
     def __init__(self, keys: Iterable[DkimKey] = ()) -> None:
         """Raises DkimKeyError when two keys of a domain have one selector."""

@@ -24,7 +24,7 @@ from mail.outgoing.dkim_keys import DkimKey
 from mail.outgoing.writing import RenderingError, exact
 from mail.placeholders import PLACEHOLDER, fill
 
-__all__ = ["SLOT", "Form", "Rendering", "RenderingError"]
+__all__ = ["SLOT", "CopyTemplate", "Rendering", "RenderingError"]
 
 SLOT = "\x00"
 """Where a copy's own token stands in what `Rendering.form` takes."""
@@ -52,7 +52,7 @@ class Rendering:
     feedback_id: str | None = None
     _shared: bytes = field(init=False, repr=False, compare=False)
     _top: _Lines | None = field(init=False, repr=False, compare=False)
-    _sheet: _Sheet | None = field(init=False, repr=False, compare=False)
+    _remainder: _Remainder | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         lines = [
@@ -70,7 +70,7 @@ class Rendering:
         varies = PLACEHOLDER.search
         object.__setattr__(self, "_top", None if varies(self.subject) else self._with(self.subject))
         shared = self._top is not None and not varies(self.text)
-        object.__setattr__(self, "_sheet", self._filled(_NO_FIELDS) if shared else None)
+        object.__setattr__(self, "_remainder", self._filled(_NO_FIELDS) if shared else None)
 
     def form(
         self,
@@ -79,7 +79,7 @@ class Rendering:
         list_unsubscribe_mail: str | None = None,
         list_unsubscribe_url: str | None = None,
         keys: Sequence[DkimKey] = (),
-    ) -> Form:
+    ) -> CopyTemplate:
         """How the copies look that have these lines, each with or without a SLOT in it; `keys` sign them.
 
         `message_id` has no angle brackets; `list_unsubscribe_mail` is an address, `list_unsubscribe_url` an https URL
@@ -99,21 +99,21 @@ class Rendering:
             own.add("List-Unsubscribe", ",\r\n ".join(ways))
         if list_unsubscribe_url:
             own.add("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
-        return Form(self, own, keys)
+        return CopyTemplate(self, own, keys)
 
-    def sheet(self, fields: Mapping[str, str]) -> _Sheet:
+    def remainder(self, fields: Mapping[str, str]) -> _Remainder:
         """Everything below the copy's own lines."""
-        return self._sheet or self._filled(fields)
+        return self._remainder or self._filled(fields)
 
-    def _filled(self, fields: Mapping[str, str]) -> _Sheet:
+    def _filled(self, fields: Mapping[str, str]) -> _Remainder:
         top = self._top or self._with(fill(self.subject, fields))
-        return _Sheet(top, *writing.content(fill(self.text, fields)))
+        return _Remainder(top, *writing.content(fill(self.text, fields)))
 
     def _with(self, subject: str) -> _Lines:
         return _Lines(b"%b\r\n%b" % (writing.unstructured("Subject", subject), self._shared))
 
 
-class Form:
+class CopyTemplate:
     """Makes the copies of a message that have the same lines. May be used by several threads at once."""
 
     def __init__(self, rendering: Rendering, own: _OwnLines, keys: Sequence[DkimKey]) -> None:
@@ -126,7 +126,7 @@ class Form:
             self._canonical = dkim.relaxed(own.pattern.encode("ascii")).decode("ascii")
             self._signer = dkim.Signer(
                 keys,
-                dkim.field_names(own.pattern.encode("ascii") + rendering.sheet(_NO_FIELDS).lines),
+                dkim.field_names(own.pattern.encode("ascii") + rendering.remainder(_NO_FIELDS).lines),
                 identity=rendering.from_address.rpartition("@")[2],
                 signed_at=rendering.date,
             )
@@ -145,12 +145,12 @@ class Form:
         List-Unsubscribe: they are tokens, and not looked at. Raises RenderingError.
         """
         own = self._pick((exact("To", wire_form(to_address)), reply, ident, leave))
-        sheet = self._rendering.sheet(fields)
-        copy: bytes = (self._pattern % own).encode("ascii") + sheet.octets
+        remainder = self._rendering.remainder(fields)
+        copy: bytes = (self._pattern % own).encode("ascii") + remainder.octets
         if self._signer is None:
             return copy
-        canonical: bytes = (self._canonical % own).encode("ascii") + sheet.canonical
-        return self._signer.sign(canonical, sheet.body_hash) + copy
+        canonical: bytes = (self._canonical % own).encode("ascii") + remainder.canonical
+        return self._signer.sign(canonical, remainder.body_hash) + copy
 
 
 class _OwnLines:
@@ -184,7 +184,7 @@ class _Lines:
         return dkim.relaxed(self.octets)
 
 
-class _Sheet:
+class _Remainder:
     """All that stands below a copy's own lines: the lines that copies share, those of the content, and the text."""
 
     def __init__(self, top: _Lines, content_lines: bytes, body: bytes) -> None:

@@ -100,7 +100,7 @@ class Shape:
         return self.colon and bool(_WROTE_SOMEBODY.search(self._text[-200:]))
 
 
-class Form(NamedTuple):
+class AttributionForm(NamedTuple):
     """A shape that text may have: its name, an example of it, what such text is, and how it is told."""
 
     name: str
@@ -110,67 +110,67 @@ class Form(NamedTuple):
 
 
 FORMS = (
-    Form(
+    AttributionForm(
         "prose around an address and a date",
         "4月8日 9:00から a@b.jp で受け付けます:",
         Meaning.PROSE,
         lambda shape: shape.identified and shape.prose,
     ),
-    Form(
+    AttributionForm(
         "address, date and colon",
         "2026年4月8日(水) 9:00 緑小学校 <a@b.jp>:",
         Meaning.CERTAIN,
         lambda shape: shape.identified and shape.colon,
     ),
-    Form(
+    AttributionForm(
         "address, year and time",
         "2026年4月8日(水) 9:00 緑小学校 <a@b.jp>",
         Meaning.CERTAIN,
         lambda shape: shape.identified and shape.year and shape.time,
     ),
-    Form(
+    AttributionForm(
         "address and date",
         "4月8日 9:00 緑小学校 <a@b.jp>",
         Meaning.NEEDS_QUOTATION,
         lambda shape: shape.identified,
     ),
-    Form(
+    AttributionForm(
         "date and wrote",
         "On Apr 8, 2026, at 9:00, Midori wrote:",
         Meaning.CERTAIN,
         lambda shape: shape.wrote and shape.colon and shape.dated,
     ),
-    Form(
+    AttributionForm(
         "year and wrote, the rest in another language",
         "суббота, 14 марта 2026 г. пользователь midori написал:",
         Meaning.CERTAIN,
         lambda shape: shape.wrote and shape.colon and shape.year and not shape.japanese,
     ),
-    Form(
+    AttributionForm(
         "name or address, and wrote",
         "緑小学校 さんは書きました:",
         Meaning.NEEDS_QUOTATION,
         lambda shape: shape.wrote and (shape.colon or shape.addressed),
     ),
-    Form(
+    AttributionForm(
         "wrote, and no more",
         "先生が書いた",
         Meaning.PROSE,
         lambda shape: shape.wrote,
     ),
-    Form(
+    AttributionForm(
         "date or address around wrote",
         "Am 08.04.2026 um 09:00 schrieb Midori:",
         Meaning.CERTAIN,
         lambda shape: shape.wrote_somebody and (shape.day or shape.addressed),
     ),
-    Form(
+    AttributionForm(
         "name behind wrote",
         "Gestern schrieb Midori:",
         Meaning.NEEDS_QUOTATION,
         lambda shape: shape.wrote_somebody,
     ),
-    Form(
+    AttributionForm(
         "date and colon",
         "2026年4月8日 9:00、緑小学校:",
         Meaning.NEEDS_QUOTATION,
@@ -193,7 +193,7 @@ def meaning_of(text: str) -> Meaning:
     return form.meaning if form else Meaning.PROSE
 
 
-def form_of(text: str) -> Form | None:
+def form_of(text: str) -> AttributionForm | None:
     """The form that a text of one line, in normal width, has; None where it has none."""
     wrote = bool(_WROTE.search(text[-60:]))
     if not wrote and not text.endswith((":", ">")):

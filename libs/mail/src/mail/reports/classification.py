@@ -1,7 +1,7 @@
 """Bounce classification: what a refusal means for the address, from its words, codes, stage and carrier.
 
 Only ``dead`` may ever take an address off, so everything that could mean something else is looked for first: a full
-mailbox, a suspended account, the parent's own filter, our reputation, bad weather on the way. Then "no such user"
+mailbox, a suspended account, the parent's own filter, our reputation, network trouble on the way. Then "no such user"
 counts where it is certain to be about the address: said at RCPT, or with an address status (RFC 3463 X.1.x), or by a
 system of its own users. The same words after the content, or nobody knows when, are a filter: docomo says
 ``550 Unknown user`` for both; au writes the address into the first and leaves it out of the second

@@ -302,7 +302,7 @@ PASSING: Final = _any(
     r"|delivery failed \d+ attempts|could not find a gateway"
     r"|しばらくしてから|混み合|タイムアウト",
 )
-"""Weather on the way, or trouble in their house."""
+"""Network trouble on the way, or trouble of their own."""
 
 GAVE_UP: Final = _any(
     r"retry time(?:out)? (?:exceeded|not reached)|queue too long|(?:message|envelope"

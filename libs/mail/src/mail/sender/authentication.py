@@ -22,12 +22,12 @@ import idna
 from mail.sender import dkim, dmarc, spf
 from mail.sender.dkim import Chain, Signature, SignatureResult
 from mail.sender.dmarc import DmarcResult, Organisations, Policy, Shown
-from mail.sender.dns_answers import Answer, DnsAnswers, DnsTrouble, Question, Unanswered
+from mail.sender.dns_answers import DnsAnswer, DnsAnswers, DnsQuestion, NoDnsAnswer, QuestionOpen
 from mail.sender.signed_mail import SignedMail
 from mail.sender.spf import SpfResult
 
 T = TypeVar("T")
-Answers = Mapping[Question, Answer]
+Answers = Mapping[DnsQuestion, DnsAnswer]
 
 MOST_QUESTIONS = 40
 """For one mail: ten of SPF, each with up to ten addresses, are allowed by its RFC; no living domain needs as many."""
@@ -76,7 +76,7 @@ class AuthenticationResults:
 
 
 NOTHING_SHOWN = AuthenticationResults()
-Examination = Generator[tuple[Question, ...], Answers, AuthenticationResults]
+Examination = Generator[tuple[DnsQuestion, ...], Answers, AuthenticationResults]
 
 
 class Examiner:
@@ -97,7 +97,7 @@ class Examiner:
             return NOTHING_SHOWN
         from_fields = [value.decode("latin-1") for value in mail.named(b"from")]
         authors = from_domains(from_fields)
-        wanted = [Question("TXT", spf_domain)] if origin.peer and spf_domain else []
+        wanted = [DnsQuestion("TXT", spf_domain)] if origin.peer and spf_domain else []
         wanted += dkim.questions(mail)
         for domain in (*authors, sender):
             wanted += dmarc.questions(domain, self._organisations) if domain else ()
@@ -148,7 +148,7 @@ class Examiner:
 
     def _dmarc(
         self, authors: Sequence[str], sender: str, shown: Shown, dns: DnsAnswers
-    ) -> Generator[tuple[Question, ...], Answers, tuple[DmarcResult, Policy]]:
+    ) -> Generator[tuple[DnsQuestion, ...], Answers, tuple[DmarcResult, Policy]]:
         def evaluation(domain: str) -> Callable[[], tuple[DmarcResult, Policy]]:
             return lambda: dmarc.evaluate(domain, shown, self._organisations, dns)
 
@@ -183,25 +183,25 @@ def _check(mail: SignedMail, index: int, dns: DnsAnswers) -> Callable[[], Signat
 
 
 def _answered(
-    dns: DnsAnswers, step: Callable[[], T], ahead: Callable[[], Sequence[Question]] = tuple
-) -> Generator[tuple[Question, ...], Answers, T]:
+    dns: DnsAnswers, step: Callable[[], T], ahead: Callable[[], Sequence[DnsQuestion]] = tuple
+) -> Generator[tuple[DnsQuestion, ...], Answers, T]:
     """Repeat a step until everything that it asks has been answered. `ahead`: what it will ask next, probably."""
     while True:
         try:
             return step()
-        except Unanswered as missing:
+        except QuestionOpen as missing:
             questions = dns.unanswered((missing.question, *ahead()))
             answers = yield questions
             dns.add({question: answers.get(question) for question in questions})
 
 
-def conclude(examination: Examination, answer: Callable[[Question], Answer]) -> AuthenticationResults:
+def conclude(examination: Examination, answer: Callable[[DnsQuestion], DnsAnswer]) -> AuthenticationResults:
     """Run an examination to its end. `answer` may raise DnsTrouble."""
 
-    def answered(question: Question) -> Answer:
+    def answered(question: DnsQuestion) -> DnsAnswer:
         try:
             return answer(question)
-        except DnsTrouble:
+        except NoDnsAnswer:
             return None
 
     try:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import dkim  # type: ignore[import-untyped]  # dkimpy is not annotated
 
-from mail.sender.dns_answers import DnsAnswers, DnsTrouble, Question, Unanswered
+from mail.sender.dns_answers import DnsAnswers, DnsQuestion, NoDnsAnswer, QuestionOpen
 from mail.sender.signed_mail import SignedMail, is_sound
 
 SignatureResult = Literal["pass", "fail", "neutral", "none", "policy", "temperror", "permerror"]
@@ -71,13 +71,13 @@ def signatures(mail: SignedMail) -> list[bytes]:
     return mail.named(b"dkim-signature")[:most]
 
 
-def questions(mail: SignedMail) -> list[Question]:
+def questions(mail: SignedMail) -> list[DnsQuestion]:
     """The keys that will be needed."""
-    found: list[Question] = []
+    found: list[DnsQuestion] = []
     for value in signatures(mail) + [each for name in _ARC[:2] for each in mail.named(name)[:MOST_SEALS]]:
         tags = _tags(value)
         if tags is not None and (name := _key_name(tags)):
-            found.append(Question("TXT", name))
+            found.append(DnsQuestion("TXT", name))
     return found
 
 
@@ -93,7 +93,7 @@ def check(mail: SignedMail, index: int, dns: DnsAnswers) -> Signature:
         return Signature(domain, "permerror")
     try:
         texts = dns.lookup("TXT", name)
-    except DnsTrouble:
+    except NoDnsAnswer:
         return Signature(domain, "temperror")
     key = next((text for text in texts if "p=" in text), "")
     objection = _objection(key, tags.get(b"a", b""), tags.get(b"i", b"").lower(), domain)
@@ -130,9 +130,9 @@ def chain(mail: SignedMail, dns: DnsAnswers) -> Chain:
         return Chain("fail")
     try:
         result, sets, _ = _arc(mail, dns)
-    except DnsTrouble:
+    except NoDnsAnswer:
         return Chain("temperror")
-    except Unanswered:
+    except QuestionOpen:
         raise
     except Exception:
         return Chain("fail")

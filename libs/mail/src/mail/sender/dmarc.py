@@ -17,7 +17,7 @@ from typing import Literal
 
 from publicsuffixlist import PublicSuffixList
 
-from mail.sender.dns_answers import DnsAnswers, DnsTrouble, Question
+from mail.sender.dns_answers import DnsAnswers, DnsQuestion, NoDnsAnswer
 
 Policy = Literal["", "none", "quarantine", "reject"]
 DmarcResult = Literal["pass", "fail", "none", "temperror", "policy"]
@@ -56,9 +56,9 @@ class Shown:
     in_doubt: Sequence[str] = ()
 
 
-def questions(domain: str, organisations: Organisations) -> tuple[Question, ...]:
+def questions(domain: str, organisations: Organisations) -> tuple[DnsQuestion, ...]:
     """What will have to be known of a domain."""
-    return tuple(Question("TXT", f"_dmarc.{name}") for name in dict.fromkeys((domain, organisations.of(domain))))
+    return tuple(DnsQuestion("TXT", f"_dmarc.{name}") for name in dict.fromkeys((domain, organisations.of(domain))))
 
 
 def evaluate(domain: str, shown: Shown, organisations: Organisations, dns: DnsAnswers) -> tuple[DmarcResult, Policy]:
@@ -67,7 +67,7 @@ def evaluate(domain: str, shown: Shown, organisations: Organisations, dns: DnsAn
     organisation = organisations.of(domain)
     try:
         record, policy = _record(domain, organisation, dns)
-    except DnsTrouble:
+    except NoDnsAnswer:
         return "temperror", ""
     if record is None:
         return "none", ""

@@ -16,25 +16,25 @@ QuestionKind = Literal["TXT", "A", "AAAA", "MX", "PTR"]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DnsQuestion:
     """`name` is in lower case, in A-labels, without a final dot."""
 
     kind: QuestionKind
     name: str
 
 
-Answer = tuple[str, ...] | None
+DnsAnswer = tuple[str, ...] | None
 """The records: texts, addresses, `preference host`, hosts. Empty: there are none. None: DNS has trouble."""
 
 
-class DnsTrouble(Exception):
+class NoDnsAnswer(Exception):
     """DNS gives no answer just now, or too much was asked for."""
 
 
-class Unanswered(Exception):
+class QuestionOpen(Exception):
     """This has to be asked first."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: DnsQuestion) -> None:
         super().__init__("not asked yet")
         self.question = question
 
@@ -44,12 +44,12 @@ class DnsAnswers:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._known: dict[Question, Answer] = {}
+        self._known: dict[DnsQuestion, DnsAnswer] = {}
 
-    def add(self, answers: Mapping[Question, Answer]) -> None:
+    def add(self, answers: Mapping[DnsQuestion, DnsAnswer]) -> None:
         self._known.update(answers)
 
-    def unanswered(self, questions: Iterable[Question]) -> tuple[Question, ...]:
+    def unanswered(self, questions: Iterable[DnsQuestion]) -> tuple[DnsQuestion, ...]:
         """Those that may and must still be asked."""
         wanted = [question for question in dict.fromkeys(questions) if question not in self._known]
         return tuple(wanted[: max(0, self._most - len(self._known))])
@@ -61,12 +61,12 @@ class DnsAnswers:
     def lookup(self, kind: QuestionKind, name: str) -> tuple[str, ...]:
         """The records of a name; none where there are none. Raises Unanswered where this has to be asked first,
         DnsTrouble where DNS gave no answer or too much was asked for."""
-        question = Question(kind, name)
+        question = DnsQuestion(kind, name)
         if question not in self._known:
             if len(self._known) >= self._most:
-                raise DnsTrouble
-            raise Unanswered(question)
+                raise NoDnsAnswer
+            raise QuestionOpen(question)
         answer = self._known[question]
         if answer is None:
-            raise DnsTrouble
+            raise NoDnsAnswer
         return answer

@@ -10,7 +10,7 @@ import re
 import warnings
 from typing import Any, Literal
 
-from mail.sender.dns_answers import DnsAnswers, DnsTrouble, Question, QuestionKind, Unanswered
+from mail.sender.dns_answers import DnsAnswers, DnsQuestion, NoDnsAnswer, QuestionKind, QuestionOpen
 
 with warnings.catch_warnings():
     # About a text in it that newer Pythons would have written otherwise.
@@ -35,10 +35,12 @@ LONGEST = 8_000
 _NAMED = re.compile(r"(?:^|\s)[+?~-]?(?:include:|redirect=)([^\s%/]{1,253})", re.IGNORECASE)
 
 
-def ahead(dns: DnsAnswers) -> list[Question]:
+def ahead(dns: DnsAnswers) -> list[DnsQuestion]:
     """Records that those known so far name: asked for together, they take one time of waiting."""
     records = [text for text in dns.texts() if text[:7].lower() == "v=spf1 " and len(text) <= LONGEST]
-    return [Question("TXT", name.lower().removesuffix(".")) for text in records for name in _NAMED.findall(text)][:10]
+    return [DnsQuestion("TXT", name.lower().removesuffix(".")) for text in records for name in _NAMED.findall(text)][
+        :10
+    ]
 
 
 def check(peer: str, helo: str, local: str, domain: str, dns: DnsAnswers) -> SpfResult:
@@ -48,7 +50,7 @@ def check(peer: str, helo: str, local: str, domain: str, dns: DnsAnswers) -> Spf
     try:
         query = _Query(peer, f"{local.replace('@', '_')}@{domain}", helo, dns)
         result = query.check()[0]
-    except Unanswered:
+    except QuestionOpen:
         raise
     except Exception:
         # pyspf lets out what strange records and peers cause in it: none of that is for us to fall over.
@@ -71,7 +73,7 @@ class _Query(spf.query):  # type: ignore[misc]  # pyspf is not annotated
             return []
         try:
             found = self._dns.lookup(qtype, name)
-        except DnsTrouble:
+        except NoDnsAnswer:
             raise spf.TempError("dns gives no answer") from None
         if not found and not ignore_void:
             self.void_lookups += 1

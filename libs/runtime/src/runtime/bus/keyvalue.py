@@ -23,7 +23,7 @@ _LAST = "Nats-Expected-Last-Subject-Sequence"
 _OPERATION = "KV-Operation"
 _GONE = ("DEL", "PURGE")
 _MARKER_REASON = "Nats-Marker-Reason"
-_AGAIN_SECONDS = 0.5
+_RETRY_SECONDS = 0.5
 log = get_logger(__name__)
 
 
@@ -102,7 +102,7 @@ class KeyValueStore:
                     if not told:
                         log.warning("bucket_not_readable_yet", bucket=bucket, reason=reason_of(error))
                     told = True
-                    await asyncio.sleep(_AGAIN_SECONDS)
+                    await asyncio.sleep(_RETRY_SECONDS)
                     continue
                 told = False
                 closer = asyncio.create_task(_stop_when(watcher, renew, ended))
@@ -113,7 +113,7 @@ class KeyValueStore:
                             # The client says so, too, when what there is was sent but has not arrived yet.
                             empty = seen or await self._is_empty(bucket)
                             if empty is None:
-                                await asyncio.sleep(_AGAIN_SECONDS)
+                                await asyncio.sleep(_RETRY_SECONDS)
                                 break  # and begin anew: of an empty bucket nothing else would tell
                             pending = not empty
                             if not pending:

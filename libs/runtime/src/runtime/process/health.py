@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from runtime.process import plain_http
-from runtime.process.plain_http import Answer
+from runtime.process.plain_http import PlainResponse
 from runtime.process.ports import listen
 from runtime.redaction import reason_of
 
@@ -42,18 +42,18 @@ class Health:
         listener = listen(host, port, "RENRAKUMO_HEALTH_PORT")
         await plain_http.serve(listener, self._answer, stop or asyncio.Event())
 
-    async def _answer(self, path: str) -> Answer:
+    async def _answer(self, path: str) -> PlainResponse:
         if path == "/healthz":
-            return Answer(200, _JSON, b'{"status": "alive"}')
+            return PlainResponse(200, _JSON, b'{"status": "alive"}')
         if path == "/readyz":
             report = await self.report()
             ready = not self.draining and all(state == _OK for state in report.values())
             status = "ready" if ready else "draining" if self.draining else "unready"
             body = json.dumps({"status": status, "dependencies": report}).encode()
-            return Answer(200 if ready else 503, _JSON, body)
+            return PlainResponse(200 if ready else 503, _JSON, body)
         if path == "/metrics":
-            return Answer(200, CONTENT_TYPE_LATEST, generate_latest())
-        return Answer(404, _JSON, b'{"status": "unknown path"}')
+            return PlainResponse(200, CONTENT_TYPE_LATEST, generate_latest())
+        return PlainResponse(404, _JSON, b'{"status": "unknown path"}')
 
     async def _ask(self, check: Callable[[], Awaitable[None]]) -> str:
         try:

@@ -23,7 +23,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PlainResponse:
     """What a path has to say."""
 
     status: int
@@ -31,7 +31,9 @@ class Answer:
     body: bytes
 
 
-async def serve(listener: socket.socket, answer: Callable[[str], Awaitable[Answer]], stop: asyncio.Event) -> None:
+async def serve(
+    listener: socket.socket, answer: Callable[[str], Awaitable[PlainResponse]], stop: asyncio.Event
+) -> None:
     """Answer requests on a listening socket until `stop` is set, then let open ones finish (5 s). Closes the socket."""
     open_ones: set[asyncio.Task[None]] = set()
 
@@ -62,13 +64,13 @@ async def serve(listener: socket.socket, answer: Callable[[str], Awaitable[Answe
 
 
 async def _one_request(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Callable[[str], Awaitable[Answer]]
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Callable[[str], Awaitable[PlainResponse]]
 ) -> None:
     http = h11.Connection(h11.SERVER)
     try:
         request = await _read(http, reader)
     except h11.RemoteProtocolError as error:
-        _write(http, writer, Answer(error.error_status_hint, "text/plain", b""), head_only=True)
+        _write(http, writer, PlainResponse(error.error_status_hint, "text/plain", b""), head_only=True)
     else:
         if request is None:
             return
@@ -92,7 +94,7 @@ async def _read(http: h11.Connection, reader: asyncio.StreamReader) -> h11.Reque
             return None
 
 
-def _write(http: h11.Connection, writer: asyncio.StreamWriter, answer: Answer, *, head_only: bool) -> None:
+def _write(http: h11.Connection, writer: asyncio.StreamWriter, answer: PlainResponse, *, head_only: bool) -> None:
     headers = [
         ("content-type", answer.content_type),
         ("content-length", str(len(answer.body))),

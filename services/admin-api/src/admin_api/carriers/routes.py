@@ -35,7 +35,7 @@ async def get_carrier(carrier: CarrierPath, _: PaceKeeper, context: ContextHere)
 async def pause_carrier(
     carrier: CarrierPath, who: PaceKeeper, context: ContextHere, body: Pause | None = None
 ) -> OrderView:
-    """Copies wait, and are tried when the pause ends. What is in hand at this moment is finished."""
+    """Copies wait, and are tried when the pause ends. What is in flight at this moment is finished."""
     until = None if body is None else body.until
     return OrderView.model_validate(
         await handlers.pause(context.database, context.dispatchers, who.actor, carrier, until)

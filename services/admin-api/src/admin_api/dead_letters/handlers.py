@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admin_api.dead_letters import store
 from admin_api.dead_letters.explanations import BY_ANYBODY
-from admin_api.dead_letters.model import Bounds, DeadLetterEntry, Decided, Decision, Filter, ReasonCount, entry_of
+from admin_api.dead_letters.model import DeadLetterEntry, Decided, Decision, Filter, ReasonCount, RowLimits, entry_of
 from admin_api.kernel.context import Database
 from admin_api.kernel.errors import Conflict, NotFound, Unacceptable
 from admin_api.kernel.paging import PageRequest, Slice
@@ -31,14 +31,14 @@ REMEMBERED: Final = timedelta(days=90)
 """How long it is known that there was a message."""
 ERASER: Final = "time"
 """Who has decided when nobody has."""
-BOUNDS: Final = Bounds()
+BOUNDS: Final = RowLimits()
 
 _PORTIONS: Final = 20
 """Rows beyond the bounds go a twentieth of the bounds at a time: looking for them costs more than adding one."""
 log = get_logger(__name__)
 
 
-async def arrived(database: Database, sequence: int, subject: str, data: bytes, *, bounds: Bounds = BOUNDS) -> None:
+async def arrived(database: Database, sequence: int, subject: str, data: bytes, *, bounds: RowLimits = BOUNDS) -> None:
     """Write a dead letter down. `sequence`: its number in the stream. Harmless to repeat."""
     letter = _understood(sequence, subject, data, database.clock())
     row = entry_of(letter, new_id())
@@ -168,8 +168,8 @@ async def _carry_out(
             else:
                 assert letter is not None
                 given_up = decision == "dropped"
-                again = DeadLetterRetry(id=f"{letter.id}/{decision}", occurred_at=now, letter=letter, given_up=given_up)
-                await database.outbox.add(connection, again)
+                retry = DeadLetterRetry(id=f"{letter.id}/{decision}", occurred_at=now, letter=letter, given_up=given_up)
+                await database.outbox.add(connection, retry)
         done.append(row.id)
     await store.decide(connection, done, decision, now, actor)
     return len(done)

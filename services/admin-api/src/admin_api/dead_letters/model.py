@@ -66,7 +66,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class RowLimits:
     """Rows of a reason at most: of those that anybody outside can cause, and of the rest."""
 
     anybodys: int = 1_000

@@ -36,7 +36,7 @@ class Recipients(Body):
 
 
 class NewMessage(Recipients):
-    """`asks`: receipt (any reply), choice (one of `choices`), text. `publish` pins it to the public notice board, too.
+    """`asks`: receipt (any reply), choice (one of `choices`), text. `publish` puts it on the public board, too.
     `send`: at once, else it waits as a draft.
 
     `synonyms`: for each of the choices, in their order, words that count as it in an answer, up to 20; or nothing at

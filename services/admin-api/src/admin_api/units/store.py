@@ -1,4 +1,4 @@
-"""Units and their groups, and the directory entry that says all of it to the front door."""
+"""Units and their groups, and the directory entry that says all of it to ingress-smtp."""
 
 from typing import Any
 

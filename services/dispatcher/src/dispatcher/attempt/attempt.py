@@ -84,10 +84,10 @@ class BatchAttempt:
         now = self.clock.now()
         kind: Outcome = disposition.outcome
         reason = disposition.reason
-        again = None
+        next_attempt_at = None
         if kind == "deferred":
-            again = self._again(recipient, disposition, policy, now)
-            if again is None:
+            next_attempt_at = self._next_attempt(recipient, disposition, policy, now)
+            if next_attempt_at is None:
                 kind, reason = "expired", f"given up: {reason}"
         reply = told if isinstance(told, SmtpReply) else told.reply if told is not None else None
         return CopyOutcome(
@@ -102,10 +102,10 @@ class BatchAttempt:
             reason=reason,
             sure=disposition.sure,
             reply="" if reply is None else server_words(reply, recipient.address),
-            next_attempt_at=again,
+            next_attempt_at=next_attempt_at,
         )
 
-    def _again(
+    def _next_attempt(
         self, recipient: CopyRecipient, disposition: Disposition, policy: CarrierPolicy, now: datetime
     ) -> datetime | None:
         batch, clock = self.batch, self.clock

@@ -31,14 +31,14 @@ _REPLY_KINDS: dict[ReplyKind, TokenKind] = {
     "answer": TokenKind.ANSWER,
 }
 _UNSIGNED = DkimKeys()
-_HOUSE = "renrakumo"
+_SENDER_ID = "renrakumo"
 """Stands for the sender in Feedback-ID: 5 to 15 characters, the same on all mail."""
 _NONE = -1  # the last of the minted tokens, which is none
 
 
 @dataclass(frozen=True, slots=True)
 class CopyHeaders:
-    """What all mail of this house has in common. `public_url` is the info site's, without a final slash."""
+    """What all mail of ours has in common. `public_url` is the info site's, without a final slash."""
 
     base_domain: str
     token_key: bytes
@@ -57,7 +57,7 @@ class CopyHeaders:
             list_id=domain if content.list_name else None,
             list_name=content.list_name,
             auto_submitted="auto-replied" if content.automatic else None,
-            feedback_id=f"{batch.message}:{batch.unit}:{batch.lane}:{_HOUSE}" if content.list_name else None,
+            feedback_id=f"{batch.message}:{batch.unit}:{batch.lane}:{_SENDER_ID}" if content.list_name else None,
         )
 
     def domain(self, unit: str) -> str:

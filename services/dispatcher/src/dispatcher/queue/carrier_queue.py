@@ -145,7 +145,7 @@ class CarrierQueue:
         connection. Returns True when there may be work, False when the worker shall go."""
         queue = worker.queue
         if wait > 0:
-            self._look_again(queue, wait)
+            self._look_later(queue, wait)
         self._carries(worker, None)
         if not worker.connected:
             return False
@@ -192,7 +192,7 @@ class CarrierQueue:
         if self._stopped is not None or not waiting:
             return
         wait = queue.pace.wait()
-        self._look_again(queue, wait or SWEEP_SECONDS)
+        self._look_later(queue, wait or SWEEP_SECONDS)
         if wait > 0:
             if self.policy.each_hop_apart and LONG_PAUSE < min(wait, queue.pace.opening_wait()) < inf:
                 self._spawn(self.defer_all(queue, NextHopUnavailable("host is busy", stage="connect")))
@@ -220,7 +220,7 @@ class CarrierQueue:
             return False
         wait = queue.pace.opening_wait()
         if wait > 0:
-            self._look_again(queue, wait)
+            self._look_later(queue, wait)
             return False
         if self._open >= self._connections(queue):
             self._awaiting_connection[queue.hop.key] = queue
@@ -333,10 +333,10 @@ class CarrierQueue:
             and queue.pace.opening_wait() <= 0
         )
 
-    # -- looking again
+    # -- looking later
 
-    def _look_again(self, queue: NextHopQueue, seconds: float) -> None:
-        """Look at this hop again in a while."""
+    def _look_later(self, queue: NextHopQueue, seconds: float) -> None:
+        """Look at this hop in a while."""
         if self._stopped is not None:
             return
         loop = asyncio.get_running_loop()

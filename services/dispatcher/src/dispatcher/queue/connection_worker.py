@@ -276,7 +276,7 @@ class ConnectionWorker:
         if error.uncertain:
             await self._done(delivery, disposition, error)
         else:
-            await self._again_or_later(delivery, disposition, error)
+            await self._requeue_or_record(delivery, disposition, error)
         await self._too_much(error)
 
     async def _busy(self, delivery: QueuedDelivery, reply: SmtpReply, used_before: bool) -> None:
@@ -285,10 +285,10 @@ class ConnectionWorker:
         if not (reply.stage == "mail" and used_before):  # else the connection had carried all that its server allows
             self.queue.troubles += 1
             self.queue.pace.slow_down(Sign.BUSY)
-        await self._again_or_later(delivery, disposition_of(reply, self.queue.policy), reply)
+        await self._requeue_or_record(delivery, disposition_of(reply, self.queue.policy), reply)
         await self._too_much(ConnectionLost("host is busy", stage=reply.stage, host=reply.host, reply=reply))
 
-    async def _again_or_later(
+    async def _requeue_or_record(
         self, delivery: QueuedDelivery, disposition: Disposition, told: SmtpReply | SmtpError
     ) -> None:
         delivery.setbacks += 1

@@ -109,7 +109,7 @@ class QueuedDelivery:
 async def record_all(
     deliveries: Iterable[QueuedDelivery], disposition: Disposition, policy: CarrierPolicy, told: SmtpError | None = None
 ) -> None:
-    """The same outcome for copies that are not in flight. An outcome that cannot be stored fails its batch."""
+    """Give copies that are not in flight one and the same outcome. An outcome that cannot be stored fails its batch."""
     by_tracker: dict[BatchTracker, list[CopyRecipient]] = {}
     for delivery in deliveries:
         by_tracker.setdefault(delivery.tracker, []).append(delivery.recipient)

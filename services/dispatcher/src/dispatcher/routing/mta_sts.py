@@ -26,7 +26,7 @@ Mode = Literal["enforce", "testing", "none"]
 MOST_SECONDS = 31_557_600.0
 """A year: the longest that a policy may hold (RFC 8461 3.2)."""
 _LEAST_SECONDS = 300.0
-_LOOK_AGAIN = 300.0
+_RECHECK_SECONDS = 300.0
 _DAY = 86_400.0
 _SECONDS_BETWEEN_FETCHES = 60.0
 _REMEMBERED = 20_000
@@ -186,10 +186,10 @@ class StsPolicies:
         try:
             found = await self._dns.texts(f"_mta-sts.{domain}")
         except DnsTrouble:
-            unchanged.look_at = now + _LOOK_AGAIN
+            unchanged.look_at = now + _RECHECK_SECONDS
             return unchanged
         number = read_record(found.records)
-        unchanged.look_at = now + max(_LOOK_AGAIN, min(found.ttl, 3600.0))
+        unchanged.look_at = now + max(_RECHECK_SECONDS, min(found.ttl, 3600.0))
         if number is None or (
             in_force is not None and in_force.number == number and now < in_force.renew_at and not renew
         ):
@@ -200,7 +200,7 @@ class StsPolicies:
         except (PolicyUnavailable, PolicyError) as error:
             metrics.MTA_STS.labels("not fetched").inc()
             log.info("mta_sts_policy_not_fetched", reason=str(error), older_one_in_force=in_force is not None)
-            unchanged.look_at = self._now() + _LOOK_AGAIN
+            unchanged.look_at = self._now() + _RECHECK_SECONDS
             return unchanged
         now = self._now()
         life = max(policy.max_age, _LEAST_SECONDS)

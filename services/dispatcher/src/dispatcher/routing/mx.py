@@ -7,7 +7,7 @@ all) or ours (an address literal, one of our own domains). A no of DNS is believ
 `DnsTrouble` is all that may be otherwise in a minute, and `NoServer` a domain that names servers of which none can be
 used: somebody has to mend that, so it is tried again, but slowly.
 
-Whoever owns a domain decides what its MX points to, so addresses inside a house or on this very machine are refused:
+Whoever owns a domain decides what its MX points to, so private addresses and those of this very machine are refused:
 nobody shall make us connect there.
 """
 
@@ -85,7 +85,7 @@ class OurNames:
 
 class MxLookup:
     """`dns` should remember (DnsCache); `fresh`, which should not, is asked for the witnesses (default: nobody is
-    asked, and every no is believed). `private`: servers inside the house are fine, as in a trial."""
+    asked, and every no is believed). `private`: private addresses are fine, as in a trial."""
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ def is_host_name(text: str) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Is this an address in the world, and not in a house, on this machine, or one that stands for such?"""
+    """Is this an address in the world, and not private, on this machine, or one that stands for such?"""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

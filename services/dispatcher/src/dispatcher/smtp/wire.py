@@ -4,7 +4,7 @@
                                                         arrival(n, seconds) <─ n of them are there, or `trouble`
 Whoever writes says how many replies that asks for. What comes unasked, is no reply, or is longer than any server's
 reply has a right to be ends the connection, so memory is bounded and no reply is ever taken for another's. The hottest
-code of the house: a copy that goes well costs one write, one data_received and one future.
+code of the dispatcher: a copy that goes well costs one write, one data_received and one future.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ REPLY_BYTES = 32_768
 BLOCK_BYTES = 65_536
 """A text up to this goes out in one write, a longer one in blocks as fast as the peer reads."""
 
-SESSION_ENDED = 421
+SERVICE_CLOSING = 421
 
 _CODES = {b"%d" % code: code for code in range(200, 600)}
 
@@ -171,11 +171,11 @@ class Wire(asyncio.Protocol):
         if self._expected > 0:
             self._expected -= 1
             self.received_replies.append(answer)
-        elif answer[0] == SESSION_ENDED:
+        elif answer[0] == SERVICE_CLOSING:
             self.closing_reply = answer
         else:
             self.end("reply out of step")
-        if answer[0] == SESSION_ENDED:
+        if answer[0] == SERVICE_CLOSING:
             self.end("session ended")
 
     def _wake(self) -> None:

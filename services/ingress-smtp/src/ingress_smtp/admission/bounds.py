@@ -24,8 +24,7 @@ MAX_LOGINS = 3
 
 
 class SizeBounds(BaseModel):
-    """Octets and recipients of one mail. `smtp_bare_newlines`: a CR or LF that is no part of a CR LF is repaired, or
-    the mail refused."""
+    """What one mail may be."""
 
     smtp_max_size: int = Field(default=4_000_000, ge=10_000, le=LARGEST_MAIL)
     """Octets of a mail: 552. SIZE is offered."""
@@ -37,10 +36,7 @@ class SizeBounds(BaseModel):
 
 
 class TimeBounds(BaseModel):
-    """Seconds, and octets a second. `smtp_timeout`: for a whole command line, and for each piece of a mail.
-    `smtp_min_rate`: a mail must come in at this rate on average, once `smtp_patience` has passed.
-    `smtp_greeting_delay`: wait before the greeting, for those who talk first. `smtp_tarpit`: the longest that a reply
-    is delayed."""
+    """How long a connection and a mail may take."""
 
     smtp_timeout: float = Field(default=300.0, gt=0)
     """Seconds for a whole command line, and for each piece of a mail: 421. 20 while three quarters of the connections
@@ -103,8 +99,7 @@ class RateBounds(BaseModel):
 
 
 class AdmissionBounds(SizeBounds, TimeBounds, ErrorBounds, ConnectionBounds, RateBounds):
-    """All bounds. `smtp_tls_required_from`: domains whose mail is taken over TLS only. `proxy_from`: networks of the
-    load balancers that tell each peer by the PROXY protocol; empty: there are none."""
+    """All bounds of what may come in."""
 
     smtp_tls_required_from: DomainsSetting = frozenset()
     """Domains whose mail is taken over TLS only: 530."""

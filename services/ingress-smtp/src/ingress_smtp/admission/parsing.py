@@ -9,7 +9,7 @@ from pydantic import PlainValidator
 from pydantic_settings import NoDecode
 
 from ingress_smtp.admission.limits import Allowance
-from mail.addresses import Kind, normalise_domain
+from mail.addresses import MailboxKind, normalise_domain
 
 Network = IPv4Network | IPv6Network
 
@@ -36,7 +36,7 @@ def parse_allowances(text: str) -> dict[str, Allowance]:
 def unit_limits(value: Any) -> Mapping[str, Allowance]:
     """The limits of a unit: what `value` names takes the place of the default of its kind. Raises ValueError."""
     given = parse_allowances(value) if isinstance(value, str) else dict(value)
-    unknown = [kind for kind in given if kind not in set(Kind)]
+    unknown = [kind for kind in given if kind not in set(MailboxKind)]
     if unknown:
         raise ValueError("a kind of address that does not exist")
     return parse_allowances(UNIT_LIMITS) | given

@@ -15,7 +15,7 @@ from aiosmtpd.smtp import Envelope
 from ingress_smtp import metrics, model
 from ingress_smtp.admission.bounds import MAX_LOGINS, AdmissionBounds
 from ingress_smtp.admission.pressure import Pressure, Reservation
-from ingress_smtp.model import EnvelopeSender, Recipient, Reply
+from ingress_smtp.model import EnvelopeSender, Recipient, SmtpReply
 from ingress_smtp.smtp import receive_buffer
 from ingress_smtp.smtp.aiosmtpd_internals import Parameters
 from ingress_smtp.smtp.connection import InboundConnection
@@ -76,7 +76,7 @@ class CommandConnection(InboundConnection):
             await self.push("354 End data with <CR><LF>.<CR><LF>")
             raw = await self._receive(reservation)
             self.expect_within(self.idle_timeout)
-            if isinstance(raw, Reply):
+            if isinstance(raw, SmtpReply):
                 self.forget_mail()
                 await self.push(raw)
             else:
@@ -89,7 +89,7 @@ class CommandConnection(InboundConnection):
             self.receiving = False
             self.say_farewell()
 
-    async def _receive(self, reservation: Reservation) -> bytes | Reply:
+    async def _receive(self, reservation: Reservation) -> bytes | SmtpReply:
         bounds, largest = self.bounds, self.bounds.smtp_max_size
         received, fits, until = 0, True, self.loop.time() + bounds.smtp_patience
 

@@ -19,7 +19,7 @@ from aiosmtpd.smtp import TLSSetupException
 from ingress_smtp import metrics, model
 from ingress_smtp.admission.bounds import FREE_ERRORS, MAX_JUNK, AdmissionBounds
 from ingress_smtp.admission.limits import peer_of
-from ingress_smtp.model import Reply
+from ingress_smtp.model import SmtpReply
 from ingress_smtp.smtp import proxy_protocol
 from ingress_smtp.smtp.aiosmtpd_internals import AiosmtpdConnection
 from ingress_smtp.smtp.gate import ConnectionGate
@@ -62,7 +62,7 @@ class InboundConnection(AiosmtpdConnection):
         self._out: list[bytes] = []
         self._done = self._quit = self._lingering = self._entered = self._secured = False
         self._idle_since: float | None = None
-        self._farewell: Reply | None = None
+        self._farewell: SmtpReply | None = None
         self._lifetime: asyncio.TimerHandle | None = None
 
     # The life of a connection
@@ -98,13 +98,13 @@ class InboundConnection(AiosmtpdConnection):
         """Since when nothing was heard (monotonic); None while something is under way, and of one that has to go."""
         return self._idle_since if self._farewell is None else None
 
-    def leave(self, farewell: Reply) -> None:
+    def leave(self, farewell: SmtpReply) -> None:
         """End the connection: now with this reply when it is idle, else after the mail that is being received."""
         self._farewell = farewell
         if not self.receiving:
             self.say_farewell()
 
-    def leave_now(self, farewell: Reply) -> None:
+    def leave_now(self, farewell: SmtpReply) -> None:
         """End the connection with this reply, whatever is under way."""
         self._farewell = farewell
         self.say_farewell()
@@ -271,7 +271,7 @@ class InboundConnection(AiosmtpdConnection):
             self._out.clear()
             await self.writer.drain()
 
-    async def end(self, reply: Reply) -> None:
+    async def end(self, reply: SmtpReply) -> None:
         """Say this, obey no more, and close."""
         self.buffer.clear()
         await self.push(reply)

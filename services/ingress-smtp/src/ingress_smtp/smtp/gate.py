@@ -14,7 +14,7 @@ from ingress_smtp import metrics, model
 from ingress_smtp.admission.bounds import AdmissionBounds
 from ingress_smtp.admission.limits import ConnectionLimit
 from ingress_smtp.admission.rate_limits import RateLimits
-from ingress_smtp.model import Reply
+from ingress_smtp.model import SmtpReply
 from ingress_smtp.smtp.refusals import because
 from runtime.logs import get_logger
 
@@ -34,11 +34,11 @@ class GatedConnection(Protocol):
         """Since when nothing was heard (monotonic); None while something is under way, and of one that has to go."""
         ...
 
-    def leave(self, farewell: Reply) -> None:
+    def leave(self, farewell: SmtpReply) -> None:
         """End it with this reply, after the mail that is being received."""
         ...
 
-    def leave_now(self, farewell: Reply) -> None:
+    def leave_now(self, farewell: SmtpReply) -> None:
         """End it with this reply, whatever is under way."""
         ...
 
@@ -67,7 +67,7 @@ class ConnectionGate:
         """Most connections are in use."""
         return self._limit.count >= self._bounds.smtp_max_connections * _STRAINED
 
-    def refusal(self, peer: str) -> Reply | None:
+    def refusal(self, peer: str) -> SmtpReply | None:
         """What a new connection of this peer is told instead of being served; None when there is room for it."""
         balanced = bool(self._bounds.proxy_from)  # then `peer` is a balancer, who brings everybody
         if not balanced and not self._rates.connecting.allow(peer, monotonic()):
@@ -85,7 +85,7 @@ class ConnectionGate:
         self._limit.enter(counted)
         metrics.CONNECTIONS.set(len(self._peers))
 
-    def identify(self, connection: GatedConnection, peer: str) -> Reply | None:
+    def identify(self, connection: GatedConnection, peer: str) -> SmtpReply | None:
         """A load balancer told whom a connection is from. What that peer is told instead of being served; None when the
         connection may stay."""
         if not self._rates.connecting.allow(peer, monotonic()) or not self._limit.room_for(peer):
@@ -102,7 +102,7 @@ class ConnectionGate:
         if not self._peers:
             self._emptied.set()
 
-    async def close(self, farewell: Reply, within: float) -> None:
+    async def close(self, farewell: SmtpReply, within: float) -> None:
         """End all connections with this reply; `within` seconds for mails whose data is on the way."""
         for connection in tuple(self._peers):
             connection.leave(farewell)

@@ -15,7 +15,7 @@ from ingress_smtp.admission.bounds import MAX_WHOLE, AdmissionBounds
 from ingress_smtp.admission.pressure import Pressure
 from ingress_smtp.admission.rate_limits import RateLimits
 from ingress_smtp.context import Context
-from ingress_smtp.model import Reply
+from ingress_smtp.model import SmtpReply
 from ingress_smtp.smtp.commands import NULL_PATH, CommandConnection, Transaction
 from ingress_smtp.smtp.refusals import because
 from mail.sender.authentication import Origin
@@ -64,11 +64,11 @@ class Hooks:
             await connection.count_junk()
         return str(reply)
 
-    def _admit_sender(self, connection: CommandConnection, transaction: Transaction, given: str) -> Reply:
+    def _admit_sender(self, connection: CommandConnection, transaction: Transaction, given: str) -> SmtpReply:
         if not self._rates.mails.allow(connection.peer, monotonic()):
             return because("peer_rate", model.TOO_FAST)
         sender = handlers.sender(self._context, given)
-        if isinstance(sender, Reply):
+        if isinstance(sender, SmtpReply):
             return sender
         domain = (sender.address or given).rpartition("@")[2].lower()
         if domain in self._bounds.smtp_tls_required_from and not connection.over_tls:
@@ -91,7 +91,7 @@ class Hooks:
         if len(transaction.recipients) >= self._bounds.smtp_max_recipients:
             return str(self._refuse_surplus(connection))
         found = handlers.recipient(self._context, "" if address == NULL_PATH else address, transaction.sender)
-        if isinstance(found, Reply):
+        if isinstance(found, SmtpReply):
             unknown = found in (model.UNKNOWN, model.MALFORMED)
             return str(await self._refuse_unknown(connection, found) if unknown else found)
         if found.whole and sum(known.whole for known in transaction.recipients) >= MAX_WHOLE:
@@ -104,14 +104,14 @@ class Hooks:
         transaction.recipients.append(found)
         return str(model.RECIPIENT_OK)
 
-    def _refuse_surplus(self, connection: CommandConnection) -> Reply:
+    def _refuse_surplus(self, connection: CommandConnection) -> SmtpReply:
         """One recipient more than a mail may have. It costs little, but not for ever."""
         connection.surplus_recipients += 1
         if connection.surplus_recipients > _MAX_SURPLUS * self._bounds.smtp_max_recipients:
             return because("recipients", model.TOO_MANY_UNKNOWN)
         return model.TOO_MANY_RECIPIENTS
 
-    async def _refuse_unknown(self, connection: CommandConnection, refusal: Reply) -> Reply:
+    async def _refuse_unknown(self, connection: CommandConnection, refusal: SmtpReply) -> SmtpReply:
         """One more recipient that doesn't exist."""
         connection.unknown_recipients += 1
         cost = _PROBE_COST if refusal.secret_probe else 1.0

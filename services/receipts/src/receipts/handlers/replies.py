@@ -27,7 +27,7 @@ async def reply(context: Context, event: InboundReply) -> None:
         # Sent by the mail program when its owner presses a button, and to no other purpose: a machine may do that.
         await confirmations.confirm(context, event.id, event.unit, token, "unsubscribe", at=event.occurred_at)
         return
-    marks = event.automatic  # the front door has looked at all that it saw of the mail
+    marks = event.automatic  # ingress-smtp has looked at all that it saw of the mail
     doubt = marks.why if marks.needs_look else ""
     if not marks.count_answer:
         _ignored(event)

@@ -6,7 +6,7 @@
     any other feedback                                  -> counted, kept for the operator ("not spam": only counted)
 
 Only a valid token ever has an effect: what a report says of itself, anybody can write. "Kept" means a dead letter,
-which the operator sees among the held mail.
+which the operator sees among the dead letters.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What registry does: plain functions, one transaction each, that take a Context and an event, command or question."""
 
-from registry.context import Context, Lives, Units
+from registry.context import Context, Lifetimes, Units
 from registry.handlers import (
     broadcast,
     commands,
@@ -15,7 +15,7 @@ from registry.handlers import (
 
 __all__ = [
     "Context",
-    "Lives",
+    "Lifetimes",
     "Units",
     "broadcast",
     "commands",

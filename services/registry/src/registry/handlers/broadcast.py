@@ -17,8 +17,8 @@ from contracts.sealed import RecipientCard, RecipientCards
 from registry.context import Context
 from registry.model import lane_of_copies
 from registry.store import audiences, freezing, views
-from registry.store.audiences import Progress, Recipient
-from registry.store.freezing import Selection
+from registry.store.audiences import FrozenCopy, HandoverProgress
+from registry.store.freezing import AudienceSelection
 from runtime.bus.client import Outgoing
 from runtime.database.engine import transaction
 from runtime.errors import BusRefused, BusUnavailable, CipherError, PermanentError, UnknownKey
@@ -47,10 +47,10 @@ async def approve(context: Context, event: MessageApproved) -> None:
         now = context.clock()
         frozen = await freezing.freeze(
             connection,
-            Selection(event.unit, event.groups, event.members, event.about_child),
+            AudienceSelection(event.unit, event.groups, event.members, event.about_child),
             message=event.message,
             wave=event.wave,
-            again=event.copies,
+            resend_to=event.copies,
             at=now,
         )
         if frozen is not None:
@@ -106,7 +106,7 @@ async def _hand_over(context: Context, event: MessageApproved, most: int) -> boo
 
 
 def _seal(
-    context: Context, event: MessageApproved, progress: Progress, found: dict[int, list[Recipient]]
+    context: Context, event: MessageApproved, progress: HandoverProgress, found: dict[int, list[FrozenCopy]]
 ) -> tuple[list[int], list[Outgoing]]:
     """What goes to the bus: the plans, then the batches. Before it, for each of them, the batch from which on all go
     again when the bus doesn't take it."""
@@ -124,7 +124,7 @@ def _seal(
 
 
 def _planned(
-    event: MessageApproved, progress: Progress, found: dict[int, list[Recipient]], numbers: Sequence[int]
+    event: MessageApproved, progress: HandoverProgress, found: dict[int, list[FrozenCopy]], numbers: Sequence[int]
 ) -> DeliveryPlanned:
     """The plan of these batches of one carrier. After a crash they may be grouped otherwise: then it has another id."""
     first = _name(event, numbers[0])
@@ -146,7 +146,7 @@ def _planned(
 
 
 def _batch(
-    context: Context, event: MessageApproved, progress: Progress, number: int, recipients: Sequence[Recipient]
+    context: Context, event: MessageApproved, progress: HandoverProgress, number: int, recipients: Sequence[FrozenCopy]
 ) -> DeliveryBatch:
     name = _name(event, number)
     cards = RecipientCards(cards=tuple(_card(context, each) for each in recipients))
@@ -172,7 +172,7 @@ def _name(event: MessageApproved, number: int) -> str:
     return f"{event.message}-{event.wave}-{number}"
 
 
-def _card(context: Context, recipient: Recipient) -> RecipientCard:
+def _card(context: Context, recipient: FrozenCopy) -> RecipientCard:
     try:
         address, name, child = recipient.open(context.crypto)
     except UnknownKey:

@@ -12,7 +12,7 @@ from contracts.requests import (
 )
 from registry.context import Context
 from registry.store import freezing, pending, views
-from registry.store.freezing import Selection
+from registry.store.freezing import AudienceSelection
 from runtime.errors import PermanentError
 
 
@@ -47,7 +47,9 @@ async def names(context: Context, ask: NamesAsk) -> Names:
 async def audience(context: Context, ask: AudienceAsk) -> AudienceSize:
     """How many a message would reach; says nothing about anybody."""
     async with context.engine.connect() as connection:
-        people, copies = await freezing.size(connection, Selection(ask.unit, ask.groups, ask.members, ask.about_child))
+        people, copies = await freezing.size(
+            connection, AudienceSelection(ask.unit, ask.groups, ask.members, ask.about_child)
+        )
     return AudienceSize(people=people, copies=copies)
 
 

@@ -31,7 +31,7 @@ _PUBLISHED = "UPDATE audiences SET published = $3 WHERE message = $1 AND wave = 
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class HandoverProgress:
     """How far a frozen audience has been handed over."""
 
     frozen_at: datetime
@@ -44,7 +44,7 @@ class Progress:
         return self.published >= self.batches
 
 
-class Recipient(NamedTuple):
+class FrozenCopy(NamedTuple):
     """One copy with its person, still encrypted."""
 
     batch: int
@@ -68,18 +68,18 @@ class Recipient(NamedTuple):
         return address, name, child
 
 
-async def progress(driver: Driver, message: int, wave: int) -> Progress:
+async def progress(driver: Driver, message: int, wave: int) -> HandoverProgress:
     """How far it is, locked until the transaction ends: who has it hands over the next batches."""
     row = await driver.fetchrow(_PROGRESS, message, wave)
     assert row is not None, "an audience is frozen before it is handed over"
-    return Progress(*row)
+    return HandoverProgress(*row)
 
 
-async def batches(driver: Driver, *, message: int, wave: int, after: int, upto: int) -> dict[int, list[Recipient]]:
+async def batches(driver: Driver, *, message: int, wave: int, after: int, upto: int) -> dict[int, list[FrozenCopy]]:
     """The batches after `after` up to `upto`, without whoever has left meanwhile."""
-    found: dict[int, list[Recipient]] = {}
+    found: dict[int, list[FrozenCopy]] = {}
     for row in await driver.fetch(_BATCHES, message, wave, after, upto):
-        recipient = Recipient(*row)
+        recipient = FrozenCopy(*row)
         found.setdefault(recipient.batch, []).append(recipient)
     return found
 

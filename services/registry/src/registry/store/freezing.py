@@ -24,7 +24,7 @@ _IN_GROUPS = """EXISTS (
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class AudienceSelection:
     """Who is meant, as `MessageApproved` says it: `members` if given, else `groups`, else everybody."""
 
     unit: str
@@ -102,7 +102,7 @@ _CHILDREN = """
 _NO_CHILDREN = "array_fill(CAST(NULL AS bigint), ARRAY[cardinality(members)])"
 
 
-async def size(connection: AsyncConnection, selection: Selection) -> tuple[int, int]:
+async def size(connection: AsyncConnection, selection: AudienceSelection) -> tuple[int, int]:
     """People and copies that a message would reach now."""
     statement = f"SELECT count(DISTINCT member) AS people, count(*) AS copies FROM ({selection.query()}) AS chosen"  # noqa: S608
     row = (await connection.execute(text(statement), selection.parameters())).one()
@@ -111,17 +111,17 @@ async def size(connection: AsyncConnection, selection: Selection) -> tuple[int, 
 
 async def freeze(
     connection: AsyncConnection,
-    selection: Selection,
+    selection: AudienceSelection,
     *,
     message: int,
     wave: int,
-    again: Sequence[int] | None,
+    resend_to: Sequence[int] | None,
     at: datetime,
 ) -> Frozen | None:
     """Decide once who gets this wave and in which batches; None when that was done before.
 
-    The first wave makes the copies; a later one sends copies that exist (`again`, None = all of the message). Raises
-    TransientError when another message took the same numbers at the very same moment."""
+    The first wave makes the copies; a later one sends copies that exist (`resend_to`, None = all of the message).
+    Raises TransientError when another message took the same numbers at the very same moment."""
     key = {"message": message, "wave": wave}
     if (await connection.execute(_OPEN, {**key, "unit": selection.unit, "at": at})).rowcount == 0:
         return None
@@ -129,11 +129,11 @@ async def freeze(
     if wave == 1:
         statement = _divide(selection.query(), new=True, children=selection.about_child)
         values = {**selection.parameters(), "base": new_id()}
-    elif again is None:
+    elif resend_to is None:
         statement, values = _divide(_COPIES_OF_MESSAGE, new=False, children=True), {"unit": selection.unit}
     else:
         statement = _divide(_COPIES_OF_MESSAGE + _OF_THESE, new=False, children=True)
-        values = {"unit": selection.unit, "copies": list(again)}
+        values = {"unit": selection.unit, "copies": list(resend_to)}
     try:
         row = (await connection.execute(statement, {**key, **values})).one()
     except IntegrityError:

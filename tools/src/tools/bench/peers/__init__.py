@@ -1,1 +1,1 @@
-"""Whom we compare ourselves with: other programs that send the same letter to the same sink on the same machine."""
+"""Whom we compare ourselves with: other programs that send the same mail to the same sink on the same machine."""

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from tools.bench.clock import Clock
-from tools.bench.letter import SENDER, BenchMail, addresses
 from tools.bench.peers.peer import arrivals_of, program
 from tools.bench.results import Measurement
+from tools.bench.sample_mail import SENDER, BenchMail, addresses
 from tools.load.sink import HOST, Sink
 
 SESSIONS = 8
@@ -25,13 +25,13 @@ class AiosmtplibAlone:
     async def prepare(self) -> None:
         pass
 
-    async def measure(self, sink: Sink, copies: int, letter: BenchMail, folder: Path, within: float) -> Measurement:
+    async def measure(self, sink: Sink, copies: int, mail: BenchMail, folder: Path, within: float) -> Measurement:
         told = {
             "host": HOST,
             "port": sink.port,
             "sessions": SESSIONS,
             "sender": SENDER,
-            "letter": letter.text.decode("ascii"),
+            "mail": mail.text.decode("ascii"),
             "recipients": addresses(copies),
         }
         expected, clock = sink.expect(copies), Clock(sink)
@@ -47,5 +47,5 @@ class AiosmtplibAlone:
             cpu={self.case: said["cpu"]},
             sink_cpu=costs.sink,
             others_share=costs.others_share,
-            octets=letter.octets,
+            octets=mail.octets,
         )

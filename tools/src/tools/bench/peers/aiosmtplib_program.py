@@ -14,7 +14,7 @@ from aiosmtplib import SMTP
 
 async def send(told: dict[str, Any]) -> None:
     """Every session takes the next recipient when it is done with the last."""
-    message = email.message_from_string(told["letter"], policy=email.policy.SMTP)
+    message = email.message_from_string(told["mail"], policy=email.policy.SMTP)
     text = message.as_bytes()
     recipients = iter(told["recipients"])
     await asyncio.gather(*(_session(told, text, recipients) for _ in range(told["sessions"])))

@@ -10,10 +10,10 @@ import json
 from pathlib import Path
 
 from tools.bench.clock import Clock
-from tools.bench.letter import BenchMail, addresses
 from tools.bench.peers import found
 from tools.bench.peers.peer import REPOSITORY, arrivals_of, program
 from tools.bench.results import Measurement
+from tools.bench.sample_mail import BenchMail, addresses
 from tools.load.sink import HOST, Sink
 
 REQUIREMENT = "mailman==3.3.10"
@@ -33,12 +33,12 @@ class Mailman:
             print("installing GNU Mailman into var/bench/mailman", flush=True)
         self._python = await found.venv(folder, REQUIREMENT, "mailman.runners.outgoing")
 
-    async def measure(self, sink: Sink, copies: int, letter: BenchMail, folder: Path, within: float) -> Measurement:
+    async def measure(self, sink: Sink, copies: int, mail: BenchMail, folder: Path, within: float) -> Measurement:
         told = {
             "folder": str(folder),
             "host": HOST,
             "port": sink.port,
-            "letter": letter.text.decode("ascii"),
+            "mail": mail.text.decode("ascii"),
             "recipients": addresses(copies),
         }
         expected, clock = sink.expect(copies), Clock(sink)
@@ -54,5 +54,5 @@ class Mailman:
             cpu={self.case: said["cpu"]},
             sink_cpu=costs.sink,
             others_share=costs.others_share,
-            octets=letter.octets,
+            octets=mail.octets,
         )

@@ -53,8 +53,8 @@ def main() -> None:
         members = create_list(LIST)
         for address in told["recipients"]:
             members.subscribe(getUtility(IUserManager).create_address(address))
-    message = email.message_from_string(told["letter"], _class=Message)
-    message.original_size = len(told["letter"])
+    message = email.message_from_string(told["mail"], _class=Message)
+    message.original_size = len(told["mail"])
     config.switchboards["out"].enqueue(
         message, recipients=set(told["recipients"]), listid=LIST.replace("@", "."), to_list=True
     )

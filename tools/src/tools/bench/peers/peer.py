@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from tools.bench.letter import BenchMail
 from tools.bench.results import Measurement
+from tools.bench.sample_mail import BenchMail
 from tools.load.sink import Arrivals, Expectation, Sink
 
 REPOSITORY = Path(__file__).resolve().parents[5]
@@ -33,7 +33,7 @@ class Peer(Protocol):
         """Find or install it. Raises PeerMissing."""
         ...
 
-    async def measure(self, sink: Sink, copies: int, letter: BenchMail, folder: Path, within: float) -> Measurement:
+    async def measure(self, sink: Sink, copies: int, mail: BenchMail, folder: Path, within: float) -> Measurement:
         """Send so many copies; `folder` is empty and its own. Raises TimeoutError, PeerFailed, LocalError."""
         ...
 

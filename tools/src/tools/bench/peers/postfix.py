@@ -3,12 +3,12 @@
 A private instance, `master` run by us with a configuration, queue and data directory of its own in the folder of the
 measurement; the system's own instance and its files are never touched. Tuned as was found best for this work:
 
-    in_flow_delay = 0                           the door isn't slowed down for the queue manager's sake
+    in_flow_delay = 0                           smtpd isn't slowed down for the queue manager's sake
     smtp_connection_cache_on_demand = no        with one next hop, looking sessions up costs more than it saves
     8 deliveries at once                        more only wait for each other on two cores
 
 The clock runs from the first mail handed in (by smtp-source) to the last at the sink. The queue lies in memory where
-the machine offers that: Postfix syncs each mail to disk, and the houses we compare it with don't.
+the machine offers that: Postfix syncs each mail to disk, and the services we compare it with don't.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from renrakumo_cli.local import ports
 from renrakumo_cli.local.process import ChildProcess
 from tools import usage
 from tools.bench.clock import Clock
-from tools.bench.letter import BenchMail
 from tools.bench.peers import found
 from tools.bench.peers.peer import PeerFailed, PeerMissing, answer, arrivals_of, program
 from tools.bench.peers.wire import source
 from tools.bench.results import Measurement
+from tools.bench.sample_mail import BenchMail
 from tools.load.sink import Sink
 
 DELIVERIES = 8
@@ -104,11 +104,11 @@ class Postfix:
         except KeyError:
             raise PeerMissing(f"the user {OWNER} of Debian's package is missing") from None
 
-    async def measure(self, sink: Sink, copies: int, letter: BenchMail, folder: Path, within: float) -> Measurement:
+    async def measure(self, sink: Sink, copies: int, mail: BenchMail, folder: Path, within: float) -> Measurement:
         async with self._instance(sink) as (master, port):
             before = usage.cpu_seconds(master.pid)
             expected, clock = sink.expect(copies), Clock(sink)
-            command = source(self._source, port, copies, SESSIONS_IN, letter.keep(folder), numbered=True)
+            command = source(self._source, port, copies, SESSIONS_IN, mail.keep(folder), numbered=True)
             async with program(command) as process:
                 arrivals, _ = await arrivals_of(process, expected, self.case, within)
             used = usage.cpu_seconds(master.pid) - before
@@ -120,7 +120,7 @@ class Postfix:
             cpu={"postfix": used, "smtp-source": costs.children},
             sink_cpu=costs.sink,
             others_share=costs.others_share,
-            octets=letter.octets,
+            octets=mail.octets,
         )
 
     @asynccontextmanager

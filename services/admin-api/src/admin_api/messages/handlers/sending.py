@@ -48,7 +48,7 @@ async def release(context: Context, connection: AsyncConnection, message: Messag
 async def announce(
     context: Context, connection: AsyncConnection, message: Message, copies: tuple[int, ...] | None = None
 ) -> None:
-    """Say `message.approved`, and the first time pin a published message to the notice board."""
+    """Say `message.approved`, and the first time put a published message on the board."""
     now = context.database.clock()
     await context.database.outbox.add(
         connection,

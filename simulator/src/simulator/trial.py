@@ -1,8 +1,8 @@
-"""A whole house to try things in: all services on free ports, simulated carriers, parents, and an office to sign in to.
+"""A trial: all services on free ports, simulated carriers and parents, and the REST API to sign in to.
 
-    async with await House.build(state, carriers={"docomo": greylisting(2)}, people=make_crowd(7)) as house:
-        account = await house.new_school("higashi", "ひがし小学校", receipts=True)
-        office = await house.sign_in(account)
+    async with await Trial.build(state, carriers={"docomo": greylisting(2)}, people=make_crowd(7)) as trial:
+        account = await trial.new_school("higashi", "ひがし小学校", receipts=True)
+        office = await trial.sign_in(account)
 
 The demo and the system tests live in it. Everything listens on 127.0.0.1; the domains are real carriers' names, but
 every route leads to a simulator.
@@ -42,8 +42,8 @@ SETTINGS = {
 
 
 @dataclass
-class House:
-    """The running house. `accounts`: what the command line printed for each account, by login."""
+class Trial:
+    """The running trial. `accounts`: what the command line printed for each account, by login."""
 
     stack: LocalStack
     carriers: dict[str, CarrierSimulator]
@@ -111,7 +111,7 @@ class House:
     # -- the operator ------------------------------------------------------------------------------------------------
 
     async def command(self, *arguments: str) -> dict[str, Any]:
-        """The operator's command line with --json, against this house."""
+        """The operator's command line with --json, against this trial."""
         return await command(self.operator_environment(), *arguments)
 
     def operator_environment(self) -> dict[str, str]:

@@ -52,7 +52,7 @@ def encoded(key: bytes) -> str:
 
 
 @dataclass(slots=True)
-class House:
+class Harness:
     """One bus, the dispatcher's environment, and the ports on which its carriers are expected."""
 
     nats: NatsServer
@@ -63,7 +63,7 @@ class House:
     health_port: int = 0
 
     @classmethod
-    def build(cls, nats: NatsServer, folder: Path, *, retry_plan: str = "1", **more: str) -> "House":
+    def build(cls, nats: NatsServer, folder: Path, *, retry_plan: str = "1", **more: str) -> "Harness":
         """More variables by their names without the prefix."""
         private = PrivateKey.generate()
         carrier_ports = {domain: ports.free_port() for domain in DOMAINS}
@@ -115,7 +115,7 @@ class House:
             await bus.close()
 
     def logged(self) -> str:
-        """All that the dispatchers of this house wrote."""
+        """All that the dispatchers of this harness wrote."""
         return "".join(path.read_text() for path in self.folder.glob("dispatcher-*.log"))
 
 
@@ -149,9 +149,9 @@ class Process:
 class Office:
     """Publishes batches as registry would and collects what is settled."""
 
-    def __init__(self, house: House, bus: Bus) -> None:
+    def __init__(self, harness: Harness, bus: Bus) -> None:
         self.bus = bus
-        self._house = house
+        self._harness = harness
         self._settled: dict[str, dict[int, DeliverySettled]] = {}
         self._news = asyncio.Event()
 
@@ -190,7 +190,7 @@ class Office:
         return DeliveryBatch(**values)
 
     def seal(self, model: MessageContent | RecipientCards | CardFields) -> Sealed:
-        return self._house.sealer.seal(model, "dispatcher")
+        return self._harness.sealer.seal(model, "dispatcher")
 
     async def send(self, addresses: Sequence[str], **fields: Any) -> DeliveryBatch:
         """Build and publish."""

@@ -1,4 +1,4 @@
-"""The letter that everybody sends: what the office is told, and a copy of it as our dispatcher writes one.
+"""The mail that everybody sends: what the office is told, and a copy of it as our dispatcher writes one.
 
 The peers send the copy: as many octets, the same long headers. Who has no templates of his own sends the very same
 octets to all; that is in his favour.
@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from simulator.crowd import DOMAINS
-from simulator.house import BASE_DOMAIN
+from simulator.trial import BASE_DOMAIN
 
 UNIT = "minami"
 SCHOOL = "みなみ小学校"
@@ -35,7 +35,7 @@ class BenchMail:
 
     def keep(self, folder: Path) -> Path:
         """Write it as a file with the LF line ends that programs read, for every user of this machine to read."""
-        path = folder / "letter.eml"
+        path = folder / "mail.eml"
         path.write_bytes(self.text.replace(b"\r\n", b"\n"))
         path.chmod(0o644)
         return path

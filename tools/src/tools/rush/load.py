@@ -1,8 +1,8 @@
-"""The town's mail servers, in a process of their own: `python -m tools.rush.town PLAN RESULT`, both JSON files.
+"""The load of the rush, in a process of its own: `python -m tools.rush.load PLAN RESULT`, both JSON files.
 
-    mails in their order, evenly over the plan's seconds -> so many sessions to the front door, one write for envelope
+    mails in their order, evenly over the plan's seconds -> so many connections to ingress-smtp, one write for envelope
         and DATA, one for the text
-    4xx or a torn session -> the mail waits and is handed in again, as a carrier's server does
+    4xx or a torn connection -> the mail waits and is handed in again, as a carrier's server does
     what our service sends comes to the town's own sink: news are timed, the guide to a registration is replied to
 
 Each asker and each registering parent has an address of his own, so every answer can be told apart and counted.
@@ -24,17 +24,17 @@ from typing import Any
 
 import uvloop
 
-from simulator.smtp_session import Session
+from simulator.server_connection import ServerConnection
 
 HOST = "127.0.0.1"
-AGAIN_SECONDS = 2.0
+RETRY_SECONDS = 2.0
 _REPLY_TO = re.compile(rb"^Reply-To: .*?<?(r-[a-z2-7]{48}@[^\s>]+)>?", re.MULTILINE | re.IGNORECASE)
 _BACKLOG = 1024
 
 
 @dataclass(order=True)
 class Mail:
-    """One mail on its way to the front door. `due`: time.monotonic()."""
+    """One mail on its way to ingress-smtp. `due`: time.monotonic()."""
 
     due: float
     number: int
@@ -44,19 +44,19 @@ class Mail:
     data: bytes = field(compare=False, repr=False)
 
 
-class Town:
+class LoadGenerator:
     """Everybody's mail server and mailbox."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
-        self._port = int(plan["door"])
+        self._port = int(plan["smtp_port"])
         self._seconds = float(plan["seconds"])
         self._patience = float(plan["patience"])
-        self._sessions = int(plan["sessions"])
+        self._connections = int(plan["sessions"])
         self._numbers = count()
         self._start = time.monotonic() + 1.0
         self._queue: list[Mail] = []
         self._wake = asyncio.Condition()
-        self._in_hand = 0
+        self._in_flight = 0
         mails = plan["mails"]
         for turn, each in enumerate(mails):
             due = self._start + turn * self._seconds / max(1, len(mails))
@@ -82,7 +82,7 @@ class Town:
     async def run(self) -> dict[str, Any]:
         """Until everything is accepted and answered, or patience has ended."""
         deadline = self._start + self._seconds + self._patience
-        workers = [asyncio.create_task(self._work()) for _ in range(self._sessions)]
+        workers = [asyncio.create_task(self._work()) for _ in range(self._connections)]
         while time.monotonic() < deadline and not self._done():  # noqa: ASYNC110  many things end it
             await asyncio.sleep(0.1)
         for worker in workers:
@@ -92,14 +92,14 @@ class Town:
 
     def _done(self) -> bool:
         answered = all(self.came[what] >= wanted for what, wanted in self._expected.items())
-        return answered and not self._queue and not self._in_hand
+        return answered and not self._queue and not self._in_flight
 
     async def _next(self) -> Mail:
         while True:
             async with self._wake:
                 now = time.monotonic()
                 if self._queue and self._queue[0].due <= now:
-                    self._in_hand += 1
+                    self._in_flight += 1
                     mail = heapq.heappop(self._queue)
                     self._asked.setdefault(mail.sender, now)
                     return mail
@@ -112,10 +112,10 @@ class Town:
     async def _work(self) -> None:
         while True:
             with contextlib.suppress(OSError, EOFError, TimeoutError):
-                await self._session()
+                await self._use_connection()
             await asyncio.sleep(0.3)
 
-    async def _session(self) -> None:
+    async def _use_connection(self) -> None:
         reader, writer = await asyncio.open_connection(HOST, self._port)
         try:
             if not (await _reply(reader)).startswith("220"):
@@ -134,14 +134,14 @@ class Town:
                     self.put(mail)
                     raise
                 finally:
-                    self._in_hand -= 1
-                self._judge(mail, told)
+                    self._in_flight -= 1
+                self._settle(mail, told)
                 if told.startswith("421"):
                     return
         finally:
             writer.close()
 
-    def _judge(self, mail: Mail, told: str) -> None:
+    def _settle(self, mail: Mail, told: str) -> None:
         if told.startswith("2"):
             self.accepted[mail.kind] += 1
             self.last_accepted = time.monotonic()
@@ -152,7 +152,7 @@ class Town:
             self.refused[told[:9]] += 1
 
     def _later(self, mail: Mail) -> None:
-        mail.due = time.monotonic() + AGAIN_SECONDS
+        mail.due = time.monotonic() + RETRY_SECONDS
         self.put(mail)
 
     # -- coming in
@@ -221,43 +221,43 @@ async def _hand_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, m
 
 
 class _Box:
-    """The town's own mail server (smtp_session.Host)."""
+    """The town's own mail server (server_connection.Host)."""
 
     name = "town"
     reply_delay = 0.0
     size_limit = 20 * 1024 * 1024
     pipelining = True
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: LoadGenerator) -> None:
         self._town = town
         self._numbers = itertools.count(1)
 
-    def session(self) -> Session:
-        return Session(self, next(self._numbers))
+    def connection(self) -> ServerConnection:
+        return ServerConnection(self, next(self._numbers))
 
-    def opened(self, session: Session) -> str:
+    def opened(self, connection: ServerConnection) -> str:
         return "220 town ESMTP"
 
-    def closed(self, session: Session) -> None:
+    def closed(self, connection: ServerConnection) -> None:
         pass
 
-    def mail(self, session: Session) -> str:
+    def mail(self, connection: ServerConnection) -> str:
         return "250 2.1.0 OK"
 
-    def rcpt(self, session: Session, recipient: str) -> str:
+    def rcpt(self, connection: ServerConnection, recipient: str) -> str:
         return "250 2.1.5 OK"
 
-    def message(self, session: Session, raw: bytes) -> str | None:
-        for recipient in session.recipients:
+    def message(self, connection: ServerConnection, raw: bytes) -> str | None:
+        for recipient in connection.recipients:
             self._town.arrived(recipient, raw)
         return "250 2.0.0 OK"
 
 
 async def main(plan: Path, result: Path) -> None:
     told = json.loads(plan.read_text(encoding="utf-8"))
-    town = Town(told)
+    town = LoadGenerator(told)
     server = await asyncio.get_running_loop().create_server(
-        _Box(town).session, HOST, int(told["sink"]), backlog=_BACKLOG
+        _Box(town).connection, HOST, int(told["sink"]), backlog=_BACKLOG
     )
     async with server:
         found = await town.run()

@@ -1,4 +1,4 @@
-"""One SMTP session of a simulated carrier: the wire, nothing else.
+"""One SMTP connection to a simulated carrier: the wire, nothing else.
 
 Bytes come in by `data_received`, are cut into commands or message text, and each command is answered by a method
 that asks the `Host` (the carrier) for its decision. Replies to pipelined commands leave in one write. A slow carrier
@@ -19,7 +19,7 @@ LINGER_SECONDS = 2.0
 
 
 class Host(Protocol):
-    """What a session asks of its carrier. Replies are full SMTP reply lines without the line end."""
+    """What a connection asks of its carrier. Replies are full SMTP reply lines without the line end."""
 
     name: str
 
@@ -30,17 +30,17 @@ class Host(Protocol):
     @property
     def pipelining(self) -> bool: ...
 
-    def opened(self, session: Session) -> str: ...
-    def closed(self, session: Session) -> None: ...
-    def mail(self, session: Session) -> str: ...
-    def rcpt(self, session: Session, recipient: str) -> str: ...
-    def message(self, session: Session, raw: bytes) -> str | None:
+    def opened(self, connection: ServerConnection) -> str: ...
+    def closed(self, connection: ServerConnection) -> None: ...
+    def mail(self, connection: ServerConnection) -> str: ...
+    def rcpt(self, connection: ServerConnection, recipient: str) -> str: ...
+    def message(self, connection: ServerConnection, raw: bytes) -> str | None:
         """The reply to the end of DATA; None = tear the connection."""
         ...
 
 
-class Session(asyncio.Protocol):
-    """State of one connection. `messages` and `recipients_accepted` count over the whole session."""
+class ServerConnection(asyncio.Protocol):
+    """State of one connection. `messages` and `recipients_accepted` count over the whole connection."""
 
     def __init__(self, host: Host, number: int) -> None:
         self.number = number

@@ -14,7 +14,7 @@ from typing import Any, cast
 import uvloop
 
 
-class Knocker(asyncio.Protocol):
+class SmtpSender(asyncio.Protocol):
     """One session."""
 
     def __init__(self, mails: deque[dict[str, str]], refused: dict[str, int]) -> None:
@@ -68,11 +68,11 @@ async def main(told: dict[str, Any]) -> None:
     loop = asyncio.get_running_loop()
     mails, refused = deque(told["mails"]), dict[str, int]()
     began = time.perf_counter()
-    knockers = [
-        (await loop.create_connection(lambda: Knocker(mails, refused), "127.0.0.1", told["port"]))[1]
+    senders = [
+        (await loop.create_connection(lambda: SmtpSender(mails, refused), "127.0.0.1", told["port"]))[1]
         for _ in range(told["sessions"])
     ]
-    await asyncio.gather(*(knocker.ended for knocker in knockers))
+    await asyncio.gather(*(sender.ended for sender in senders))
     print(json.dumps({"seconds": time.perf_counter() - began, "refused": refused, "left": len(mails)}))
 
 
