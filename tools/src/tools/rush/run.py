@@ -35,6 +35,7 @@ from simulator.school import School, open_school
 from simulator.trial import BASE_DOMAIN, Trial
 from tools import usage
 from tools.load import members, sink
+from tools.load.carriers import lifted_limits
 from tools.load.delivered import settled
 from tools.rush import mails
 from tools.rush.strikes import Strikes
