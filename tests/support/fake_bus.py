@@ -2,7 +2,7 @@
 real server, so that it can't promise what the real one doesn't keep.
 
 Faults are attributes: `away` (nothing works), `takes` (so many more messages, then away), `failures` (of the next
-messages, in order; None: this one is stored), `rivals` (so many updates of an entry lose to somebody else), `gate`
+messages, in order; None: this one is stored; what is no Exception ends the process), `rivals` (so many updates of an entry lose to somebody else), `gate`
 (publishing waits for it).
 """
 
@@ -48,7 +48,7 @@ class FakeBus:
     asked: list[tuple[str, BaseModel]] = field(default_factory=list)
     away: bool = False
     takes: int | None = None
-    failures: list[Exception | None] = field(default_factory=list)
+    failures: list[BaseException | None] = field(default_factory=list)
     rivals: int = 0
     gate: asyncio.Event | None = None
     publishing: asyncio.Event = field(default_factory=asyncio.Event)

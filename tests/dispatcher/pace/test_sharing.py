@@ -20,61 +20,15 @@ from dispatcher.pace.table import PaceTable
 from dispatcher.policy.carrier_table import CarrierPolicy
 from dispatcher.smtp.next_hop import MailHost, NextHop
 from renrakumo_cli.local.nats import NatsServer
-from runtime.bus.client import KV_READY, Bus, KvChange
+from runtime.bus.client import Bus
 from runtime.errors import BusUnavailable
 from tests.runtime.conftest import connected
+from tests.support.fake_bus import FakeBus
 
 START = datetime(2026, 4, 8, 8, 0, tzinfo=UTC)
 DOCOMO = CarrierPolicy("docomo", 8, 8, rate=10.0, pause_after_421=10.0)
 OTHER = CarrierPolicy("other", 24, 4, each_hop_apart=True)
 HOP = NextHop("mx.yamada-family.example", (MailHost("mx.yamada-family.example"),))
-
-
-@dataclass
-class FakeBus:
-    """Buckets in memory. `away`: nothing is taken and nothing told."""
-
-    buckets: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    watchers: list[tuple[str, asyncio.Queue[KvChange | None]]] = field(default_factory=list)
-    puts: int = 0
-    away: bool = False
-
-    async def kv_put(self, bucket: str, key: str, value: bytes) -> int:
-        if self.away:
-            raise BusUnavailable("bus_not_acknowledged")
-        self.puts += 1
-        self.buckets.setdefault(bucket, {})[key] = value
-        self._tell(bucket, KvChange(key, value))
-        return self.puts
-
-    async def kv_delete(self, bucket: str, key: str) -> None:
-        self.buckets.get(bucket, {}).pop(key, None)
-        self._tell(bucket, KvChange(key, None))
-
-    def _tell(self, bucket: str, change: KvChange) -> None:
-        for name, queue in self.watchers:
-            if name == bucket:
-                queue.put_nowait(change)
-
-    async def kv_watch(self, bucket: str, *, stop: asyncio.Event | None = None) -> AsyncIterator[KvChange]:
-        if self.away:
-            raise BusUnavailable("bus_disconnected")
-        queue: asyncio.Queue[KvChange | None] = asyncio.Queue()
-        for key, value in self.buckets.get(bucket, {}).items():
-            queue.put_nowait(KvChange(key, value))
-        queue.put_nowait(KV_READY)
-        self.watchers.append((bucket, queue))
-        ended = asyncio.create_task(self._end(queue, stop))
-        try:
-            while (change := await queue.get()) is not None:
-                yield change
-        finally:
-            ended.cancel()
-
-    async def _end(self, queue: asyncio.Queue[KvChange | None], stop: asyncio.Event | None) -> None:
-        if stop is not None:
-            await stop.wait()
-            queue.put_nowait(None)
 
 
 @dataclass
@@ -158,7 +112,7 @@ def connections(paces: PaceTable) -> int:
 
 
 def told(bus: FakeBus, instance: str) -> dict[str, PaceState]:
-    report = DispatcherStatus.model_validate_json(bus.buckets[DISPATCHERS.name][instance])
+    report = DispatcherStatus.model_validate_json(bus.bucket(DISPATCHERS.name)[instance])
     return {state.carrier: state for state in report.carriers}
 
 
@@ -255,7 +209,7 @@ async def test_a_new_dispatcher_begins_with_its_share(house: House) -> None:
 
 def told_by(house: House) -> set[str]:
     assert isinstance(house.bus, FakeBus)
-    return set(house.bus.buckets.get(DISPATCHERS.name, {}))
+    return set(house.bus.bucket(DISPATCHERS.name))
 
 
 async def test_who_leaves_or_falls_silent_leaves_its_share_to_the_others(house: House, bus: FakeBus) -> None:
@@ -269,7 +223,7 @@ async def test_who_leaves_or_falls_silent_leaves_its_share_to_the_others(house: 
         await until(lambda: connections(paces_one) == 4)
         house.clocks.seconds += DEAD_SECONDS
         await until(lambda: connections(paces_one) == 8)
-    assert set(bus.buckets[DISPATCHERS.name]) == {"c"}  # which its time of life removes on a real bus
+    assert set(bus.bucket(DISPATCHERS.name)) == {"c"}  # which its time of life removes on a real bus
 
 
 # -- what is told
@@ -278,7 +232,7 @@ async def test_who_leaves_or_falls_silent_leaves_its_share_to_the_others(house: 
 async def test_the_state_is_told_when_it_changes_and_otherwise_only_to_show_life(house: House, bus: FakeBus) -> None:
     control, paces = house.dispatcher("a")
     async with at_work(control):
-        await until(lambda: bus.puts == 1)
+        await until(lambda: len(bus.messages) == 1)
         house.queues.connections["docomo"] = 3
         house.queues.copies["docomo"] = {"urgent": 0, "ordinary": 70}
         paces.of(DOCOMO, HOP).slow_down(Sign.BUSY)
@@ -288,12 +242,12 @@ async def test_the_state_is_told_when_it_changes_and_otherwise_only_to_show_life
         assert state.waiting == {"ordinary": 70}
         assert (state.last_sign, state.last_sign_at, state.slow_downs_last_minute) == ("busy", START, 1)
         assert state.paused_until == START + timedelta(seconds=10)
-        puts = bus.puts
+        puts = len(bus.messages)
         await asyncio.sleep(0.1)
-        assert bus.puts <= puts + 1
+        assert len(bus.messages) <= puts + 1
         house.clocks.seconds += ALIVE_SECONDS
-        puts = bus.puts
-        await until(lambda: bus.puts > puts)
+        puts = len(bus.messages)
+        await until(lambda: len(bus.messages) > puts)
 
 
 async def test_servers_and_domains_of_others_are_counted_never_named(house: House, bus: FakeBus) -> None:
@@ -311,7 +265,7 @@ async def test_servers_and_domains_of_others_are_counted_never_named(house: Hous
 
 async def report_of(control: PaceSharing, bus: FakeBus) -> bytes:
     await control.load()
-    return bus.buckets[DISPATCHERS.name]["a"]
+    return bus.bucket(DISPATCHERS.name)["a"]
 
 
 def test_the_same_numbers_stand_on_metrics() -> None:
