@@ -81,7 +81,7 @@ async def test_whatever_is_sent_the_application_keeps_its_promise(api: AdminApi,
 
     def work() -> None:
         bounded = settings(
-            max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+            max_examples=12, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
         )
         for found in schema.get_all_operations():
             assert not isinstance(found, Err)

@@ -138,6 +138,7 @@ async def test_an_order_is_followed_and_undone_while_at_work(house: House) -> No
         await until(lambda: wait(paces) == 0 and connections(paces) == 2)
         await house.bus.kv_delete(PACE.name, "docomo")
         await until(lambda: connections(paces) == 8)
+    assert wait(paces) == 0
 
 
 async def test_an_order_outlives_a_restart_of_the_dispatcher(house: House) -> None:

@@ -71,7 +71,6 @@ POLICIES = st.builds(
     rate=st.sampled_from((None, None, 2.0, 50.0)),
 )
 THOROUGH = settings(
-    deadline=None,
     max_examples=200,
     suppress_health_check=[HealthCheck.too_slow],
     phases=(Phase.explicit, Phase.generate),

@@ -20,7 +20,7 @@ from tests.ingress_smtp.wire import Wire, connected
 from tests.support.fake_bus import FakeBus
 
 REPLY = f"{TOKEN}@minami.{BASE}"
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 LIMITS: dict[str, Any] = {"smtp_timeout": 0.5, "smtp_patience": 0.5, "smtp_tarpit": 0.0, "smtp_max_errors": 1_000}
 
 PIECES = (

@@ -233,6 +233,7 @@ async def test_a_watch_goes_on_though_the_server_that_told_it_died(whole: NatsCl
                     await bus.kv_put("directory", "unit.watch", b"1")
                     break
         await until(lambda: ("unit.watch", b"1") in seen, 40)
+        assert not task.done()
         stop.set()
         await asyncio.wait_for(task, 20)
 
