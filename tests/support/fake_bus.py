@@ -40,7 +40,7 @@ class Scheduled:
 @dataclass
 class FakeBus:
     """See the module. `messages`: all that was stored, oldest first; `answers`: what a question on a subject gets, a
-    model or an error, where nobody serves it; `asked`: every question."""
+    model or an error, though somebody serves it; `asked`: every question."""
 
     messages: list[StoredMessage] = field(default_factory=list)
     scheduled: dict[str, Scheduled] = field(default_factory=dict)
@@ -167,17 +167,16 @@ class FakeBus:
     async def request(self, subject: str, message: BaseModel, reply: type[R], *, timeout: float = 5) -> R:
         self.asked.append((subject, message))
         self._try()
-        if (server := self._servers.get(subject)) is not None:
+        answer = self.answers.get(subject)
+        if answer is None and (server := self._servers.get(subject)) is not None:
             try:
-                answer: BaseModel | Exception | None = await server(message)
+                answer = await server(message)
             except PermanentError as refusal:
                 raise RequestRefused(str(refusal)) from None
             except TransientError:
                 raise BusUnavailable("request_unavailable") from None
             except Exception:
                 raise RequestFailed("request_failed") from None
-        else:
-            answer = self.answers.get(subject)
         if answer is None:
             raise BusUnavailable("bus_no_answer")
         if isinstance(answer, Exception):

@@ -28,7 +28,7 @@ def not_utf8_by_chance(text: str, codec: str) -> str:
     """The text, behind a kana where another charset would write it in octets that are UTF-8 as well.
 
     "﨑Ⅱ" in cp932 is "핇U" in UTF-8. There the reader takes UTF-8 on purpose (mail/mime/charsets.py): labels lie more
-    often than a text of nothing but such characters is written. No text with a kana is both."""
+    often than a text of nothing but such characters is written. No text that begins with a kana is both."""
     if codec not in ("cp932", "euc_jp") or text.isascii():
         return text
     try:
