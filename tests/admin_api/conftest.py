@@ -9,6 +9,7 @@ from tests.admin_api.ledger import Ledger
 from tests.admin_api.service import AdminApi, migrate, open_admin_api
 
 
+# Slow: each test has databases of its own, and both schemas are migrated.
 @pytest.fixture
 async def bare(fresh_databases: Databases) -> AsyncIterator[AdminApi]:
     """The application without units."""

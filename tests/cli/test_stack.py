@@ -28,6 +28,7 @@ def trial(state: Path, extra: dict[str, dict[str, str]] | None = None, **setting
     return LocalStack(Configuration.for_trial(state, settings), services=FAKES, owners=(), extra=said)
 
 
+# Slow: both servers and all stand-ins are started and stopped for each test.
 @pytest.fixture
 async def stack(tmp_path: Path) -> AsyncIterator[LocalStack]:
     """A running stack whose services are stand-ins; servers and streams are real."""

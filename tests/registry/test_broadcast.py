@@ -68,6 +68,7 @@ def check_plan(harness: Harness, said: Sequence[Event]) -> list[DeliveryBatch]:
     return batches
 
 
+# Slow: five thousand members, as many as the largest unit has.
 async def test_five_thousand_get_one_copy_each(harness: Harness) -> None:
     people = await populate(harness, 5_000)
     message = harness.approved(groups=("g1", "g2", "g3"), lane="urgent", expires_at=START)

@@ -57,6 +57,7 @@ async def test_every_body_and_answer_has_examples_or_fields_that_have_them(bare:
         assert any("example" in str(field) for field in properties.values()), name
 
 
+# Slow: every route is asked with a dozen made-up requests.
 @pytest.mark.parametrize("role", ["operator", "administrator"])
 async def test_whatever_is_sent_the_application_keeps_its_promise(api: AdminApi, role: Any) -> None:
     headers = await api.as_(role, None if role == "operator" else "sakura")

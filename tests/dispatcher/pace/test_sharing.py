@@ -324,6 +324,7 @@ async def undo(office: Bus, carrier: str) -> None:
                 await asyncio.sleep(0.1)
 
 
+# Slow: a server of its own is stopped and started.
 async def test_two_dispatchers_on_a_real_bus_follow_orders_and_share(fresh_nats: NatsServer) -> None:
     office = await connected(fresh_nats, "admin-api")
     buses = [await connected(fresh_nats, "dispatcher") for _ in range(2)]

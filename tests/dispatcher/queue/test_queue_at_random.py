@@ -179,6 +179,7 @@ class Scene:
             self.queue.pace_changed()
 
 
+# Slow: each of many examples delivers a whole batch through every trouble.
 @THOROUGH
 @given(
     limits=POLICIES,
@@ -249,6 +250,7 @@ def test_every_copy_gets_one_outcome_whatever_happens_and_when(
     run(play())
 
 
+# Slow: each of many examples delivers a whole backlog.
 @THOROUGH
 @given(
     limits=POLICIES.filter(lambda limits: limits.rate is None),

@@ -67,6 +67,7 @@ async def outcome(connection: SmtpConnection, envelope: Envelope, following: Env
     return Outcome(reply.stage, reply.code)
 
 
+# Slow: over a thousand conversations, as the rare orders of replies are the ones that matter.
 @settings(max_examples=1200)
 @given(
     script=SCRIPTS,
@@ -123,6 +124,7 @@ def chatterbox(said: list[list[bytes]]) -> Callable[[bytes], bytes]:
     return lambda _: b"".join(next(script, []))
 
 
+# Slow: hundreds of conversations, as the rare orders of replies are the ones that matter.
 @settings(max_examples=600)
 @given(said=st.lists(st.lists(FRAGMENTS, max_size=8), max_size=12), sizes=SIZES, cut=CUTS, pipelining=st.booleans())
 @example([[WELL["mail"], WELL["rcpt"], WELL["data"], WELL["body"]]], [], None, True)  # accepted before it was sent

@@ -60,6 +60,7 @@ def stored(bus: FakeBus) -> list[bytes]:
     return [base64.b64decode(opened(event.letter, RawMail).raw) for event in bus.events(InboundReply)]
 
 
+# Slow: each of many examples has a server and a connection of its own.
 @QUICK
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=40)), max_size=25), st.integers(1, 200))
 @example([b"EHLO x\r\n", b"MAIL FROM:<a@b.example>\r\n", b"DATA\r\n", b".\r\n"], 3)
@@ -148,6 +149,7 @@ class Expected:
 TEXT = st.lists(st.sampled_from([b"a: b", b"", b"..", b"..x", b"text", b"\xe3\x81\x82", b"x" * 300]), max_size=6)
 
 
+# Slow: each of many examples has a server and a connection of its own.
 @QUICK
 @given(st.lists(st.tuples(st.sampled_from(COMMANDS), TEXT), max_size=20), st.integers(0, 2**30))
 @example([("EHLO x", []), ("MAIL", []), ("RCPT", []), ("DATA", [b"..", b"..x"]), ("DATA", [])], 1)

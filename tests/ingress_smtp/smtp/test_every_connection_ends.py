@@ -42,6 +42,7 @@ def test_a_failed_start_of_tls_gives_the_place_back(tmp_path: Path, uv: bool) ->
         asyncio.run(scenario())
 
 
+# Slow: the time that a client may be silent has to pass.
 @pytest.mark.parametrize("uv", [False, True], ids=["asyncio", "uvloop"])
 def test_who_never_reads_what_we_say_is_cut(uv: bool) -> None:
     async def scenario() -> None:

@@ -32,6 +32,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsCluster]:
     started.stop()
 
 
+# Slow: whoever a test lost is started again, and waited for until it holds everything.
 @pytest.fixture
 async def whole(cluster: NatsCluster) -> NatsCluster:
     """The same, with no server missing."""

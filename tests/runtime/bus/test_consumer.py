@@ -245,6 +245,7 @@ async def test_a_body_that_is_not_the_event_is_buried(bus: Bus, new_consumer: Ne
     assert await dead_letter(bus, spec) is not None
 
 
+# Slow: the handler outlives the time that the bus waits, several times.
 async def test_a_slow_handler_runs_once_however_long_it_takes(bus: Bus, new_consumer: NewConsumer) -> None:
     spec = await new_consumer(ack_wait=0.6)
     calls: list[int] = []

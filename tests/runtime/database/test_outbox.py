@@ -207,6 +207,7 @@ async def test_of_two_relays_one_works_and_the_other_takes_over(bus: Bus, tables
     assert len(watched.published) == 30, "two relays worked at the same time"
 
 
+# Slow: PostgreSQL and NATS of its own are stopped and started.
 async def test_the_relay_survives_both_servers_restarting(
     fresh_nats: NatsServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
