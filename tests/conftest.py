@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from renrakumo_cli.local.nats import NatsServer
@@ -15,6 +16,14 @@ _SCORE = "score"
 # One profile for the whole tree: a busy machine is no failure, and what failed can be replayed from its printed blob.
 settings.register_profile("renrakumo", deadline=None, print_blob=True)
 settings.load_profile("renrakumo")
+
+# structlog's own traceback draws a frame around every local variable: some ten seconds for a surprise in the web.
+structlog.configure(
+    [
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
-"""admin-api for tests: real PostgreSQL, the real application through ASGI, and hand-written fakes of registry and bus."""
+"""admin-api for tests: real PostgreSQL, the real application through ASGI, and the fakes of registry and bus."""
 
-import asyncio
 import dataclasses
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -22,17 +21,15 @@ from admin_api.kernel.context import Context
 from admin_api.kernel.roles import Role
 from admin_api.settings import Settings
 from admin_api.web import application
-from contracts import requests
-from contracts.requests import AudienceSize, Done, MembersPage, MemberView, Names, PostContent, Posters
 from contracts.sealed import Sealed
-from runtime.bus.keyvalue import KV_READY, KvChange, KvEntry
 from runtime.crypto.keys import KeyRing
 from runtime.crypto.sealing import Opener
 from runtime.database.engine import create_engine
 from runtime.database.migrations import upgrade
-from runtime.errors import BusUnavailable, WrongRevision
 from runtime.settings import SecretKey
 from simulator.servers import Databases
+from tests.support import fake_registry
+from tests.support.fake_bus import FakeBus
 
 R = TypeVar("R", bound=BaseModel)
 START = datetime(2026, 4, 8, 0, 0, tzinfo=UTC)
@@ -52,70 +49,6 @@ class Clock:
 
     def forward(self, step: timedelta) -> None:
         self.now += step
-
-
-@dataclass
-class FakeBus:
-    """Registry and the buckets as admin-api sees them. `answers`: subject -> reply or error to raise."""
-
-    answers: dict[str, BaseModel | Exception] = field(default_factory=dict)
-    asked: list[tuple[str, BaseModel]] = field(default_factory=list)
-    bucket: dict[str, bytes] = field(default_factory=dict)
-    away: bool = False
-    revisions: dict[str, int] = field(default_factory=dict)
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-
-    async def request(self, subject: str, message: BaseModel, reply: type[R], *, timeout: float = 5) -> R:
-        self.asked.append((subject, message))
-        if self.away:
-            raise BusUnavailable("bus_no_answer")
-        answer = self.answers.get(subject, DEFAULTS[subject])
-        if isinstance(answer, Exception):
-            raise answer
-        assert isinstance(answer, reply)
-        return answer
-
-    async def kv_put(self, bucket: str, key: str, value: bytes) -> int:
-        if self.away:
-            raise BusUnavailable("bus_no_answer")
-        self.bucket[f"{bucket}/{key}"] = value
-        self.revisions[f"{bucket}/{key}"] = next(self.numbers)
-        return self.revisions[f"{bucket}/{key}"]
-
-    async def kv_entry(self, bucket: str, key: str) -> KvEntry | None:
-        if self.away:
-            raise BusUnavailable("bus_no_answer")
-        value = self.bucket.get(f"{bucket}/{key}")
-        return None if value is None else KvEntry(value, self.revisions[f"{bucket}/{key}"])
-
-    async def kv_create(self, bucket: str, key: str, value: bytes) -> int:
-        return await self.kv_update(bucket, key, value, 0)
-
-    async def kv_update(self, bucket: str, key: str, value: bytes, revision: int) -> int:
-        if self.revisions.get(f"{bucket}/{key}", 0) != revision:
-            raise WrongRevision("wrong_revision")
-        return await self.kv_put(bucket, key, value)
-
-    async def kv_watch(self, bucket: str, *, stop: asyncio.Event | None = None) -> AsyncIterator[KvChange]:
-        if self.away:
-            raise BusUnavailable("bus_no_answer")
-        for name, value in self.bucket.items():
-            if name.startswith(f"{bucket}/"):
-                yield KvChange(name.removeprefix(f"{bucket}/"), value)
-        yield KV_READY
-
-
-MEMBER = MemberView(member=11, name="山田 花子", groups=("xx1",), since=START, state="active")
-DEFAULTS: dict[str, BaseModel] = {
-    requests.MEMBERS: MembersPage(members=(MEMBER,), next=None, total=1),
-    requests.NAMES: Names(members={11: "山田 花子"}, children={21: "山田 太郎"}),
-    requests.AUDIENCE: AudienceSize(people=3, copies=4),
-    requests.POST: PostContent(subject="遠足", text="無事に着きました。"),
-    requests.POSTERS: Posters(members=(MEMBER,)),
-    requests.POSTER_CHANGE: Done(),
-    requests.INVITE: Done(),
-    requests.REMOVE: Done(),
-}
 
 
 @dataclass
@@ -211,7 +144,7 @@ async def open_admin_api(databases: Databases, clock: Clock | None = None) -> tu
     """The application on migrated databases, and what closes it."""
     values = settings(databases)
     engine = create_engine(values.general_database_url, service="admin-api")
-    bus, clock = FakeBus(), clock or Clock()
+    bus, clock = FakeBus(answers=fake_registry.answers()), clock or Clock()
     context = build(values, engine, bus)
     context = dataclasses.replace(context, database=dataclasses.replace(context.database, clock=clock))
     app = application.build(context, cookie_secure=False)

@@ -66,6 +66,7 @@ async def until(look: Callable[[], Awaitable[Any]]) -> Any:
             await asyncio.sleep(0.05)
 
 
+# Slow: the whole service is started on both servers.
 async def test_a_unit_over_rest_and_a_phone_post_held_confirmed_and_sent(
     fresh_nats: NatsServer, fresh_databases: Databases
 ) -> None:

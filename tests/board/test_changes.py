@@ -174,6 +174,9 @@ async def test_two_who_write_the_same_board_do_not_wait_for_each_other_before_th
         await tables.add_event("kita", "a", DAY)
         await first.commit()
         await second.commit()
+    for table, unit in (("notices", "aoba"), ("events", "kita")):
+        written = await tables.connection.fetch(f"SELECT title FROM office.{table} WHERE unit = $1", unit)
+        assert sorted(row["title"] for row in written) == ["a", "b"]
 
 
 async def test_a_migration_that_changes_rows_and_their_table_lets_the_triggers_run_in_between(

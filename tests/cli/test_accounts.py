@@ -32,6 +32,7 @@ def _made(*arguments: str) -> dict[str, Any]:
     return made
 
 
+# Slow: each command is a process of its own.
 def test_new_accounts_sign_in_at_the_office(databases: Databases) -> None:
     operator = _made("operator", "create", "alice")
     assert _made("unit", "create", "sakura", "さくら小学校", "--receipts")["receipts"] is True
@@ -59,6 +60,7 @@ def test_new_accounts_sign_in_at_the_office(databases: Databases) -> None:
     assert run_apart(try_all) == [("operator", None), ("administrator", "sakura"), ("viewer", "sakura")]
 
 
+# Slow: each command is a process of its own.
 def test_what_cannot_be_made_is_said_in_a_line_and_exits_with_1(databases: Databases) -> None:
     assert _run("unit", "create", "sakura", "さくら小学校").exit_code == 0
     assert _run("operator", "create", "alice").exit_code == 0

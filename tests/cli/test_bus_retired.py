@@ -228,8 +228,8 @@ async def anew(client: Client) -> None:
     await fill(js)
 
 
+# Slow: each of 22 interruptions wants an old bus of its own.
 async def test_interrupted_anywhere_and_begun_again_it_ends_in_the_same(client: Client) -> None:
-    # Takes its time: each of 22 interruptions wants an old bus of its own.
     js = client.jetstream()
     nth, finished = 0, False
     while not finished:

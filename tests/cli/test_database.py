@@ -76,6 +76,7 @@ def past(request: pytest.FixtureRequest, fresh_databases: Databases) -> Database
     return fresh_databases
 
 
+# Slow: an old dump is loaded and migrated, and all is dumped and read again to be compared.
 @pytest.mark.parametrize("past", RELEASES, indirect=True, ids=lambda folder: folder.name)
 def test_an_upgrade_from_an_earlier_release_gives_the_schema_of_this_one(
     past: Databases, newest: tuple[str, str], tmp_path: Path
@@ -85,6 +86,7 @@ def test_an_upgrade_from_an_earlier_release_gives_the_schema_of_this_one(
     assert reread(past.server, dumps(past), tmp_path) == reread(past.server, newest, tmp_path)
 
 
+# Slow: all tables are made and dumped.
 def test_upgrading_again_changes_nothing(fresh_databases: Databases, newest: tuple[str, str]) -> None:
     run(fresh_databases, "upgrade")
     result = run(fresh_databases, "upgrade")
@@ -93,6 +95,7 @@ def test_upgrading_again_changes_nothing(fresh_databases: Databases, newest: tup
     assert dumps(fresh_databases) == newest
 
 
+# Slow: two processes migrate a database from nothing.
 def test_two_jobs_at_once_run_each_step_once(fresh_databases: Databases, newest: tuple[str, str]) -> None:
     command = [sys.executable, "-c", "from renrakumo_cli.main import app; app()", "database", "upgrade"]
     jobs = [
@@ -140,6 +143,7 @@ async def _later_release(url: str) -> None:
     await connection.close()
 
 
+# Slow: all tables are made, and dumped twice.
 def test_tables_of_a_later_release_are_left_alone(fresh_databases: Databases) -> None:
     run(fresh_databases, "upgrade")
     run_apart(lambda: _later_release(fresh_databases.general_url("admin_api")))

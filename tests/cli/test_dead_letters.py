@@ -84,6 +84,7 @@ def test_that_there_is_nothing_is_said(run: Run) -> None:
     assert numbers(run) == []
 
 
+# Slow: each command is a process of its own.
 def test_what_is_undecided_is_counted_listed_and_explained(databases: Databases, run: Run) -> None:
     give_up(databases, "token_not_ours", "token_not_ours", "answer_to_an_unknown_message")
     table = run("list").stdout
@@ -96,6 +97,7 @@ def test_what_is_undecided_is_counted_listed_and_explained(databases: Databases,
     assert json.loads(run("show", number, "--json").stdout)["unit"] == "sakura"
 
 
+# Slow: each command is a process of its own.
 def test_one_is_retried_and_all_others_of_a_reason_dropped(databases: Databases, run: Run) -> None:
     give_up(databases, "token_not_ours", "token_not_ours", "token_not_ours")
     newest, *_ = numbers(run)

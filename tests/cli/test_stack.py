@@ -28,6 +28,7 @@ def trial(state: Path, extra: dict[str, dict[str, str]] | None = None, **setting
     return LocalStack(Configuration.for_trial(state, settings), services=FAKES, owners=(), extra=said)
 
 
+# Slow: both servers and all stand-ins are started and stopped for each test.
 @pytest.fixture
 async def stack(tmp_path: Path) -> AsyncIterator[LocalStack]:
     """A running stack whose services are stand-ins; servers and streams are real."""
@@ -72,10 +73,11 @@ async def test_only_the_registry_learns_where_persons_are_kept(stack: LocalStack
 
 
 async def test_a_killed_service_comes_back(stack: LocalStack) -> None:
-    before = stack.starts("receipts")
+    before, killed = stack.starts("receipts"), stack.pid("receipts")
     stack.kill("receipts", signal.SIGKILL)
     await started_again(stack, "receipts", before)
     await stack.ready("receipts")
+    assert stack.pid("receipts") != killed
 
 
 async def test_a_halted_service_stays_away_until_it_is_resumed(stack: LocalStack) -> None:
@@ -97,10 +99,13 @@ async def test_databases_survive_a_kill_of_postgresql(stack: LocalStack) -> None
 
 
 async def test_the_bus_comes_back_by_itself_after_a_kill(stack: LocalStack) -> None:
-    before = stack.starts("nats")
+    before, killed = stack.starts("nats"), stack.pid("nats")
     stack.kill("nats", signal.SIGKILL)
     await started_again(stack, "nats", before)
+    back = stack.pid("nats")
+    assert back != killed
     await stack.restart_nats()
+    assert stack.pid("nats") not in (killed, back)
 
 
 async def test_stopping_asks_every_service_and_leaves_no_process(tmp_path: Path) -> None:

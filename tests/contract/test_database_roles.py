@@ -8,10 +8,11 @@ from renrakumo_cli.local.postgres import PostgresServer
 WEB_SIDE = ("admin_api", "receipts", "info_site", "responder")
 
 
-async def run(url: str, statement: str) -> None:
+async def run(url: str, statement: str) -> object:
+    """The first value that comes of a statement, None where there is none."""
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(statement)
+        return await connection.fetchval(statement)
     finally:
         await connection.close()
 
@@ -25,7 +26,7 @@ async def test_no_web_side_role_gets_into_the_personal_database(postgres_server:
 async def test_registry_gets_into_the_personal_database_and_not_into_the_general_one(
     postgres_server: PostgresServer,
 ) -> None:
-    await run(postgres_server.personal_url(), "SELECT 1")
+    assert await run(postgres_server.personal_url(), "SELECT 1") == 1
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for database"):
         await run(postgres_server.general_url("registry"), "SELECT 1")
 
@@ -51,7 +52,9 @@ async def test_a_wrong_password_is_refused(postgres_server: PostgresServer, role
 )
 async def test_an_owner_makes_tables_in_its_own_schema(postgres_server: PostgresServer, role: str, schema: str) -> None:
     url = postgres_server.general_url(role)
-    await run(url, f"CREATE TABLE {schema}.tried_by_test (id bigint); DROP TABLE {schema}.tried_by_test")
+    await run(url, f"CREATE TABLE {schema}.tried_by_test AS SELECT 7 AS id")
+    assert await run(url, f"SELECT id FROM {schema}.tried_by_test") == 7
+    await run(url, f"DROP TABLE {schema}.tried_by_test")
 
 
 @pytest.mark.parametrize(

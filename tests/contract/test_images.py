@@ -28,6 +28,7 @@ for name in modules:
 """
 
 
+# Slow: each service is imported in a process of its own.
 @pytest.mark.parametrize("package", ["dispatcher", "ingress_smtp"])
 def test_who_needs_neither_database_nor_web_runs_without_their_libraries(package: str) -> None:
     done = subprocess.run(

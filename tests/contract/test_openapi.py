@@ -16,6 +16,7 @@ def operations(file: Path) -> set[str]:
     return {f"{verb.upper()} {path}" for path, verbs in paths.items() for verb in verbs if verb in VERBS}
 
 
+# Slow: the whole application is described anew.
 def test_the_published_openapi_is_that_of_the_code(tmp_path: Path) -> None:
     export(tmp_path / "openapi.json")
     assert (DOCS / "openapi.json").read_text() == (tmp_path / "openapi.json").read_text(), "run: make docs"

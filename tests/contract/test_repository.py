@@ -1,5 +1,7 @@
-"""Promises about the checkout itself: import rules hold, and the lock covers everything with nothing private in it."""
+"""Promises about the checkout itself: import rules hold, the lock covers everything with nothing private in it, and tests
+assert, on one bus in memory."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -54,3 +56,61 @@ def test_the_lock_names_no_address_and_no_path() -> None:
     for lock in LOCKS:
         assert not re.search(r"https?://|file:|index-url|find-links| @ |^-e |^/|^\./", lock, re.MULTILINE)
         assert not re.search(r"^renrakumo-", lock, re.MULTILINE)
+
+
+# -- tests
+
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+FAKE_BUS = ROOT / "tests/support/fake_bus.py"
+BUS_VERBS = frozenset({"publish_many", "kv_put", "kv_watch"})
+CHECKING = frozenset(
+    {
+        "examine",  # tools/fuzz/made_up.py: runs a target of tools/fuzz
+        "TARGETS",  # tools/fuzz/targets.py: each asserts what holds of whatever may come
+        "none",  # tests/system/test_privacy.py: nothing was found
+    }
+)
+"""What asserts by itself, beside `assert`, `pytest.raises` and whatever is called assert_..."""
+
+
+def asserts(node: ast.AST) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id in CHECKING or node.id.startswith("assert_")
+    return isinstance(node, ast.Assert) or (isinstance(node, ast.Attribute) and node.attr == "raises")
+
+
+def test_every_test_asserts_something() -> None:
+    idle = [
+        f"{path.relative_to(ROOT)}: {function.name}"
+        for path in TESTS
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        and function.name.startswith("test_")
+        and not any(asserts(node) for node in ast.walk(function))
+    ]
+    assert idle == [], "say what is expected of what was done"
+
+
+def test_there_is_one_bus_in_memory() -> None:
+    """Tests may watch the real one (a subclass of Bus), but nobody imitates it a second time."""
+    others = [
+        f"{path.relative_to(ROOT)}: {kind.name}"
+        for path in TESTS
+        for kind in ast.walk(ast.parse(path.read_text()))
+        if isinstance(kind, ast.ClassDef)
+        and "Bus" not in {base.id for base in kind.bases if isinstance(base, ast.Name)}
+        and BUS_VERBS & {each.name for each in kind.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
+        and path != FAKE_BUS
+    ]
+    assert others == [], "use tests/support/fake_bus.py, which is tried beside the real bus"
+
+
+def test_no_test_has_a_deadline_of_its_own() -> None:
+    profile = ROOT / "tests/conftest.py"
+    own = [
+        str(path.relative_to(ROOT))
+        for path in TESTS
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.keyword) and node.arg == "deadline" and path != profile
+    ]
+    assert own == [], "the profile in tests/conftest.py has none: a busy machine is no failure"

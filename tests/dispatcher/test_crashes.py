@@ -57,6 +57,7 @@ async def begin(stack: AsyncExitStack, harness: Harness) -> Scene:
     return Scene(office, carrier, batches)
 
 
+# Slow: what the dead one held comes again when its time on the bus is over.
 async def test_a_killed_dispatcher_is_followed_by_one_that_goes_on_where_it_stopped(harness: Harness) -> None:
     async with AsyncExitStack() as stack:
         scene = await begin(stack, harness)
@@ -74,6 +75,7 @@ async def test_a_killed_dispatcher_is_followed_by_one_that_goes_on_where_it_stop
         await stop_all(second)
 
 
+# Slow: what the dead one held comes again when its time on the bus is over.
 async def test_of_two_dispatchers_one_dies_and_the_other_does_its_work(harness: Harness) -> None:
     async with AsyncExitStack() as stack:
         first, second = harness.new_process(), harness.new_process()
@@ -89,6 +91,7 @@ async def test_of_two_dispatchers_one_dies_and_the_other_does_its_work(harness: 
         await stop_all(second)
 
 
+# Slow: two dispatchers start one after the other.
 async def test_a_dispatcher_that_is_asked_to_stop_hands_over_without_a_copy_sent_twice(harness: Harness) -> None:
     async with AsyncExitStack() as stack:
         scene = await begin(stack, harness)
@@ -102,6 +105,7 @@ async def test_a_dispatcher_that_is_asked_to_stop_hands_over_without_a_copy_sent
         await stop_all(second)
 
 
+# Slow: the bus is killed and started, and that nothing is sent meanwhile is looked at for a while.
 async def test_while_the_bus_is_away_nothing_is_sent_and_then_it_goes_on(harness: Harness) -> None:
     async with AsyncExitStack() as stack:
         scene = await begin(stack, harness)

@@ -60,6 +60,7 @@ def came_to(copy: int, **fields: object) -> CopyOutcome:
     return CopyOutcome.model_validate(values)
 
 
+# Slow: two dispatchers start one after the other.
 async def test_a_batch_that_could_not_be_opened_goes_out_once_when_the_key_is_there(
     harness: Harness, office: Office
 ) -> None:

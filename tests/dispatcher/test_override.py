@@ -35,6 +35,7 @@ async def order(office: Office, order: PaceOrder) -> None:
     await office.bus.kv_put(PACE.name, "docomo", order.model_dump_json().encode())
 
 
+# Slow: two dispatchers start one after the other.
 async def test_a_paused_carrier_gets_nothing_until_resumed_even_after_a_restart_and_stops_no_other(
     fresh_nats: NatsServer, tmp_path: Path
 ) -> None:
@@ -61,6 +62,7 @@ async def test_a_paused_carrier_gets_nothing_until_resumed_even_after_a_restart_
         await second.stop()
 
 
+# Slow: two dispatchers start, and find each other before anything is sent.
 async def test_dispatchers_that_are_merely_started_share_a_carriers_limits(
     fresh_nats: NatsServer, tmp_path: Path
 ) -> None:

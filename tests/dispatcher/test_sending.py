@@ -167,6 +167,7 @@ async def test_a_greylisted_copy_comes_again_and_is_the_same_copy(office: Office
         assert not au.duplicates()
 
 
+# Slow: a second attempt has to become due.
 async def test_only_what_is_left_is_tried_again(office: Office, carrier: Opens) -> None:
     async with carrier(AU, resetting(every=4, moment=ResetMoment.BEFORE_RECORDING)) as au:
         batch = await office.send(people(10, AU, 50))
@@ -203,6 +204,7 @@ async def test_what_is_no_longer_of_use_is_not_sent(office: Office, carrier: Ope
         assert gmail.stats.connections == 0
 
 
+# Slow: the mail is of use for some seconds, in which nobody is there.
 async def test_nobody_home_is_tried_again_until_it_is_too_late(office: Office) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=4)
     batch = await office.send(people(3, "nobody-listens.example"), expires_at=soon)

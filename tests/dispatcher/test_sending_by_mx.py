@@ -37,6 +37,7 @@ async def dns() -> AsyncIterator[DnsServer]:
         yield dns
 
 
+# Slow: a dispatcher of its own is started, and one name server never answers.
 async def test_mail_finds_its_server_and_what_cannot_is_told_why(
     nats_server: NatsServer, tmp_path: Path, server: CarrierSimulator, dns: DnsServer
 ) -> None:

@@ -1,7 +1,6 @@
-"""An info site with hand-written neighbours: boards to read, a bus that takes what is said, a clock to set."""
+"""An info site with hand-written neighbours: boards to read, a bus in memory, a clock to set."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx
@@ -9,29 +8,14 @@ import pytest
 
 from board.memory import BoardMemory
 from board.model import Board
-from contracts.base import Event
 from info_site.clients import LatePublisher
 from info_site.context import Context
 from info_site.routes import create_app
-from runtime.errors import BusUnavailable
 from tests.board.source import FakeSource
+from tests.support.fake_bus import FakeBus
 
 NOW = datetime(2026, 4, 7, 16, 30, tzinfo=UTC)
 """In Japan it is already 8 April, 1:30 in the morning."""
-
-
-@dataclass
-class FakeBus:
-    """Keeps what is published; `away` makes it refuse."""
-
-    said: list[Event] = field(default_factory=list)
-    away: bool = False
-
-    async def publish(self, event: Event) -> int:
-        if self.away:
-            raise BusUnavailable("bus_disconnected")
-        self.said.append(event)
-        return len(self.said)
 
 
 class Site:

@@ -83,6 +83,7 @@ async def fetch(port: int, path: str) -> httpx.Response | None:
             return None
 
 
+# Slow: the tables are made, and the whole service is started.
 async def test_the_page_shows_what_the_office_made_public(fresh_databases: Databases, nats_server: NatsServer) -> None:
     await fill(fresh_databases)
     port = free_port()
@@ -130,6 +131,7 @@ async def test_the_page_shows_what_the_office_made_public(fresh_databases: Datab
         assert InboundUnsubscribe.model_validate_json(stored.data).token == TOKEN
 
 
+# Slow: the tables are made, and the whole service is started.
 async def test_the_pages_do_not_wait_for_the_bus(fresh_databases: Databases) -> None:
     await fill(fresh_databases)
     port = free_port()

@@ -1,9 +1,8 @@
-"""An SMTP server for tests: keys of its own, a directory of two units, a bus made of a list."""
+"""An SMTP server for tests: keys of its own, a directory of two units."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -14,14 +13,13 @@ from pydantic import BaseModel, SecretStr
 from contracts import directory as contract
 from contracts.base import Event
 from contracts.directory import GroupEntry, UnitEntry
-from contracts.events import ALL
 from contracts.sealed import Sealed
 from ingress_smtp.admission.secret_probes import SecretProbes
 from ingress_smtp.app import build_context, build_server
 from ingress_smtp.publisher import Publisher
 from ingress_smtp.settings import Settings
 from ingress_smtp.smtp.server import SmtpServer
-from runtime.bus.client import KV_READY, KvChange, Outgoing
+from runtime.bus.client import KV_READY, KvChange
 from runtime.bus.directory import Directory
 from runtime.crypto.ciphers import KeyedHash
 from runtime.crypto.keys import KeyRing
@@ -53,38 +51,6 @@ SCHOOL = UnitEntry(
     },
 )
 CLOSED = UnitEntry(unit="kita", name="きた小学校", active=False, groups={"1nen": GroupEntry(name="1年")})
-
-
-class ListPublisher:
-    """A bus that keeps what it is given; `failures` go first."""
-
-    def __init__(self) -> None:
-        self.stored: dict[str, Outgoing] = {}
-        self.failures: list[Exception | None] = []
-        self.ready = True
-        self.gate: asyncio.Event | None = None
-        self.waiting = asyncio.Event()
-
-    async def publish_many(self, messages: Sequence[Outgoing], *, timeout: float = 10) -> list[Exception | None]:
-        self.waiting.set()
-        if self.gate is not None:
-            await self.gate.wait()
-        results: list[Exception | None] = []
-        for message in messages:
-            problem = self.failures.pop(0) if self.failures else None
-            if problem is None:
-                assert message.msg_id is not None
-                self.stored.setdefault(message.msg_id, message)
-            results.append(problem)
-        return results
-
-    def events(self, kind: type[E]) -> list[E]:
-        return [kind.model_validate_json(each.payload) for each in self.stored.values() if each.subject == kind.name]
-
-    @property
-    def subjects(self) -> list[str]:
-        assert {each.subject for each in self.stored.values()} <= {event.name for event in ALL}
-        return sorted(each.subject for each in self.stored.values())
 
 
 def away() -> BusUnavailable:

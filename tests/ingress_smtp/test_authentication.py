@@ -27,8 +27,9 @@ from runtime.dns.client import AddressKind, DnsTrouble, Exchanger, Found, System
 from simulator import mailer
 from simulator.dns_server import DnsServer
 from simulator.signing import key_zone, new_key, signed
-from tests.ingress_smtp.smtp_server import BASE, BOUNCE_TOKEN, SECRET, TOKEN, ListPublisher, mail, open_server
+from tests.ingress_smtp.smtp_server import BASE, BOUNCE_TOKEN, SECRET, TOKEN, mail, open_server
 from tests.ingress_smtp.wire import HOST, connected
+from tests.support.fake_bus import FakeBus
 
 PARENT = "parent@family.example"
 INFO = f"info@minami.{BASE}"
@@ -70,7 +71,7 @@ async def shown(
     **changes: Any,
 ) -> Authentication | None:
     """Send a mail; what its event says."""
-    bus = ListPublisher()
+    bus = FakeBus()
     async with open_server(bus, **watching(dns, **changes)) as server:
         assert await handed_in(server.port, raw, recipient, sender) == 250
     (event,) = bus.events(kind)
@@ -109,7 +110,7 @@ async def test_a_large_signed_mail_is_checked_like_a_small_one(dns: DnsServer) -
 
 async def from_elsewhere(dns: DnsServer, raw: bytes, **changes: Any) -> Authentication | None:
     """What the event of a mail says that came from no server of its sender's domain."""
-    bus = ListPublisher()
+    bus = FakeBus()
     balanced = watching(dns, proxy_protocol=True, proxy_from="127.0.0.0/8", **changes)
     async with open_server(bus, **balanced) as server, connected(server.port, hello=False) as wire:
         wire.say(b"PROXY TCP4 192.0.2.66 192.0.2.2 40000 25\r\n")
@@ -136,7 +137,7 @@ async def test_a_forgery_is_known_although_it_names_a_domain_that_never_answers(
 
 
 async def test_for_the_null_sender_the_greeting_is_looked_at_and_nobody_is_proven(dns: DnsServer) -> None:
-    bus = ListPublisher()
+    bus = FakeBus()
     async with open_server(bus, **watching(dns)) as server, connected(server.port, hello=False) as wire:
         assert await wire.code() == 220
         for line in ("HELO mx.family.example", "MAIL FROM:<>", f"RCPT TO:<{BOUNCE_TOKEN}@minami.{BASE}>"):
@@ -150,7 +151,7 @@ async def test_for_the_null_sender_the_greeting_is_looked_at_and_nobody_is_prove
 
 
 async def test_what_dns_said_is_remembered(dns: DnsServer) -> None:
-    bus = ListPublisher()
+    bus = FakeBus()
     async with open_server(bus, **watching(dns)) as server:
         for number in range(5):
             raw = signed(mail(f"{number}", sender=PARENT), KEY)
@@ -172,7 +173,7 @@ async def test_dns_that_is_broken_for_one_domain_is_held_against_nobody(dns: Dns
 
 
 async def test_about_a_relay_of_our_own_dns_is_not_asked(dns: DnsServer) -> None:
-    bus = ListPublisher()
+    bus = FakeBus()
     async with open_server(bus, dns_servers=f"127.0.0.1:{dns.port}") as server:
         assert await handed_in(server.port, mail("x", sender=PARENT)) == 250
     assert not dns.asked

@@ -199,6 +199,7 @@ async def test_the_whole_service_comes_up_serves_and_goes_down_in_order(nats_ser
     await office.close()
 
 
+# Slow: a question that is not allowed is never answered, so it has to run out.
 async def test_the_server_knows_how_much_waits_for_each_service_and_nothing_else_of_them(
     fresh_nats: NatsServer,
 ) -> None:

@@ -32,13 +32,12 @@ from contracts.sealed import AddressCard, EntryMail, PostMail, RecipientCard, Re
 from registry import handlers, tables
 from registry.context import Context, Lifetimes
 from registry.person_crypto import PersonCrypto
-from runtime.bus.client import Outgoing
 from runtime.crypto.ciphers import FieldCipher, KeyedHash
 from runtime.crypto.keys import KeyRing
 from runtime.crypto.sealing import Opener, Sealer
 from runtime.database.outbox import Inbox, Outbox
-from runtime.errors import BusUnavailable
 from runtime.ids import new_id
+from tests.support.fake_bus import FakeBus
 
 E = TypeVar("E", bound=Event)
 C = TypeVar("C", bound=Command)
@@ -83,30 +82,6 @@ class Clock:
         self.now += timedelta(**parts)
 
 
-@dataclass
-class FakeBus:
-    """Stores what it has not stored before, as the bus knows a message again by its id; after `takes` messages it is
-    away."""
-
-    stored: list[Outgoing] = field(default_factory=list)
-    known: set[str] = field(default_factory=set)
-    takes: int | None = None
-
-    async def publish_many(self, messages: Sequence[Outgoing]) -> list[Exception | None]:
-        results: list[Exception | None] = []
-        for message in messages:
-            assert message.msg_id is not None
-            if self.takes == 0:
-                results.append(BusUnavailable("bus_not_acknowledged"))
-                continue
-            self.takes = None if self.takes is None else self.takes - 1
-            if message.msg_id not in self.known:
-                self.known.add(message.msg_id)
-                self.stored.append(message)
-            results.append(None)
-        return results
-
-
 @dataclass(frozen=True)
 class Keys:
     """A ring of one key for everybody that the tests play."""
@@ -136,6 +111,7 @@ class Harness:
         self.engine = engine
         self.units = FakeUnits()
         self.bus = FakeBus()
+        self._seen = 0
         self.clock = Clock()
         self.sealer = self.keys.sealer()
         self.dispatcher = self.keys.opener("dispatcher")
@@ -307,8 +283,9 @@ class Harness:
         async with self.engine.begin() as connection:
             rows = await connection.execute(text("DELETE FROM outbox RETURNING id, subject, payload"))
             found = [(row.subject, row.payload) for row in sorted(rows.all())]
-        published, self.bus.stored = self.bus.stored, []
-        return [event_of(*each) for each in (*found, *((each.subject, each.payload) for each in published))]
+        published = self.bus.messages[self._seen :]
+        self._seen = len(self.bus.messages)
+        return [event_of(*each) for each in (*found, *((each.subject, each.data) for each in published))]
 
     def to(self, addressee: Addressee) -> RecipientCard:
         """The one person to write to, as dispatcher reads it."""

@@ -85,7 +85,7 @@ async def test_a_reply_that_was_held_counts_by_when_it_came(harness: Harness) ->
     late = harness.confirmation("leave", leaving.request, completed.member)
     harness.clock.forward(days=6)
     await handlers.leaving.confirm(harness.context, late)
-    single(await harness.said(), LeaveCompleted)
+    assert single(await harness.said(), LeaveCompleted).member == completed.member
 
 
 async def test_a_reply_confirms_what_its_guide_showed_whatever_was_written_in_between(harness: Harness) -> None:

@@ -109,6 +109,7 @@ async def everything(eyes: Bus) -> bytes:
     return b"\n".join(parts)
 
 
+# Slow: the whole service is started on both servers.
 async def test_a_registration_a_broadcast_and_the_offices_questions(
     fresh_nats: NatsServer, fresh_databases: Databases
 ) -> None:

@@ -3,7 +3,7 @@
 from contracts.events import CopyBounced, CopyOutcome, DeliverySettled, RegistrationOpened, RegistrationRefused
 from contracts.requests import MembersAsk
 from contracts.sealed import ReportedRecipients
-from registry import handlers
+from registry import handlers, tables
 from registry.handlers.broadcast import approve
 from runtime.ids import new_id
 from tests.registry.harness import Harness, single
@@ -207,7 +207,18 @@ async def test_a_guide_mail_that_reached_nobody_ends_its_registration_only(harne
     assert single(await harness.reply(number), RegistrationRefused).reason == "expired"
 
 
+async def everything_but_the_inbox(harness: Harness) -> list[object]:
+    """All rows of all tables; the inbox, which only remembers what came, left out."""
+    kept = [table for table in tables.metadata.sorted_tables if table is not tables.inbox]
+    return [await harness.rows(f"SELECT * FROM {table.name} ORDER BY 1, 2") for table in kept]
+
+
 async def test_outcomes_of_copies_of_whoever_left_do_nothing(harness: Harness) -> None:
-    await handlers.outcomes.settle(
-        harness.context, settled(harness, new_id(), new_id(), "dead", stage="rcpt", code=550)
-    )
+    # A message, to which somebody stays; of the copy nothing is known any more.
+    await harness.register(HANAKO)
+    message, _ = await copy_of_new_message(harness)
+    outcome = settled(harness, message, new_id(), "dead", stage="rcpt", code=550, sure=True)
+    before = await everything_but_the_inbox(harness)
+    await handlers.outcomes.settle(harness.context, outcome)
+    assert await harness.said() == []
+    assert await everything_but_the_inbox(harness) == before

@@ -1,9 +1,9 @@
-"""A responder for tests: names and boards from memory, a bus made of lists, and dispatcher's key to read what was
+"""A responder for tests: names and boards from memory, a bus in memory, and dispatcher's key to read what was
 composed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from nacl.public import PrivateKey
@@ -19,12 +19,12 @@ from responder.consumers import EventConsumer
 from responder.context import Context
 from responder.directory import ScopeDirectory
 from responder.limits import AnswerLimit, PerHour
-from runtime.bus.client import KV_READY, KvChange, KvEntry
+from runtime.bus.client import KV_READY, KvChange
 from runtime.bus.consumer import Delivery
 from runtime.crypto.keys import KeyRing
 from runtime.crypto.sealing import Opener, Sealer
-from runtime.errors import BusUnavailable, WrongRevision
 from tests.board.source import FakeSource
+from tests.support.fake_bus import FakeBus
 
 BASE = "mail.example"
 NOW = datetime(2026, 4, 7, 23, 30, tzinfo=UTC)  # 8:30 on Wednesday, 8 April, in Japan
@@ -61,51 +61,12 @@ FULL = Board("みなみ小学校", NOTICES, EVENTS)
 EMPTY = Board("みなみ小学校")
 
 
-@dataclass
-class MemoryBus:
-    """Keeps what is published; a bucket with revisions. `away`: nothing works. `rivals`: lost races to come."""
-
-    published: list[DeliveryBatch] = field(default_factory=list)
-    bucket: dict[str, KvEntry] = field(default_factory=dict)
-    away: bool = False
-    rivals: int = 0
-
-    async def publish(self, event: Event) -> int:
-        self._try()
-        assert isinstance(event, DeliveryBatch)
-        if event.id not in [each.id for each in self.published]:
-            self.published.append(event)
-        return len(self.published)
-
-    async def kv_entry(self, bucket: str, key: str) -> KvEntry | None:
-        self._try()
-        return self.bucket.get(key)
-
-    async def kv_create(self, bucket: str, key: str, value: bytes) -> int:
-        return await self.kv_update(bucket, key, value, 0)
-
-    async def kv_update(self, bucket: str, key: str, value: bytes, revision: int) -> int:
-        self._try()
-        if self.rivals:
-            self.rivals -= 1
-            raise WrongRevision("wrong_revision")
-        known = self.bucket.get(key)
-        if (known.revision if known else 0) != revision:
-            raise WrongRevision("wrong_revision")
-        self.bucket[key] = KvEntry(value, revision + 1)
-        return revision + 1
-
-    def _try(self) -> None:
-        if self.away:
-            raise BusUnavailable("bus_disconnected")
-
-
 class Harness:
     """A responder with everything around it. `source` is its database."""
 
     def __init__(self, board: Board = FULL, *, per_hour: int = 6, unproven: int = 3) -> None:
         self.now = NOW
-        self.bus = MemoryBus()
+        self.bus = FakeBus()
         self.source = FakeSource(minami=board)
         self.directory = ScopeDirectory(BASE)
         self.boards = BoardMemory(self.source, clock=self._clock, every=1000.0)
@@ -130,9 +91,15 @@ class Harness:
         await self.consumer(Delivery(event.bus_subject(), event.model_dump_json().encode(), {}, 1, "EVENTS", 1))
 
     @property
+    def batches(self) -> list[DeliveryBatch]:
+        """Every mail so far, as it went to the dispatchers."""
+        found = [each for each in self.bus.messages if each.subject.startswith("delivery.")]
+        return [DeliveryBatch.model_validate_json(each.data) for each in found]
+
+    @property
     def composed(self) -> ComposedMail:
         """The only mail so far."""
-        (batch,) = self.bus.published
+        (batch,) = self.batches
         return opened(batch)
 
     def _clock(self) -> datetime:

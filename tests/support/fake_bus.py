@@ -2,7 +2,7 @@
 real server, so that it can't promise what the real one doesn't keep.
 
 Faults are attributes: `away` (nothing works), `takes` (so many more messages, then away), `failures` (of the next
-messages, in order; None: this one is stored), `rivals` (so many updates of an entry lose to somebody else), `gate`
+messages, in order; None: this one is stored; what is no Exception ends the process), `rivals` (so many updates of an entry lose to somebody else), `gate`
 (publishing waits for it).
 """
 
@@ -39,8 +39,10 @@ class Scheduled:
 
 @dataclass
 class FakeBus:
-    """A bus in memory whose faults are attributes. `messages`: all that was stored, oldest first; `answers`: what a question on a subject gets, a
-    model or an error, where nobody serves it; `asked`: every question."""
+    """A bus in memory whose faults are attributes.
+
+    `messages`: all that was stored, oldest first; `answers`: what a question on a subject gets, a
+    model or an error, though somebody serves it; `asked`: every question."""
 
     messages: list[StoredMessage] = field(default_factory=list)
     scheduled: dict[str, Scheduled] = field(default_factory=dict)
@@ -48,7 +50,7 @@ class FakeBus:
     asked: list[tuple[str, BaseModel]] = field(default_factory=list)
     away: bool = False
     takes: int | None = None
-    failures: list[Exception | None] = field(default_factory=list)
+    failures: list[BaseException | None] = field(default_factory=list)
     rivals: int = 0
     gate: asyncio.Event | None = None
     publishing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -167,17 +169,16 @@ class FakeBus:
     async def request(self, subject: str, message: BaseModel, reply: type[R], *, timeout: float = 5) -> R:
         self.asked.append((subject, message))
         self._try()
-        if (server := self._servers.get(subject)) is not None:
+        answer = self.answers.get(subject)
+        if answer is None and (server := self._servers.get(subject)) is not None:
             try:
-                answer: BaseModel | Exception | None = await server(message)
+                answer = await server(message)
             except PermanentError as refusal:
                 raise RequestRefused(str(refusal)) from None
             except TransientError:
                 raise BusUnavailable("request_unavailable") from None
             except Exception:
                 raise RequestFailed("request_failed") from None
-        else:
-            answer = self.answers.get(subject)
         if answer is None:
             raise BusUnavailable("bus_no_answer")
         if isinstance(answer, Exception):

@@ -81,10 +81,12 @@ def start_postgres(folder: Path) -> PostgresServer:
     return server
 
 
-def new_databases(server: PostgresServer) -> Databases:
-    """One more pair of databases on this server. The caller drops them."""
+def new_databases(server: PostgresServer, *, like: Databases | None = None) -> Databases:
+    """One more pair of databases on this server, the general one empty or as that of `like`. The caller drops them."""
     number = next(_numbers)
     pair = Databases(server, f"personal_{number}", f"general_{number}")
+    if like is not None:
+        server.copy(like.general, pair.general)
     server.apply_roles(personal=pair.personal, general=pair.general)
     return pair
 

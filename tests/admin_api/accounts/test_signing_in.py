@@ -30,6 +30,7 @@ async def test_a_session_works_by_cookie_and_by_token_and_ends(api: AdminApi) ->
     assert (await api.client.get("/v1/session", headers=token)).status_code == 401
 
 
+# Slow: each attempt hashes a password, which takes long on purpose.
 async def test_whatever_is_wrong_the_answer_is_the_same(api: AdminApi) -> None:
     credentials = await api.account("administrator")
     answers = [

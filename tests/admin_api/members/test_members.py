@@ -4,7 +4,8 @@ from contracts import requests
 from contracts.requests import ChildView, InviteAsk, MembersPage, PosterChange, RemoveAsk
 from contracts.sealed import AddressCard
 from runtime.errors import RequestRefused
-from tests.admin_api.service import MEMBER, AdminApi
+from tests.admin_api.service import AdminApi
+from tests.support.fake_registry import MEMBER
 
 U = "/v1/units/sakura"
 ADDRESS = "Hanako..y.@docomo.ne.jp"

@@ -38,7 +38,7 @@ async def test_what_is_sent_lies_sealed_in_the_bucket_and_is_announced_once(api:
     assert sent["state"] == "approved"
     (event,) = await _approved(api)
     assert (str(event.message), event.groups, event.lane, event.wave) == (sent["id"], ("xx1",), "urgent", 1)
-    content = api.open("dispatcher", MessageContent, json.loads(api.bus.bucket[f"content/{event.content_key}"]))
+    content = api.open("dispatcher", MessageContent, json.loads(api.bus.bucket("content")[event.content_key]))
     assert content.from_name == content.list_name == "さくら小学校"
     assert content.text == sent["sent_text"]
     assert content.text.startswith(SURVEY["text"])

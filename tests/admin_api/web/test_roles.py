@@ -66,6 +66,7 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None, str]] = [
 ]
 
 
+# Slow: every route is asked.
 @pytest.mark.parametrize("role", ["operator", "administrator", "sender", "viewer"])
 async def test_each_role_gets_in_where_it_may_and_nowhere_else(api: AdminApi, role: Role) -> None:
     headers = await api.as_(role, None if role == "operator" else "sakura")

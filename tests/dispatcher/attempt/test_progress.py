@@ -137,6 +137,7 @@ async def test_while_the_bus_is_away_nobody_goes_on() -> None:
     assert store.recorded == [1]
 
 
+# Slow: each example has an event loop of its own.
 @given(st.lists(st.tuples(st.integers(1, 4), st.booleans(), st.booleans()), min_size=1, max_size=12))
 def test_no_outcome_is_lost_or_kept_twice_whatever_happens_to_acknowledgements(
     rounds: list[tuple[int, bool, bool]],

@@ -95,6 +95,7 @@ async def test_what_is_stopped_now_is_known_to_all_dispatchers(office: Bus, bus:
         await until(lambda: one.reason(message) == CORRECTED)
 
 
+# Slow: a server of its own is stopped and started.
 async def test_what_is_stopped_while_the_bus_is_away_is_known_when_it_is_back(
     fresh_nats: NatsServer, office: Bus, bus: Bus
 ) -> None:

@@ -20,61 +20,15 @@ from dispatcher.pace.table import PaceTable
 from dispatcher.policy.carrier_table import CarrierPolicy
 from dispatcher.smtp.next_hop import MailHost, NextHop
 from renrakumo_cli.local.nats import NatsServer
-from runtime.bus.client import KV_READY, Bus, KvChange
+from runtime.bus.client import Bus
 from runtime.errors import BusUnavailable
 from tests.runtime.conftest import connected
+from tests.support.fake_bus import FakeBus
 
 START = datetime(2026, 4, 8, 8, 0, tzinfo=UTC)
 DOCOMO = CarrierPolicy("docomo", 8, 8, rate=10.0, pause_after_421=10.0)
 OTHER = CarrierPolicy("other", 24, 4, each_hop_apart=True)
 HOP = NextHop("mx.yamada-family.example", (MailHost("mx.yamada-family.example"),))
-
-
-@dataclass
-class FakeBus:
-    """Buckets in memory. `away`: nothing is taken and nothing told."""
-
-    buckets: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    watchers: list[tuple[str, asyncio.Queue[KvChange | None]]] = field(default_factory=list)
-    puts: int = 0
-    away: bool = False
-
-    async def kv_put(self, bucket: str, key: str, value: bytes) -> int:
-        if self.away:
-            raise BusUnavailable("bus_not_acknowledged")
-        self.puts += 1
-        self.buckets.setdefault(bucket, {})[key] = value
-        self._tell(bucket, KvChange(key, value))
-        return self.puts
-
-    async def kv_delete(self, bucket: str, key: str) -> None:
-        self.buckets.get(bucket, {}).pop(key, None)
-        self._tell(bucket, KvChange(key, None))
-
-    def _tell(self, bucket: str, change: KvChange) -> None:
-        for name, queue in self.watchers:
-            if name == bucket:
-                queue.put_nowait(change)
-
-    async def kv_watch(self, bucket: str, *, stop: asyncio.Event | None = None) -> AsyncIterator[KvChange]:
-        if self.away:
-            raise BusUnavailable("bus_disconnected")
-        queue: asyncio.Queue[KvChange | None] = asyncio.Queue()
-        for key, value in self.buckets.get(bucket, {}).items():
-            queue.put_nowait(KvChange(key, value))
-        queue.put_nowait(KV_READY)
-        self.watchers.append((bucket, queue))
-        ended = asyncio.create_task(self._end(queue, stop))
-        try:
-            while (change := await queue.get()) is not None:
-                yield change
-        finally:
-            ended.cancel()
-
-    async def _end(self, queue: asyncio.Queue[KvChange | None], stop: asyncio.Event | None) -> None:
-        if stop is not None:
-            await stop.wait()
-            queue.put_nowait(None)
 
 
 @dataclass
@@ -158,7 +112,7 @@ def connections(paces: PaceTable) -> int:
 
 
 def told(bus: FakeBus, instance: str) -> dict[str, PaceState]:
-    report = DispatcherStatus.model_validate_json(bus.buckets[DISPATCHERS.name][instance])
+    report = DispatcherStatus.model_validate_json(bus.bucket(DISPATCHERS.name)[instance])
     return {state.carrier: state for state in report.carriers}
 
 
@@ -184,6 +138,7 @@ async def test_an_order_is_followed_and_undone_while_at_work(dispatchers: Dispat
         await until(lambda: wait(paces) == 0 and connections(paces) == 2)
         await dispatchers.bus.kv_delete(PACE.name, "docomo")
         await until(lambda: connections(paces) == 8)
+    assert wait(paces) == 0
 
 
 async def test_an_order_outlives_a_restart_of_the_dispatcher(dispatchers: Dispatchers) -> None:
@@ -255,7 +210,7 @@ async def test_a_new_dispatcher_begins_with_its_share(dispatchers: Dispatchers) 
 
 def told_by(dispatchers: Dispatchers) -> set[str]:
     assert isinstance(dispatchers.bus, FakeBus)
-    return set(dispatchers.bus.buckets.get(DISPATCHERS.name, {}))
+    return set(dispatchers.bus.bucket(DISPATCHERS.name))
 
 
 async def test_who_leaves_or_falls_silent_leaves_its_share_to_the_others(
@@ -271,7 +226,7 @@ async def test_who_leaves_or_falls_silent_leaves_its_share_to_the_others(
         await until(lambda: connections(paces_one) == 4)
         dispatchers.clocks.seconds += DEAD_SECONDS
         await until(lambda: connections(paces_one) == 8)
-    assert set(bus.buckets[DISPATCHERS.name]) == {"c"}  # which its time of life removes on a real bus
+    assert set(bus.bucket(DISPATCHERS.name)) == {"c"}  # which its time of life removes on a real bus
 
 
 # -- what is told
@@ -282,7 +237,7 @@ async def test_the_state_is_told_when_it_changes_and_otherwise_only_to_show_life
 ) -> None:
     control, paces = dispatchers.dispatcher("a")
     async with at_work(control):
-        await until(lambda: bus.puts == 1)
+        await until(lambda: len(bus.messages) == 1)
         dispatchers.queues.connections["docomo"] = 3
         dispatchers.queues.copies["docomo"] = {"urgent": 0, "ordinary": 70}
         paces.of(DOCOMO, HOP).slow_down(Sign.BUSY)
@@ -292,12 +247,12 @@ async def test_the_state_is_told_when_it_changes_and_otherwise_only_to_show_life
         assert state.waiting == {"ordinary": 70}
         assert (state.last_sign, state.last_sign_at, state.slow_downs_last_minute) == ("busy", START, 1)
         assert state.paused_until == START + timedelta(seconds=10)
-        puts = bus.puts
+        puts = len(bus.messages)
         await asyncio.sleep(0.1)
-        assert bus.puts <= puts + 1
+        assert len(bus.messages) <= puts + 1
         dispatchers.clocks.seconds += ALIVE_SECONDS
-        puts = bus.puts
-        await until(lambda: bus.puts > puts)
+        puts = len(bus.messages)
+        await until(lambda: len(bus.messages) > puts)
 
 
 async def test_servers_and_domains_of_others_are_counted_never_named(dispatchers: Dispatchers, bus: FakeBus) -> None:
@@ -315,7 +270,7 @@ async def test_servers_and_domains_of_others_are_counted_never_named(dispatchers
 
 async def report_of(control: PaceSharing, bus: FakeBus) -> bytes:
     await control.load()
-    return bus.buckets[DISPATCHERS.name]["a"]
+    return bus.bucket(DISPATCHERS.name)["a"]
 
 
 def test_the_same_numbers_stand_on_metrics() -> None:
@@ -373,6 +328,7 @@ async def undo(office: Bus, carrier: str) -> None:
                 await asyncio.sleep(0.1)
 
 
+# Slow: a server of its own is stopped and started.
 async def test_two_dispatchers_on_a_real_bus_follow_orders_and_share(fresh_nats: NatsServer) -> None:
     office = await connected(fresh_nats, "admin-api")
     buses = [await connected(fresh_nats, "dispatcher") for _ in range(2)]

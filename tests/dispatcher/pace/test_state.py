@@ -193,7 +193,7 @@ def test_it_is_never_beyond_the_policy_nor_at_a_standstill(limits: CarrierPolicy
 
 
 @given(policies, moves)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_after_long_calm_with_accepted_copies_it_is_back_at_the_full_limits(
     limits: CarrierPolicy, sequence: list[Any]
 ) -> None:

@@ -247,6 +247,7 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     assert laid_over(tmp_path, "").policies == SHIPPED.policies
 
 
+# Slow: YAML is read in Python, some hundred times.
 @given(text=st.text(max_size=80))
 def test_whatever_stands_in_the_file_is_a_complaint_or_a_table(
     tmp_path_factory: pytest.TempPathFactory, text: str

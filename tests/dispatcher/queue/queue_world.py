@@ -7,7 +7,7 @@ none; a scene in which everybody waits for something that will never happen fail
 import asyncio
 import selectors
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -26,9 +26,9 @@ from dispatcher.queue.queued_delivery import BatchTracker, QueuedDelivery
 from dispatcher.smtp.connection import Envelope
 from dispatcher.smtp.next_hop import MailHost, NextHop
 from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable, SmtpReply
-from runtime.bus.client import KvChange
 from runtime.errors import Postponed
 from tests.dispatcher.attempt.test_progress import FakeStore
+from tests.support.fake_bus import FakeBus
 
 NOW = datetime(2026, 4, 1, 8, 0, tzinfo=UTC)
 HOPS = tuple(NextHop(name, (MailHost(name),)) for name in ("a", "b", "c"))
@@ -182,16 +182,6 @@ class World:
         await asyncio.sleep(self.answer)
 
 
-class Quiet:
-    """A bucket in which nothing is ever stopped."""
-
-    def kv_watch(self, bucket: str, *, stop: asyncio.Event | None = None) -> AsyncIterator[KvChange]:
-        raise AssertionError("nobody follows it here")
-
-    def on_reconnect(self, listener: Callable[[], None]) -> Callable[[], None]:
-        return lambda: None
-
-
 class HastyPace(Pace):
     """Forgets at once why it should wait."""
 
@@ -249,7 +239,7 @@ async def a_tracked_batch(
         first_planned_at=NOW,
     )
     progress = await Progress.claim(store or FakeStore(), batch, lambda: NOW)
-    tracker = BatchTracker(BatchAttempt.of(batch, progress, StoppedMessages(Quiet()), RetryClock(lambda: NOW, 0.5)))
+    tracker = BatchTracker(BatchAttempt.of(batch, progress, StoppedMessages(FakeBus()), RetryClock(lambda: NOW, 0.5)))
     deliveries = []
     for copy_ref in range(first, first + number):
         card = RecipientCard(copy_ref=copy_ref, address=f"{lane}{copy_ref}@docomo.ne.jp")

@@ -71,7 +71,6 @@ POLICIES = st.builds(
     rate=st.sampled_from((None, None, 2.0, 50.0)),
 )
 THOROUGH = settings(
-    deadline=None,
     max_examples=200,
     suppress_health_check=[HealthCheck.too_slow],
     phases=(Phase.explicit, Phase.generate),
@@ -180,6 +179,7 @@ class Scene:
             self.queue.pace_changed()
 
 
+# Slow: each of many examples delivers a whole batch through every trouble.
 @THOROUGH
 @given(
     limits=POLICIES,
@@ -250,6 +250,7 @@ def test_every_copy_gets_one_outcome_whatever_happens_and_when(
     run(play())
 
 
+# Slow: each of many examples delivers a whole backlog.
 @THOROUGH
 @given(
     limits=POLICIES.filter(lambda limits: limits.rate is None),

@@ -67,7 +67,8 @@ async def outcome(connection: SmtpConnection, envelope: Envelope, following: Env
     return Outcome(reply.stage, reply.code)
 
 
-@settings(max_examples=1200, deadline=None)
+# Slow: over a thousand conversations, as the rare orders of replies are the ones that matter.
+@settings(max_examples=1200)
 @given(
     script=SCRIPTS,
     sizes=SIZES,
@@ -123,7 +124,8 @@ def chatterbox(said: list[list[bytes]]) -> Callable[[bytes], bytes]:
     return lambda _: b"".join(next(script, []))
 
 
-@settings(max_examples=600, deadline=None)
+# Slow: hundreds of conversations, as the rare orders of replies are the ones that matter.
+@settings(max_examples=600)
 @given(said=st.lists(st.lists(FRAGMENTS, max_size=8), max_size=12), sizes=SIZES, cut=CUTS, pipelining=st.booleans())
 @example([[WELL["mail"], WELL["rcpt"], WELL["data"], WELL["body"]]], [], None, True)  # accepted before it was sent
 def test_a_server_that_talks_as_it_likes_gets_no_copy_marked_as_taken_that_it_was_not_sent(

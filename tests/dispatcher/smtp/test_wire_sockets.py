@@ -87,7 +87,7 @@ ANSWERS = st.lists(st.one_of(OFTEN, OFTEN, OFTEN, RARE), max_size=6)
 GO = st.lists(st.sampled_from([b"354 go\r\n", b"354 go\r\n", b"503 no\r\n", b"250 what\r\n"]), max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     script=st.fixed_dictionaries({"mail": ANSWERS, "rcpt": ANSWERS, "data": GO, "body": ANSWERS}),
     sizes=st.lists(st.integers(1, 40), max_size=4),

@@ -4,12 +4,13 @@ from typing import Any
 
 from contracts.events import InboundSecretProbe
 from ingress_smtp.admission.secret_probes import SecretProbes
-from tests.ingress_smtp.smtp_server import BASE, NOW, ListPublisher, away, open_server
+from tests.ingress_smtp.smtp_server import BASE, NOW, away, open_server
 from tests.ingress_smtp.wire import connected
+from tests.support.fake_bus import FakeBus
 
 
 async def test_what_several_servers_count_in_the_same_minute_adds_up() -> None:
-    bus = ListPublisher()
+    bus = FakeBus()
     for tries in (2, 3):
         secret_probes = SecretProbes(bus, lambda: NOW)
         for _ in range(tries):
@@ -19,7 +20,7 @@ async def test_what_several_servers_count_in_the_same_minute_adds_up() -> None:
 
 
 async def test_probes_of_a_post_address_are_slowed_and_told_once_a_minute() -> None:
-    bus = ListPublisher()
+    bus = FakeBus()
     secret_probes = SecretProbes(bus, lambda: NOW)
     tried = [f"1nen-{letter * 12}@minami.{BASE}" for letter in "abc"]
     slips = [
@@ -37,7 +38,7 @@ async def test_probes_of_a_post_address_are_slowed_and_told_once_a_minute() -> N
             assert codes == [550, 550, 421]  # ten times as dear as any unknown recipient
         bus.failures = [away()]
         await secret_probes.publish()
-        assert not bus.stored
+        assert not bus.messages
         await secret_probes.publish()
         await secret_probes.publish()
     (event,) = bus.events(InboundSecretProbe)

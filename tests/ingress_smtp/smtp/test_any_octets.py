@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from contracts.events import InboundReply
 from contracts.sealed import RawMail
 from simulator import mailer
-from tests.ingress_smtp.smtp_server import BASE, TOKEN, ListPublisher, mail, open_server, opened
+from tests.ingress_smtp.smtp_server import BASE, TOKEN, mail, open_server, opened
 from tests.ingress_smtp.wire import Wire, connected
+from tests.support.fake_bus import FakeBus
 
 REPLY = f"{TOKEN}@minami.{BASE}"
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 LIMITS: dict[str, Any] = {"smtp_timeout": 0.5, "smtp_patience": 0.5, "smtp_tarpit": 0.0, "smtp_max_errors": 1_000}
 
 PIECES = (
@@ -55,16 +56,17 @@ async def still_open(port: int) -> None:
     assert (await mailer.send("127.0.0.1", port, "b@b.example", [REPLY], mail("after")))[REPLY].code == 250
 
 
-def stored(bus: ListPublisher) -> list[bytes]:
+def stored(bus: FakeBus) -> list[bytes]:
     return [base64.b64decode(opened(event.letter, RawMail).raw) for event in bus.events(InboundReply)]
 
 
+# Slow: each of many examples has a server and a connection of its own.
 @QUICK
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=40)), max_size=25), st.integers(1, 200))
 @example([b"EHLO x\r\n", b"MAIL FROM:<a@b.example>\r\n", b"DATA\r\n", b".\r\n"], 3)
 def test_no_octets_break_the_server_or_leave_half_a_mail(pieces: list[bytes], cut: int) -> None:
     async def scenario() -> None:
-        bus = ListPublisher()
+        bus = FakeBus()
         whole = b"".join(pieces)
         async with open_server(bus, **LIMITS) as server:
             async with connected(server.port, hello=False) as wire:
@@ -147,6 +149,7 @@ class Expected:
 TEXT = st.lists(st.sampled_from([b"a: b", b"", b"..", b"..x", b"text", b"\xe3\x81\x82", b"x" * 300]), max_size=6)
 
 
+# Slow: each of many examples has a server and a connection of its own.
 @QUICK
 @given(st.lists(st.tuples(st.sampled_from(COMMANDS), TEXT), max_size=20), st.integers(0, 2**30))
 @example([("EHLO x", []), ("MAIL", []), ("RCPT", []), ("DATA", [b"..", b"..x"]), ("DATA", [])], 1)
@@ -162,7 +165,7 @@ def test_every_dialogue_is_answered_as_the_protocol_says(dialogue: list[tuple[st
             model.message(body)
 
     async def scenario() -> None:
-        bus, model = ListPublisher(), Expected()
+        bus, model = FakeBus(), Expected()
         async with open_server(bus, **LIMITS) as server, connected(server.port, hello=False) as wire:
             assert await wire.code() == 220
             for turn, (command, text) in enumerate(dialogue):

@@ -11,8 +11,9 @@ import uvloop
 from ingress_smtp import model
 from ingress_smtp.smtp.server import SmtpServer
 from tests.ingress_smtp.certificates import self_signed
-from tests.ingress_smtp.smtp_server import ListPublisher, open_server
+from tests.ingress_smtp.smtp_server import open_server
 from tests.ingress_smtp.wire import HOST, INFO, PARENT, connected
+from tests.support.fake_bus import FakeBus
 
 
 async def emptied(server: SmtpServer) -> None:
@@ -26,7 +27,7 @@ def test_a_failed_start_of_tls_gives_the_place_back(tmp_path: Path, uv: bool) ->
     certificate, key = self_signed(tmp_path)
 
     async def scenario() -> None:
-        async with open_server(ListPublisher(), tls_certificate=certificate, tls_key=key) as server:
+        async with open_server(FakeBus(), tls_certificate=certificate, tls_key=key) as server:
             for hello in (b"no TLS at all\r\n", b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", b""):
                 async with connected(server.port) as wire:
                     assert await wire.ask("STARTTLS") == 220
@@ -41,10 +42,11 @@ def test_a_failed_start_of_tls_gives_the_place_back(tmp_path: Path, uv: bool) ->
         asyncio.run(scenario())
 
 
+# Slow: the time that a client may be silent has to pass.
 @pytest.mark.parametrize("uv", [False, True], ids=["asyncio", "uvloop"])
 def test_who_never_reads_what_we_say_is_cut(uv: bool) -> None:
     async def scenario() -> None:
-        async with open_server(ListPublisher(), smtp_timeout=1.0) as server:
+        async with open_server(FakeBus(), smtp_timeout=1.0) as server:
             loop = asyncio.get_running_loop()
             assert server._listener is not None
             server._listener.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
@@ -68,7 +70,7 @@ def test_who_never_reads_what_we_say_is_cut(uv: bool) -> None:
 
 async def test_one_who_goes_makes_room_for_one() -> None:
     async with (
-        open_server(ListPublisher(), smtp_max_connections=2, smtp_timeout=6.0) as server,
+        open_server(FakeBus(), smtp_max_connections=2, smtp_timeout=6.0) as server,
         connected(server.port),
         connected(server.port) as busy,
     ):

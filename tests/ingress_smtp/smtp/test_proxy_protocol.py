@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.ingress_smtp.smtp_server import ListPublisher, mail, open_server, settings
+from tests.ingress_smtp.smtp_server import mail, open_server, settings
 from tests.ingress_smtp.wire import Wire, connected
+from tests.support.fake_bus import FakeBus
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 ON: dict[str, Any] = {"proxy_protocol": True, "proxy_from": "127.0.0.0/8"}
@@ -42,7 +43,7 @@ async def mailed(wire: Wire) -> int:
     ],
 )
 async def test_a_mail_arrives_through_a_balancer(header: bytes) -> None:
-    bus = ListPublisher()
+    bus = FakeBus()
     async with open_server(bus, **ON) as server, connected(server.port, hello=False) as wire:
         wire.say(header)
         assert await wire.code() == 220
@@ -67,7 +68,7 @@ async def test_a_mail_arrives_through_a_balancer(header: bytes) -> None:
     ],
 )
 async def test_without_a_proper_header_the_connection_ends_in_silence(header: bytes) -> None:
-    async with open_server(ListPublisher(), **ON) as server, connected(server.port, hello=False) as wire:
+    async with open_server(FakeBus(), **ON) as server, connected(server.port, hello=False) as wire:
         wire.say(header)
         assert await wire.rest() == []
         assert server.gate.count == 0
@@ -75,7 +76,7 @@ async def test_without_a_proper_header_the_connection_ends_in_silence(header: by
 
 async def test_a_header_cut_anywhere_ends_the_connection() -> None:
     header = version_2("192.0.2.1")
-    async with open_server(ListPublisher(), **ON) as server:
+    async with open_server(FakeBus(), **ON) as server:
         for length in range(len(header)):
             async with connected(server.port, hello=False) as wire:
                 wire.say(header[:length])
@@ -85,14 +86,14 @@ async def test_a_header_cut_anywhere_ends_the_connection() -> None:
 
 async def test_nobody_outside_the_balancers_networks_gets_in() -> None:
     changes: dict[str, Any] = {"proxy_protocol": True, "proxy_from": "192.0.2.0/24, 2001:db8::/32"}
-    async with open_server(ListPublisher(), **changes) as server, connected(server.port, hello=False) as wire:
+    async with open_server(FakeBus(), **changes) as server, connected(server.port, hello=False) as wire:
         wire.say(version_2("192.0.2.1"))
         assert await wire.rest() == []
 
 
 async def test_limits_are_those_of_the_true_peer() -> None:
     async with (
-        open_server(ListPublisher(), smtp_max_connections_per_peer=1, **ON) as server,
+        open_server(FakeBus(), smtp_max_connections_per_peer=1, **ON) as server,
         connected(server.port, hello=False) as one,
         connected(server.port, hello=False) as two,
     ):
@@ -106,7 +107,7 @@ async def test_limits_are_those_of_the_true_peer() -> None:
 
 
 async def test_without_the_setting_a_header_is_no_command() -> None:
-    async with open_server(ListPublisher()) as server, connected(server.port) as wire:
+    async with open_server(FakeBus()) as server, connected(server.port) as wire:
         assert await wire.ask("PROXY TCP4 192.0.2.1 192.0.2.2 40000 25") == 500
 
 

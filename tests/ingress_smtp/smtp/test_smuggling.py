@@ -10,14 +10,15 @@ import pytest
 from contracts.events import InboundReply
 from contracts.sealed import RawMail
 from tests.ingress_smtp.certificates import self_signed
-from tests.ingress_smtp.smtp_server import BASE, TOKEN, ListPublisher, mail, open_server, opened
+from tests.ingress_smtp.smtp_server import BASE, TOKEN, mail, open_server, opened
 from tests.ingress_smtp.wire import INFO, Wire, connected
+from tests.support.fake_bus import FakeBus
 
 REPLY = f"{TOKEN}@minami.{BASE}"
 SECOND = b"MAIL FROM:<forged@bank.example>\r\nRCPT TO:<" + INFO.encode() + b">\r\nDATA\r\nsecond\r\n.\r\n"
 
 
-def stored(bus: ListPublisher) -> bytes:
+def stored(bus: FakeBus) -> bytes:
     """The mail as the one reply event holds it."""
     (event,) = bus.events(InboundReply)
     return base64.b64decode(opened(event.letter, RawMail).raw)
@@ -45,7 +46,7 @@ def stored(bus: ListPublisher) -> bytes:
     ],
 )
 async def test_nothing_but_crlf_dot_crlf_ends_a_mail(end: bytes) -> None:
-    bus = ListPublisher()
+    bus = FakeBus()
     async with open_server(bus) as server, connected(server.port) as wire:
         assert await wire.envelope(REPLY) == 354
         wire.say(mail("first") + end + SECOND)
@@ -56,7 +57,7 @@ async def test_nothing_but_crlf_dot_crlf_ends_a_mail(end: bytes) -> None:
 
 
 async def test_bare_line_ends_are_repaired_so_that_every_reader_sees_the_same_lines() -> None:
-    bus = ListPublisher()
+    bus = FakeBus()
     async with open_server(bus) as server, connected(server.port) as wire:
         assert await wire.envelope(REPLY) == 354
         wire.say(b"Subject: a\rX-Forged: b\nTo: c\r\n\r\none\ntwo\rthree\r\r\n..\n..four\r\n.\r\n")
@@ -65,7 +66,7 @@ async def test_bare_line_ends_are_repaired_so_that_every_reader_sees_the_same_li
 
 
 async def test_bare_line_ends_are_refused_where_that_is_set_and_the_connection_goes_on() -> None:
-    bus = ListPublisher()
+    bus = FakeBus()
     async with open_server(bus, smtp_bare_newlines="refuse") as server, connected(server.port) as wire:
         assert await wire.envelope(REPLY) == 354
         wire.say(b"Subject: a\r\n\r\none\ntwo\r\n.\r\n")
@@ -78,7 +79,7 @@ async def test_bare_line_ends_are_refused_where_that_is_set_and_the_connection_g
 
 @pytest.mark.parametrize("cut", range(1, 9))
 async def test_an_end_mark_is_seen_however_it_is_cut_into_packets(cut: int) -> None:
-    bus = ListPublisher()
+    bus = FakeBus()
     async with open_server(bus) as server, connected(server.port) as wire:
         assert await wire.envelope(REPLY) == 354
         whole = b"a: b\r\n\r\n..x\r\n.\r\n"
@@ -108,7 +109,7 @@ async def test_an_end_mark_is_seen_however_it_is_cut_into_packets(cut: int) -> N
     ],
 )
 async def test_a_command_with_control_characters_has_no_effect(command: bytes) -> None:
-    async with open_server(ListPublisher()) as server, connected(server.port) as wire:
+    async with open_server(FakeBus()) as server, connected(server.port) as wire:
         wire.say(command)
         assert await wire.code() == 500
         assert await wire.ask(f"RCPT TO:<{INFO}>") in (500, 503)
@@ -136,7 +137,7 @@ async def test_a_command_with_control_characters_has_no_effect(command: bytes) -
     ],
 )
 async def test_a_malformed_sender_or_parameter_is_refused_in_clear_words(path: str) -> None:
-    async with open_server(ListPublisher()) as server, connected(server.port) as wire:
+    async with open_server(FakeBus()) as server, connected(server.port) as wire:
         assert await wire.ask(f"MAIL FROM:{path}") in (501, 553, 555)
         assert await wire.ask("MAIL FROM:<a@b.example> SIZE=20 BODY=8BITMIME SMTPUTF8") == 250
         for more in ("NOTIFY=NEVER", "ORCPT=rfc822;a@b.example", "X=Y", "=", "é=1"):
@@ -146,7 +147,7 @@ async def test_a_malformed_sender_or_parameter_is_refused_in_clear_words(path: s
 
 async def test_commands_behind_starttls_are_never_obeyed(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
-    bus = ListPublisher()
+    bus = FakeBus()
     async with open_server(bus, tls_certificate=certificate, tls_key=key) as server:
         async with connected(server.port) as wire:
             wire.say(b"STARTTLS\r\nEHLO x\r\n" + SECOND)
@@ -175,7 +176,7 @@ async def test_without_tls_nobody_speaks_for_a_domain_that_always_uses_it(tmp_pa
         "tls_key": key,
         "smtp_tls_required_from": "gmail.com, docomo.ne.jp",
     }
-    async with open_server(ListPublisher(), **changes) as server, connected(server.port) as wire:
+    async with open_server(FakeBus(), **changes) as server, connected(server.port) as wire:
         for spelling in ("a@GMAIL.com", "a@gmail.com.", "a@ｇmail.com", "a@gmail。com"):
             assert await wire.ask(f"MAIL FROM:<{spelling}>") == 530
         assert await wire.ask("MAIL FROM:<a@b.example>") == 250
@@ -186,7 +187,7 @@ async def test_without_tls_nobody_speaks_for_a_domain_that_always_uses_it(tmp_pa
 
 
 async def test_whoever_speaks_before_the_greeting_or_ahead_of_its_turn_is_sent_away() -> None:
-    bus = ListPublisher()
+    bus = FakeBus()
     async with open_server(bus, smtp_greeting_delay=5.0) as server, connected(server.port, hello=False) as wire:
         wire.say(b"EHLO x\r\n" + SECOND)
         assert await wire.rest() == [554]
@@ -199,11 +200,11 @@ async def test_whoever_speaks_before_the_greeting_or_ahead_of_its_turn_is_sent_a
         async with connected(server.port) as wire:
             wire.say(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<" + INFO.encode() + b">\r\nDATA\r\nFrom: x\r\n.\r\n")
             assert await wire.rest() == [250, 250, 554]
-    assert not bus.stored
+    assert not bus.messages
 
 
 async def test_a_group_of_commands_is_answered_in_order_also_when_the_sender_hangs_up_behind_it() -> None:
-    bus = ListPublisher()
+    bus = FakeBus()
     async with open_server(bus) as server, connected(server.port) as wire:
         wire.say(
             b"RSET\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<x@y.example>\r\nRCPT TO:<" + INFO.encode() + b">\r\nDATA\r\n"

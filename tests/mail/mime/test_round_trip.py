@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import quopri
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mail.mime.reading import read
@@ -24,13 +24,27 @@ CODECS = {  # Python's codec: labels that programs give to it
 ENCODINGS = ("8bit", "base64", "quoted-printable", "Base64", "binary")
 
 
+def not_utf8_by_chance(text: str, codec: str) -> str:
+    """The text, behind a kana where another charset would write it in octets that are UTF-8 as well.
+
+    "﨑Ⅱ" in cp932 is "핇U" in UTF-8. There the reader takes UTF-8 on purpose (mail/mime/charsets.py): labels lie more
+    often than a text of nothing but such characters is written. No text that begins with a kana is both."""
+    if codec not in ("cp932", "euc_jp") or text.isascii():
+        return text
+    try:
+        text.encode(codec).decode("utf-8")
+    except UnicodeDecodeError:
+        return text
+    return "あ" + text
+
+
 @st.composite
 def written(draw: st.DrawFn) -> tuple[str, bytes, str]:
     """Lines of text, their octets, and a label."""
     codec = draw(st.sampled_from(sorted(CODECS)))
     characters = PLAIN_CHARACTERS if codec in ("iso2022_jp", "euc_jp") else CHARACTERS
     lines = draw(st.lists(st.text(characters, min_size=1, max_size=30), min_size=1, max_size=5))
-    text = "\n".join(line.strip() or "2" for line in lines)
+    text = not_utf8_by_chance("\n".join(line.strip() or "2" for line in lines), codec)
     return text, text.replace("\n", "\r\n").encode(codec), draw(st.sampled_from(CODECS[codec]))
 
 
@@ -44,7 +58,6 @@ def part(octets: bytes, label: str, encoding: str, kind: str = "text/plain") -> 
     return f"Content-Type: {kind}{charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body
 
 
-@settings(deadline=None)
 @given(written(), st.sampled_from(ENCODINGS), st.integers(0, 3), st.booleans())
 def test_the_text_that_was_typed_is_read(
     typed: tuple[str, bytes, str], encoding: str, depth: int, with_a_page: bool
@@ -70,7 +83,8 @@ def _multipart(kind: str, *parts: bytes, boundary: str = "a") -> bytes:
 def subjects(draw: st.DrawFn) -> tuple[str, bytes]:
     """A subject, and its octets as encoded words, cut anywhere."""
     codec = draw(st.sampled_from(("utf-8", "cp932", "euc_jp")))
-    text = draw(st.text(PLAIN_CHARACTERS if codec == "euc_jp" else CHARACTERS, min_size=1, max_size=40)).strip() or "2"
+    drawn = draw(st.text(PLAIN_CHARACTERS if codec == "euc_jp" else CHARACTERS, min_size=1, max_size=40))
+    text = not_utf8_by_chance(drawn.strip() or "2", codec)
     octets = text.encode(codec)
     cuts = sorted(draw(st.lists(st.integers(0, len(octets)), max_size=4)))
     pieces = [octets[start:end] for start, end in zip([0, *cuts], [*cuts, len(octets)], strict=True) if end > start]
@@ -85,14 +99,12 @@ def subjects(draw: st.DrawFn) -> tuple[str, bytes]:
     return text, between.join(words).encode()
 
 
-@settings(deadline=None)
 @given(subjects())
 def test_the_subject_that_was_typed_is_read(typed: tuple[str, bytes]) -> None:
     text, value = typed
     assert read(b"Subject: " + value + b"\r\n\r\n").subject == " ".join(text.split())
 
 
-@settings(deadline=None)
 @given(st.text(KANA, min_size=4, max_size=40), st.sampled_from(("utf-8", "cp932", "euc_jp", "iso2022_jp")))
 def test_without_any_label_the_charset_is_found(text: str, codec: str) -> None:
     parsed = read(b"Subject: " + text.encode(codec) + b"\r\n\r\n" + text.encode(codec))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import struct
 
 import pytest
@@ -68,4 +69,6 @@ def test_it_is_read_where_nothing_else_was_written() -> None:
 
 @given(st.lists(st.one_of(st.binary(max_size=12), st.sampled_from([START, NAMED, NAMED_BY_WORDS, properties(NAMED)]))))
 def test_any_octets_may_lie_in_it(pieces: list[bytes]) -> None:
-    tnef.text_in(START + b"".join(pieces))
+    text, charset = tnef.text_in(START + b"".join(pieces))
+    assert text.encode().decode() == text, "half of a character pair"
+    assert codecs.lookup(charset)

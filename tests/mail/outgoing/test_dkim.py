@@ -93,7 +93,7 @@ def copy(
     return form.copy(to, reply, "m-y", "r-z", fields or {})
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     signed_by=keys,
     subject=names,

@@ -215,8 +215,12 @@ PIECES = ["\n", "a", "あ", "0", ":", " ", "{{child}}", "{{a}}"]
     st.text(alphabet="> \n-_|:aあ@0<１＞", max_size=400), st.lists(st.sampled_from(PIECES), max_size=60).map("".join)
 )
 def test_any_reply_may_come(text: str, sent: str) -> None:
-    answer_text(parsed(text), sent)
-    answer_text(parsed(text, f"Re: {text[:40]}".replace("\n", " ")), sent, sent_subject=sent.replace("\n", " "))
+    titled = parsed(text, f"Re: {text[:40]}".replace("\n", " "))
+    for mail, subject in ((parsed(text), None), (titled, sent.replace("\n", " "))):
+        answer = answer_text(mail, sent, sent_subject=subject)
+        assert answer == answer.strip()
+        # Nothing is made up: every line was written, in the text or in the subject.
+        assert all(line.strip() in f"{mail.text}\n{mail.subject}" for line in answer.split("\n"))
 
 
 def test_addresses_are_taken_out_before_anything_is_stored() -> None:

@@ -70,7 +70,7 @@ def parsed(text: str, subject: str = "Re: 【緑小学校】健康調査") -> Pa
     return read((head + text).encode())
 
 
-def check(form: ReplyForm, posting: Posting, *, known: bool, footer: str = FOOTERS[0]) -> None:
+def assert_answer_is_found(form: ReplyForm, posting: Posting, *, known: bool, footer: str = FOOTERS[0]) -> None:
     for question in QUESTIONS:
         for answer in ANSWERS:
             if posting is Posting.BOTH and "\n" not in answer:
@@ -85,22 +85,22 @@ def check(form: ReplyForm, posting: Posting, *, known: bool, footer: str = FOOTE
 @pytest.mark.parametrize("form", MARKED, ids=lambda form: form.name)
 def test_the_answer_beside_a_marked_quotation(form: ReplyForm, posting: Posting) -> None:
     for known in (True, False):
-        check(form, posting, known=known)
+        assert_answer_is_found(form, posting, known=known)
 
 
 @pytest.mark.parametrize("posting", Posting)
 @pytest.mark.parametrize("form", UNMARKED, ids=lambda form: form.name)
 def test_the_answer_beside_an_unmarked_quotation_below_a_head(form: ReplyForm, posting: Posting) -> None:
-    check(form, posting, known=True)
+    assert_answer_is_found(form, posting, known=True)
     if posting in (Posting.TOP, Posting.TIGHT, Posting.FOOTED):
-        check(form, posting, known=False)
+        assert_answer_is_found(form, posting, known=False)
 
 
 @pytest.mark.parametrize("posting", Posting)
 @pytest.mark.parametrize("form", BARE, ids=lambda form: form.name)
 def test_the_answer_beside_our_text_without_any_sign(form: ReplyForm, posting: Posting) -> None:
     if posting is not Posting.PART:  # one line of ours and no sign: it may be an answer
-        check(form, posting, known=True)
+        assert_answer_is_found(form, posting, known=True)
 
 
 @pytest.mark.parametrize("form", [*MARKED, *UNMARKED], ids=lambda form: form.name)

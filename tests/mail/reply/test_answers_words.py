@@ -38,7 +38,7 @@ def decidable(form: ReplyForm, posting: Posting, *, known: bool) -> bool:
     return known or form.mark is not None or posting in (Posting.TOP, Posting.TIGHT, Posting.FOOTED)
 
 
-@settings(deadline=None, max_examples=1500, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1500, suppress_health_check=[HealthCheck.too_slow])
 @given(answers(), FORMS, st.sampled_from(Posting), st.sampled_from(QUESTIONS), st.booleans(), st.sampled_from(FOOTERS))
 def test_words_come_out_of_any_reply_as_they_were_written(
     answer: str, form: ReplyForm, posting: Posting, question: SentText, known: bool, footer: str
@@ -51,7 +51,6 @@ def test_words_come_out_of_any_reply_as_they_were_written(
     assert found.split() == answer.split(), text
 
 
-@settings(deadline=None)
 @given(answers())
 def test_words_without_a_quotation_come_out_as_they_were_written(answer: str) -> None:
     for question in QUESTIONS:
@@ -62,7 +61,7 @@ def test_words_without_a_quotation_come_out_as_they_were_written(answer: str) ->
 CHARACTERS = "あいうのはにでをがですますたんー漢字年月日時分名番 \u3000、。！？「」（）()0123456789１２３①②abcXYZ.,:：;/-–—_=+*#@%&'\"<>＞|~♪☆😀🙇ｶﾞ\n"
 
 
-@settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(CHARACTERS, min_size=1, max_size=80), FORMS, st.booleans(), st.sampled_from(QUESTIONS))
 def test_any_characters_come_out_as_they_were_written(
     text: str, form: ReplyForm, known: bool, question: SentText

@@ -176,9 +176,11 @@ def status_said(words: str) -> str:
 
 @given(st.text(max_size=400))
 def test_any_text_has_some_fields_or_none(text: str) -> None:
-    status_fields.read(text)
-    status_fields.amazon(f'"notificationType":"Bounce" "bouncedRecipients":[{text}]')
-    address_in(text)
+    found = status_fields.read(text)
+    kind, notified = status_fields.amazon(f'"notificationType":"Bounce" "bouncedRecipients":[{text}]')
+    assert kind == "bounce"
+    for address in (address_in(text), *(each.recipient for each in (*found, *notified))):
+        assert address == "" or "@" in address
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,7 @@ ANSWERS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     lines=LINES,
     end=st.sampled_from([b"\r\n", b"\n", b"\r"]),

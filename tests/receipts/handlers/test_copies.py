@@ -156,7 +156,8 @@ async def test_a_copy_that_came_back_counts_as_dead_in_every_order(harness: Harn
     assert rows[0]["updated_at"] == NOW + timedelta(hours=1)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Slow: each example is written to a real database, again and again.
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(6)), again=st.lists(st.integers(0, 5), max_size=6))
 async def test_any_order_with_repetitions_and_a_second_wave_leaves_the_same_row(
     harness: Harness, order: list[int], again: list[int]

@@ -313,6 +313,7 @@ async def test_a_watch_goes_on_after_the_server_restarted(fresh_nats: NatsServer
                 except BusUnavailable:
                     await asyncio.sleep(0.1)
         await until(lambda: ("unit.oka", b"1") in seen)
+        assert not task.done()
     finally:
         stop.set()
         await asyncio.wait_for(task, 10)

@@ -32,6 +32,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsCluster]:
     started.stop()
 
 
+# Slow: whoever a test lost is started again, and waited for until it holds everything.
 @pytest.fixture
 async def whole(cluster: NatsCluster) -> NatsCluster:
     """The three servers, none of them missing."""
@@ -233,6 +234,7 @@ async def test_a_watch_goes_on_though_the_server_that_told_it_died(whole: NatsCl
                     await bus.kv_put("directory", "unit.watch", b"1")
                     break
         await until(lambda: ("unit.watch", b"1") in seen, 40)
+        assert not task.done()
         stop.set()
         await asyncio.wait_for(task, 20)
 

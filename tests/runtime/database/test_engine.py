@@ -35,6 +35,7 @@ async def test_what_is_written_in_the_drivers_language_is_there_after_the_block_
     await engine.dispose()
 
 
+# Slow: a PostgreSQL of its own is stopped and started.
 async def test_a_server_that_was_restarted_in_between_costs_nobody_an_error(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

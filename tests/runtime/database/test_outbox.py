@@ -26,6 +26,7 @@ from runtime.errors import BusUnavailable
 from simulator import servers
 from simulator.servers import Databases
 from tests.runtime.conftest import connected, declare, subject_of
+from tests.support.fake_bus import FakeBus
 
 
 class Happened(Event):
@@ -96,25 +97,6 @@ class Watched(Bus):
         return await super().publish_many(messages, timeout=timeout)
 
 
-class Hesitant:
-    """Stores everything but what it is offered first, like a bus whose leader is being chosen; keeps what it stored."""
-
-    def __init__(self) -> None:
-        self.stored: list[bytes] = []
-        self.subjects: list[str] = []
-        self._refusals = 1
-
-    async def publish_many(self, messages: Sequence[Outgoing], *, timeout: float = 10) -> list[Exception | None]:
-        results: list[Exception | None] = []
-        for message in messages:
-            refused, self._refusals = self._refusals > 0, max(0, self._refusals - 1)
-            results.append(BusUnavailable("bus_error_10008") if refused else None)
-            if not refused:
-                self.stored.append(message.payload)
-                self.subjects.append(message.subject)
-        return results
-
-
 async def start(relay: OutboxRelay) -> Callable[[], None]:
     stop = asyncio.Event()
     task = asyncio.create_task(relay.run(stop))
@@ -153,13 +135,14 @@ async def test_what_was_committed_is_published_in_order(bus: Bus, tables: Tables
 
 
 async def test_the_newest_change_of_a_key_is_what_stays_in_its_bucket(tables: Tables) -> None:
-    outbox, hesitant = Outbox(tables.outbox), Hesitant()
+    # The first message is refused, as by a bus whose leader is being chosen.
+    outbox, bus = Outbox(tables.outbox), FakeBus(failures=[BusUnavailable("bus_error_10008")])
     async with tables.engine.begin() as conn:
         for number, key in enumerate(("sakura", "sakura", "momiji", "sakura")):
             await outbox.add_raw(conn, f"$KV.directory.unit.{key}", f"{key} {number}".encode(), f"change-{number}")
-    await start(OutboxRelay(tables.engine, tables.outbox, cast(Bus, hesitant)))
+    await start(OutboxRelay(tables.engine, tables.outbox, cast(Bus, bus)))
     await tables.empty()
-    assert [payload for payload in hesitant.stored if payload.startswith(b"sakura")] == [
+    assert [each.data for each in bus.messages if each.data.startswith(b"sakura")] == [
         b"sakura 0",
         b"sakura 1",
         b"sakura 3",
@@ -167,17 +150,18 @@ async def test_the_newest_change_of_a_key_is_what_stays_in_its_bucket(tables: Ta
 
 
 async def test_what_an_earlier_release_left_behind_is_told_under_the_names_of_today(tables: Tables) -> None:
-    outbox, hesitant = Outbox(tables.outbox), Hesitant()
+    # The first message is refused, as by a bus whose leader is being chosen.
+    outbox, bus = Outbox(tables.outbox), FakeBus(failures=[BusUnavailable("bus_error_10008")])
     bucket, stream = retired.BUCKETS[0], retired.STREAMS[0]
     async with tables.engine.begin() as conn:
         await outbox.add_raw(conn, f"$KV.{bucket.name}.71", b"before", "stop-71")
         await outbox.add_raw(conn, f"$KV.{bucket.successor.name}.71", b"after", "stop-71-again")
         await outbox.add_raw(conn, f"{stream.subject.name}receipts", b"decision", "decision-1")
-    await start(OutboxRelay(tables.engine, tables.outbox, cast(Bus, hesitant)))
+    await start(OutboxRelay(tables.engine, tables.outbox, cast(Bus, bus)))
     await tables.empty()
     # Of one key the newest is stored last, whatever name its bucket had.
-    assert hesitant.stored == [b"before", b"after", b"decision"]
-    assert hesitant.subjects == [
+    assert [each.data for each in bus.messages] == [b"before", b"after", b"decision"]
+    assert [each.subject for each in bus.messages] == [
         "$KV.stopped-messages.71",
         "$KV.stopped-messages.71",
         "dead-letter-retry.receipts",
@@ -223,6 +207,7 @@ async def test_of_two_relays_one_works_and_the_other_takes_over(bus: Bus, tables
     assert len(watched.published) == 30, "two relays worked at the same time"
 
 
+# Slow: PostgreSQL and NATS of its own are stopped and started.
 async def test_the_relay_survives_both_servers_restarting(
     fresh_nats: NatsServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

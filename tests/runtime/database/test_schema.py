@@ -63,5 +63,6 @@ async def test_a_database_that_is_away_is_waited_for() -> None:
     check = SchemaCheck(engine, "registry")
     waiting = asyncio.create_task(check.wait(pause=0.01))
     await seen(check, "refused")
+    assert not waiting.done()
     waiting.cancel()
     await engine.dispose()

@@ -104,6 +104,11 @@ class PostgresServer:
         script = paths.deploy_folder() / "postgres" / "roles.sql"
         self._psql("-v", f"personal={personal}", "-v", f"general={general}", "-f", str(script), extra=environment)
 
+    def copy(self, database: str, name: str) -> None:
+        """Make a database like another one, to which nobody may be connected. Rights on it as a whole aren't copied:
+        `apply_roles` gives them. Raises LocalError."""
+        self._psql("-c", f'CREATE DATABASE "{name}" TEMPLATE "{database}"')
+
     def drop(self, *databases: str) -> None:
         """Drop databases, cutting the connections to them."""
         for database in databases:
