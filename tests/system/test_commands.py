@@ -113,7 +113,7 @@ async def test_a_kill_while_somebody_waits_for_the_answer_loses_nothing(
     asking = asyncio.create_task(school.office.delete(school.path(f"members/{member}")))
 
     async def given() -> bool:
-        return (await newest(school))["subject"] == f"member/{member}"
+        return bool((await newest(school))["subject"] == f"member/{member}")
 
     assert await house.until("the command is committed", given)
     house.stack.kill("admin-api", signal.SIGKILL)
