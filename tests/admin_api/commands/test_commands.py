@@ -278,6 +278,12 @@ async def test_commands_come_in_pages_newest_first(api: AdminApi) -> None:
     assert seen == ["member/13", "member/12", "member/11", "group/xx2", "group/xx1"]
 
 
+@pytest.mark.parametrize("number", ["77", "9223372036854775808"])
+async def test_a_command_that_there_is_not_is_not_found(api: AdminApi, number: str) -> None:
+    headers = await api.as_("administrator")
+    assert problem(await api.client.get(f"{U}/commands/c-{number}", headers=headers)) == (404, "not-found")
+
+
 @pytest.mark.parametrize("reason", ["given-up", "bad-address"])
 async def test_every_refusal_has_words_without_what_was_typed(api: AdminApi, reason: Any) -> None:
     headers = await api.as_("administrator")

@@ -1,5 +1,6 @@
 """Commands as handlers see them: what is kept of one, how the audit log names it, and who may undo it. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -82,8 +83,10 @@ def command_id(number: int) -> str:
 
 def command_number(identifier: str) -> int | None:
     """The number in a command's id; None for an id that is none of the office's."""
-    prefix, _, digits = identifier.partition("-")
-    return int(digits) if prefix == "c" and digits.isascii() and digits.isdigit() else None
+    if not re.fullmatch(COMMAND_ID_PATTERN, identifier):
+        return None
+    number = int(identifier.removeprefix("c-"))
+    return number if number < 2**63 else None
 
 
 def describe(command: Command) -> GivenCommand:
