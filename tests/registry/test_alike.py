@@ -6,22 +6,19 @@ from typing import Any, cast
 import pytest
 
 from contracts import requests as asked
+from contracts.commands import ChangePoster
 from contracts.events import PostRecognised
 from contracts.requests import (
     AudienceAsk,
     AudienceSize,
-    Done,
-    InviteAsk,
     MembersAsk,
     MembersPage,
     Names,
     NamesAsk,
     PostAsk,
     PostContent,
-    PosterChange,
     Posters,
     PostersAsk,
-    RemoveAsk,
 )
 from registry import requests
 from runtime.bus.client import Bus
@@ -56,8 +53,7 @@ async def world(request: pytest.FixtureRequest, harness: Harness) -> World:
     bus = FakeBus()
     await requests.serve(cast(Bus, bus), harness.context)
     member = await harness.register(HANAKO, "15 山田 太郎 母")
-    enrolment = PosterChange(**WHO, group="g1", member=member, enrolled=True)
-    assert await bus.request(asked.POSTER_CHANGE, enrolment, Done) == Done()
+    await harness.give(harness.command(ChangePoster, group="g1", member=member, enrolled=True))
     post = single(await harness.post(HANAKO, "遠足", "無事に着きました。"), PostRecognised).post
     ((child,),) = await harness.rows("SELECT id FROM children")
     return World(bus, "g1", member, child, post)
@@ -97,13 +93,3 @@ async def test_posters_are_shown_as_members_are(world: World) -> None:
 async def test_a_post_is_told_as_it_was_written(world: World) -> None:
     post = await world.bus.request(asked.POST, PostAsk(**WHO, post=world.post), PostContent)
     assert post == PostContent(subject="遠足", text="無事に着きました。")
-
-
-async def test_what_is_to_be_done_is_done(world: World, harness: Harness) -> None:
-    card = harness.sealer.seal(harness.card("taro@docomo.ne.jp"), "registry")
-    for subject, ask in (
-        (asked.POSTER_CHANGE, PosterChange(**WHO, group=world.group, member=world.member, enrolled=False)),
-        (asked.INVITE, InviteAsk(**WHO, group=world.group, request=new_id(), card=card)),
-        (asked.REMOVE, RemoveAsk(**WHO, member=world.member)),
-    ):
-        assert await world.bus.request(subject, ask, Done) == Done()

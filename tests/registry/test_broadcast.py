@@ -9,8 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from contracts.base import Event
+from contracts.commands import RemoveMember
 from contracts.events import DeliveryBatch, DeliveryPlanned, LeaveCompleted
-from contracts.requests import AudienceAsk, RemoveAsk
+from contracts.requests import AudienceAsk
 from registry import handlers, tables
 from registry.store.addresses import COLUMN
 from runtime.errors import BusRefused, BusUnavailable, PermanentError, UnknownKey
@@ -217,9 +218,7 @@ async def test_whoever_left_or_cannot_be_reached_gets_nothing(harness: Harness) 
     stays = await harness.register("stays@example.jp")
     leaves = await harness.register("leaves@example.jp")
     await harness.register("dead@example.jp")
-    await handlers.leaving.remove_by_request(
-        harness.context, RemoveAsk(unit="sakura", actor="account-1", member=leaves)
-    )
+    await harness.give(harness.command(RemoveMember, member=leaves))
     lookup = harness.context.crypto.address_lookup("dead@example.jp")
     async with harness.engine.begin() as connection:
         await connection.execute(
@@ -278,9 +277,7 @@ async def test_a_resend_skips_whoever_left_since(harness: Harness) -> None:
     message = harness.approved()
     first = await harness.broadcast(message)
     refs = [copy.copy_ref for event in only(first, DeliveryPlanned) for copy in event.copies]
-    await handlers.leaving.remove_by_request(
-        harness.context, RemoveAsk(unit="sakura", actor="account-1", member=member)
-    )
+    await harness.give(harness.command(RemoveMember, member=member))
     said = await harness.broadcast(harness.approved(message.message, wave=2, copies=tuple(refs)))
     assert only(said, LeaveCompleted) == []
     assert [len(harness.cards(batch)) for batch in only(said, DeliveryBatch)] == [1]

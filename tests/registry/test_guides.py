@@ -4,11 +4,10 @@ import asyncio
 
 import pytest
 
+from contracts.commands import InviteMember
 from contracts.events import LeaveCompleted, LeaveOpened, RegistrationCompleted, RegistrationOpened, RegistrationRefused
-from contracts.requests import InviteAsk
 from contracts.sealed import AddressCard
 from registry import handlers
-from runtime.ids import new_id
 from tests.registry.harness import Harness, only, single
 from tests.registry.test_outcomes import settled
 
@@ -124,16 +123,14 @@ async def test_asking_to_leave_in_somebody_s_name_brings_him_one_mail_an_hour(ha
 
 
 async def test_an_administrator_can_t_make_the_system_write_to_an_address_again_and_again(harness: Harness) -> None:
-    async def invite(group: str) -> None:
+    async def invite(group: str) -> list[RegistrationOpened]:
         card = harness.sealer.seal(AddressCard(address=HANAKO), "registry")
-        ask = InviteAsk(unit="sakura", actor="account-1", group=group, card=card, request=new_id())
-        await handlers.registration.invite_by_request(harness.context, ask)
+        await handlers.commands.handle(harness.context, harness.command(InviteMember, group=group, card=card))
+        return only(await harness.said(), RegistrationOpened)
 
-    await invite("g1")
-    single(await harness.said(), RegistrationOpened)
-    await invite("g1")
-    await invite("g2")
-    assert await harness.said() == []
+    assert len(await invite("g1")) == 1
+    assert await invite("g1") == []
+    assert await invite("g2") == []
 
 
 async def test_who_answers_too_late_may_begin_anew_at_once(harness: Harness) -> None:

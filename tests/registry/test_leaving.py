@@ -2,8 +2,9 @@
 
 import pytest
 
+from contracts.commands import RemoveMember
 from contracts.events import LeaveCompleted, LeaveOpened, LeaveRefused, RegistrationOpened
-from contracts.requests import MembersAsk, RemoveAsk
+from contracts.requests import MembersAsk
 from registry import handlers
 from runtime.errors import PermanentError
 from runtime.ids import new_id
@@ -156,20 +157,17 @@ async def test_who_came_back_is_not_taken_off_by_a_complaint_about_an_earlier_ma
 
 async def test_an_administrator_removes_a_member(harness: Harness) -> None:
     member = await harness.register(HANAKO)
-    ask = RemoveAsk(unit="sakura", actor="account-1", member=member)
-    await handlers.leaving.remove_by_request(harness.context, ask)
-    await handlers.leaving.remove_by_request(harness.context, ask)
+    assert (await harness.give(harness.command(RemoveMember, member=member))).count == 1
+    assert (await harness.give(harness.command(RemoveMember, member=member))).count == 0
     assert await state(harness, member) == ("left", ())
-    with pytest.raises(PermanentError, match="unknown-member"):
-        await handlers.leaving.remove_by_request(harness.context, ask.model_copy(update={"unit": "momiji"}))
+    elsewhere = await harness.give(harness.command(RemoveMember, unit="momiji", member=member))
+    assert elsewhere.reason == "unknown-member"
 
 
 async def test_an_open_registration_keeps_the_address_of_a_leaver(harness: Harness) -> None:
     member = await harness.register(HANAKO)
     opened = single(await harness.entry(HANAKO, group="g2"), RegistrationOpened)
-    await handlers.leaving.remove_by_request(
-        harness.context, RemoveAsk(unit="sakura", actor="account-1", member=member)
-    )
+    await harness.give(harness.command(RemoveMember, member=member))
     assert len(await harness.rows("SELECT * FROM addresses")) == 1
     assert only(await harness.reply(opened.registration), LeaveRefused) == []
     assert await state(harness, member) == ("active", ("g2",))

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
+from contracts.commands import RemoveMember
 from contracts.events import LeaveOpened, RegistrationOpened
-from contracts.requests import MembersAsk, NamesAsk, RemoveAsk
+from contracts.requests import MembersAsk, NamesAsk
 from registry import handlers
 from registry.handlers.questions import page
 from tests.registry.harness import START, Harness, single
@@ -26,9 +27,7 @@ async def test_members_come_in_pages_and_none_is_left_out(harness: Harness) -> N
 async def test_members_are_chosen_by_group_and_state(harness: Harness) -> None:
     first = await harness.register("first@example.jp", group="g1")
     second = await harness.register("second@example.jp", group="g2")
-    await handlers.leaving.remove_by_request(
-        harness.context, RemoveAsk(unit="sakura", actor="account-1", member=second)
-    )
+    await harness.give(harness.command(RemoveMember, member=second))
 
     async def found(**parts: object) -> list[int]:
         ask = MembersAsk.model_validate({"unit": "sakura", "actor": "account-1", **parts})
@@ -68,14 +67,12 @@ async def test_every_look_at_persons_is_written_down(harness: Harness) -> None:
     await page(harness.context, MembersAsk(unit="sakura", actor="account-7"))
     ask = NamesAsk(unit="sakura", actor="account-8", members=(member,))
     await handlers.questions.names(harness.context, ask)
-    await handlers.leaving.remove_by_request(
-        harness.context, RemoveAsk(unit="sakura", actor="account-9", member=member)
-    )
+    await harness.give(harness.command(RemoveMember, member=member))
     rows = await harness.rows("SELECT actor, action, unit, subject, count, at FROM access_log ORDER BY id")
     assert rows == [
         ("account-7", "members", "sakura", None, 1, START),
         ("account-8", "names", "sakura", None, 1, START),
-        ("account-9", "remove", "sakura", member, 1, START),
+        ("account/7", "remove", "sakura", member, 1, START),
     ]
 
 

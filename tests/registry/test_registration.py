@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from contracts.events import RegistrationCompleted, RegistrationOpened, RegistrationRefused
-from contracts.requests import InviteAsk, MembersAsk, MembersPage
+from contracts.commands import InviteMember
+from contracts.events import CommandDone, RegistrationCompleted, RegistrationOpened, RegistrationRefused
+from contracts.requests import MembersAsk, MembersPage
 from registry import handlers
 from registry.handlers.questions import page
 from registry.store.members import ORIGINAL
@@ -201,10 +202,10 @@ async def test_confirmations_at_the_same_moment_complete_once(harness: Harness) 
 
 async def test_an_invited_address_gets_the_guide_mail_and_its_owners_reply_confirms(harness: Harness) -> None:
     card = harness.card(" Taro@Example.jp ", "15 山田 太郎 父")
-    ask = InviteAsk(unit="sakura", actor="account-1", group="g1", request=7, card=harness.sealer.seal(card, "registry"))
-    await handlers.registration.invite_by_request(harness.context, ask)
-    await handlers.registration.invite_by_request(harness.context, ask)
-    opened = single(await harness.said(), RegistrationOpened)
+    command = harness.command(InviteMember, group="g1", card=harness.sealer.seal(card, "registry"))
+    await handlers.commands.handle(harness.context, command)
+    await handlers.commands.handle(harness.context, command)
+    (opened,) = only(await harness.said(), RegistrationOpened)
     assert harness.to(opened.to).address == TARO
     assert harness.to(opened.to).fields == {"understood": "15 山田 太郎（父）"}
     assert (await members(harness)).total == 0
@@ -214,17 +215,15 @@ async def test_an_invited_address_gets_the_guide_mail_and_its_owners_reply_confi
 async def test_inviting_a_member_says_nothing_to_anybody(harness: Harness) -> None:
     await harness.register(TARO)
     card = harness.sealer.seal(harness.card(TARO), "registry")
-    ask = InviteAsk(unit="sakura", actor="account-1", group="g1", request=8, card=card)
-    await handlers.registration.invite_by_request(harness.context, ask)
-    assert await harness.said() == []
+    await handlers.commands.handle(harness.context, harness.command(InviteMember, group="g1", card=card))
+    assert [type(each) for each in await harness.said()] == [CommandDone]
 
 
 async def test_an_invited_address_that_is_none_is_refused_without_showing_it(harness: Harness) -> None:
     card = harness.sealer.seal(harness.card("taro@docomo,ne,jp"), "registry")
-    ask = InviteAsk(unit="sakura", actor="account-1", group="g1", request=9, card=card)
-    with pytest.raises(PermanentError) as refusal:
-        await handlers.registration.invite_by_request(harness.context, ask)
-    assert str(refusal.value) == "bad-address"
+    refused = await harness.give(harness.command(InviteMember, group="g1", card=card))
+    assert refused.reason == "bad-address"
+    assert "taro" not in refused.model_dump_json()
 
 
 async def test_nothing_readable_of_a_person_lies_in_the_database(harness: Harness) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel
 
 from contracts import requests
-from contracts.requests import AudienceSize, Done, MembersPage, MemberView, Names, PostContent, Posters
+from contracts.requests import AudienceSize, MembersPage, MemberView, Names, PostContent, Posters
 
 SINCE = datetime(2026, 4, 8, 0, 0, tzinfo=UTC)
 MEMBER = MemberView(member=11, name="山田 花子", groups=("xx1",), since=SINCE, state="active")
@@ -20,9 +20,6 @@ ANSWERS: dict[str, BaseModel] = {
     requests.AUDIENCE: AudienceSize(people=3, copies=4),
     requests.POST: PostContent(subject="遠足", text="無事に着きました。"),
     requests.POSTERS: Posters(members=(MEMBER,)),
-    requests.POSTER_CHANGE: Done(),
-    requests.INVITE: Done(),
-    requests.REMOVE: Done(),
 }
 """By the subject of the question."""
 

@@ -30,6 +30,8 @@ INDEXES = {
     "events_unit",
     "post_attempts_unit",
     "audit_log_unit",
+    "commands_unit",
+    "commands_waiting",
     "dead_letters_reason",
     "dead_letters_state",
     "dead_letters_at",

@@ -1,9 +1,9 @@
 """Members are shown without addresses; an address that somebody types goes sealed to registry and nowhere else."""
 
 from contracts import requests
-from contracts.requests import ChildView, InviteAsk, MembersPage, PosterChange, RemoveAsk
+from contracts.commands import ChangePoster, InviteMember, RemoveMember
+from contracts.requests import ChildView, MembersPage
 from contracts.sealed import AddressCard
-from runtime.errors import RequestRefused
 from tests.admin_api.service import AdminApi
 from tests.support.fake_registry import MEMBER
 
@@ -16,14 +16,15 @@ async def test_a_typed_address_reaches_registry_sealed_and_no_table_or_answer(ap
     body = {"group": "xx1", "address": ADDRESS, "name": "15 山田 太郎 母"}
     answer = await api.client.post(f"{U}/members", json=body, headers=headers)
     assert answer.status_code == 202
-    subject, ask = api.bus.asked[-1]
-    assert subject == requests.INVITE
-    assert isinstance(ask, InviteAsk)
-    assert "docomo" not in ask.model_dump_json()
-    card = api.open("registry", AddressCard, ask.card.model_dump())
+    command = api.registry.given[-1]
+    assert isinstance(command, InviteMember)
+    assert (command.group, command.id) == ("xx1", f"c-{answer.json()['request']}")
+    card = api.open("registry", AddressCard, command.card.model_dump())
     assert card.address.lower() == ADDRESS.lower()
     assert card.name == "15 山田 太郎 母"
-    text = answer.text + (await api.client.get(f"{U}/audit", headers=headers)).text + str(await api.outbox())
+    text = answer.text + str(await api.outbox()) + str(await api.sql("SELECT * FROM office.commands"))
+    for path in ("audit", "commands"):
+        text += (await api.client.get(f"{U}/{path}", headers=headers)).text
     assert "docomo" not in text
     assert "山田" not in text
 
@@ -39,7 +40,7 @@ async def test_a_wrong_address_is_refused_without_being_repeated(api: AdminApi) 
         answer = await api.client.post(f"{U}/members", json=body, headers=headers)
         assert answer.status_code == 422
         assert "hanako" not in answer.text
-    assert not [subject for subject, _ in api.bus.asked if subject == requests.INVITE]
+    assert await api.outbox(InviteMember.name) == []
 
 
 async def test_members_come_with_numbers_as_strings(api: AdminApi) -> None:
@@ -56,23 +57,34 @@ async def test_posters_are_enrolled_and_members_removed_by_number(api: AdminApi)
     assert (await api.client.post(f"{U}/groups/xx1/posters", json={"member": "11"}, headers=headers)).status_code == 204
     assert (await api.client.delete(f"{U}/groups/xx1/posters/11", headers=headers)).status_code == 204
     assert (await api.client.delete(f"{U}/members/11?group=xx2", headers=headers)).status_code == 204
-    changes = [ask for _, ask in api.bus.asked]
-    assert [ask.enrolled for ask in changes if isinstance(ask, PosterChange)] == [True, False]
-    assert [(ask.member, ask.group) for ask in changes if isinstance(ask, RemoveAsk)] == [(11, "xx2")]
-    assert all(ask.actor.startswith("account/") for ask in changes if isinstance(ask, PosterChange | RemoveAsk))
+    given = api.registry.given[-3:]
+    assert [command.enrolled for command in given if isinstance(command, ChangePoster)] == [True, False]
+    assert [(command.member, command.group) for command in given if isinstance(command, RemoveMember)] == [(11, "xx2")]
+    assert all(command.actor.startswith("account/") for command in given)
 
 
 async def test_somebody_whom_registry_does_not_know_is_not_found(api: AdminApi) -> None:
     headers = await api.as_("administrator")
-    api.bus.answers[requests.REMOVE] = RequestRefused("unknown-member")
-    assert (await api.client.delete(f"{U}/members/12", headers=headers)).status_code == 404
+    api.registry.refuses = {"remove-member": ("unknown-member", 0), "change-poster": ("unknown-member", 0)}
+    for path in ("members/12", "groups/xx1/posters/12"):
+        answer = await api.client.delete(f"{U}/{path}", headers=headers)
+        assert (answer.status_code, answer.json()["detail"]) == (404, "The unit has no such member.")
+
+
+async def test_an_address_that_registry_can_t_write_to_is_not_valid(api: AdminApi) -> None:
+    headers = await api.as_("administrator")
+    api.registry.refuses["invite-member"] = ("bad-address", 0)
+    body = {"group": "xx1", "address": "hanako@docomo.ne.jp"}
+    answer = await api.client.post(f"{U}/members", json=body, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["at"]) == (422, "body/address")
+    assert "hanako" not in answer.text
 
 
 async def test_while_registry_is_away_the_answer_says_when_to_ask_again(api: AdminApi) -> None:
     headers = await api.as_("administrator")
     api.bus.away = True
-    for method, path in (("GET", "members"), ("GET", "groups/xx1/posters"), ("DELETE", "members/11")):
-        answer = await api.client.request(method, f"{U}/{path}", headers=headers)
+    for path in ("members", "groups/xx1/posters"):
+        answer = await api.client.get(f"{U}/{path}", headers=headers)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert answer.headers["content-type"] == "application/problem+json"
 

@@ -3,9 +3,7 @@
 import hashlib
 import hmac
 
-from contracts import requests
 from contracts.directory import UnitEntry, secret_text
-from contracts.requests import MembersPage
 from tests.admin_api.service import AdminApi
 
 SUBJECT = "$KV.directory.unit.sakura"
@@ -51,9 +49,12 @@ async def test_codes_are_given_once_and_never_look_like_tokens(api: AdminApi) ->
 
 async def test_a_group_with_members_stays_an_empty_one_goes(api: AdminApi) -> None:
     headers = await api.as_("administrator")
+    api.registry.refuses["close-group"] = ("group-not-empty", 3)
     kept = await api.client.delete("/v1/units/sakura/groups/xx1", headers=headers)
     assert (kept.status_code, kept.json()["type"]) == (409, "urn:renrakumo:problem:group-not-empty")
-    api.bus.answers[requests.MEMBERS] = MembersPage(members=(), next=None, total=0)
+    assert kept.json()["detail"] == "The group still has members: 3."
+    assert list(UnitEntry.model_validate((await api.outbox(SUBJECT))[-1]).groups) == ["xx1", "xx2"]
+    api.registry.refuses.clear()
     assert (await api.client.delete("/v1/units/sakura/groups/xx1", headers=headers)).status_code == 204
     assert list(UnitEntry.model_validate((await api.outbox(SUBJECT))[-1]).groups) == ["xx2"]
 

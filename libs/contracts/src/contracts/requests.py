@@ -6,18 +6,14 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from contracts.base import Contract, GroupCode, Ref, UnitCode
-from contracts.sealed import Sealed
 
 MEMBERS = "ask.registry.members"
 NAMES = "ask.registry.names"
 AUDIENCE = "ask.registry.audience"
 POST = "ask.registry.post"
 POSTERS = "ask.registry.posters"
-POSTER_CHANGE = "ask.registry.poster-change"
-INVITE = "ask.registry.invite"
-REMOVE = "ask.registry.remove"
 
-REGISTRY: tuple[str, ...] = (MEMBERS, NAMES, AUDIENCE, POST, POSTERS, POSTER_CHANGE, INVITE, REMOVE)
+REGISTRY: tuple[str, ...] = (MEMBERS, NAMES, AUDIENCE, POST, POSTERS)
 
 
 class Ask(Contract):
@@ -118,32 +114,3 @@ class Posters(Contract):
     """Members who may post."""
 
     members: tuple[MemberView, ...]
-
-
-class PosterChange(Ask):
-    """Enrol a member as poster of a group, or end it."""
-
-    group: GroupCode
-    member: Ref
-    enrolled: bool
-
-
-class InviteAsk(Ask):
-    """Send the guide mail to an address that an administrator typed (`AddressCard`, sealed for registry)."""
-
-    group: GroupCode
-    request: Ref
-    card: Sealed
-
-
-class RemoveAsk(Ask):
-    """Take a member off the unit (group None) or a group."""
-
-    member: Ref
-    group: GroupCode | None = None
-
-
-class Done(Contract):
-    """It is done."""
-
-    done: Literal[True] = True

@@ -6,17 +6,19 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from admin_api.commands.consumers import CommandResultConsumer
 from admin_api.dead_letters import cleaner
 from admin_api.dead_letters.consumers import DeadLetterConsumer
 from admin_api.kernel import tables
 from admin_api.kernel.clients import BusVerbs, Contents, Dispatchers, Registry
-from admin_api.kernel.context import Context, Database
+from admin_api.kernel.context import COMMAND_RESULTS, Context, Database
 from admin_api.kernel.idempotency import fingerprinter
+from admin_api.kernel.notifications import Notifications
 from admin_api.posts.consumers import PostConsumer
 from admin_api.settings import SCHEMA, SERVICE, Settings
 from admin_api.units.post_secrets import post_secret_hasher
 from admin_api.web import application
-from contracts.streams import ADMIN_API_DEADLETTERS, ADMIN_API_EVENTS, ADMIN_API_INBOUND
+from contracts.streams import ADMIN_API_COMMANDS, ADMIN_API_DEADLETTERS, ADMIN_API_EVENTS, ADMIN_API_INBOUND
 from runtime.crypto.ciphers import FieldCipher, KeyedHash
 from runtime.crypto.sealing import Sealer
 from runtime.database.engine import check, create_engine, wait_until_up
@@ -66,9 +68,11 @@ async def set_up(service: Service, settings: Settings) -> None:
 
     for consumer in (ADMIN_API_EVENTS, ADMIN_API_INBOUND):
         service.consume(bus, consumer, PostConsumer(context), concurrency=CONCURRENCY)
+    service.consume(bus, ADMIN_API_COMMANDS, CommandResultConsumer(context.database), concurrency=CONCURRENCY)
     service.consume(bus, ADMIN_API_DEADLETTERS, DeadLetterConsumer(context.database), concurrency=CONCURRENCY)
     service.consume_dead_letter_retries(bus)
     service.task("outbox relay", OutboxRelay(engine, tables.outbox, bus).run)
+    service.task("command results", context.command_results.run)
     service.task("web", serve_web)
     service.task("forget", forget)
     life = timedelta(days=settings.dead_letter_days)
@@ -84,10 +88,12 @@ def build(settings: Settings, engine: AsyncEngine, bus: BusVerbs) -> Context:
         registry=Registry(bus),
         contents=Contents(bus, sealer),
         dispatchers=Dispatchers(bus),
+        command_results=Notifications(engine, COMMAND_RESULTS),
         sealer=sealer,
         hash_secret=post_secret_hasher(secret_hash),
         fingerprint=fingerprinter(secret_hash),
         base_domain=settings.base_domain,
         session_idle=settings.session_idle,
         session_life=settings.session_life,
+        command_wait=settings.command_wait,
     )

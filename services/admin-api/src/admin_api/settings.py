@@ -47,6 +47,9 @@ class Settings(ServiceSettings):
     """An account's session ends so long after its last use."""
     session_life: timedelta = timedelta(hours=12)
     """An account's session ends so long after its sign-in in any case."""
+    command_wait: timedelta = timedelta(seconds=3)
+    """A request that changes something at registry waits for the result so long; then it is answered with where to
+    look for it."""
     dead_letter_days: int = Field(default=30, ge=1, le=90)
     """Days after which a dead letter is erased, if the operator has not decided about it."""
 

@@ -17,9 +17,9 @@ Q = TypeVar("Q", bound=BaseModel)
 async def serve(bus: Bus, context: Context) -> None:
     """Answer all questions from now on."""
 
-    async def on(subject: str, ask: type[Q], handler: Callable[[Context, Q], Awaitable[BaseModel | None]]) -> None:
+    async def on(subject: str, ask: type[Q], handler: Callable[[Context, Q], Awaitable[BaseModel]]) -> None:
         async def answer(question: Q) -> BaseModel:
-            return await handler(context, question) or requests.Done()
+            return await handler(context, question)
 
         await bus.serve(subject, ask, answer, queue=SERVICE)
 
@@ -28,6 +28,3 @@ async def serve(bus: Bus, context: Context) -> None:
     await on(requests.AUDIENCE, requests.AudienceAsk, handlers.questions.audience)
     await on(requests.POST, requests.PostAsk, handlers.questions.post)
     await on(requests.POSTERS, requests.PostersAsk, handlers.posters.posters)
-    await on(requests.POSTER_CHANGE, requests.PosterChange, handlers.posters.change_by_request)
-    await on(requests.INVITE, requests.InviteAsk, handlers.registration.invite_by_request)
-    await on(requests.REMOVE, requests.RemoveAsk, handlers.leaving.remove_by_request)

@@ -13,8 +13,6 @@ from contracts.pace import DispatcherStatus, PaceOrder
 from contracts.requests import (
     AudienceAsk,
     AudienceSize,
-    Done,
-    InviteAsk,
     MembersAsk,
     MembersPage,
     MemberView,
@@ -22,12 +20,10 @@ from contracts.requests import (
     NamesAsk,
     PostAsk,
     PostContent,
-    PosterChange,
     Posters,
     PostersAsk,
-    RemoveAsk,
 )
-from contracts.sealed import MessageContent, Sealed
+from contracts.sealed import MessageContent
 from contracts.streams import CONTENT, DISPATCHERS, PACE
 from runtime.bus.keyvalue import KvEntry, Watchable, contents
 from runtime.crypto.sealing import Sealer
@@ -100,20 +96,6 @@ class Registry:
         """Members who may post to a group from a phone."""
         ask = PostersAsk(unit=unit, actor=actor, group=group)
         return (await self._bus.request(requests.POSTERS, ask, Posters)).members
-
-    async def change_poster(self, unit: str, actor: str, group: str, member: int, *, enrolled: bool) -> None:
-        """Let a member post to the group from a phone, or end it."""
-        ask = PosterChange(unit=unit, actor=actor, group=group, member=member, enrolled=enrolled)
-        await self._bus.request(requests.POSTER_CHANGE, ask, Done)
-
-    async def invite(self, unit: str, actor: str, group: str, request: int, card: Sealed) -> None:
-        """Have the guide mail sent to the sealed address."""
-        ask = InviteAsk(unit=unit, actor=actor, group=group, request=request, card=card)
-        await self._bus.request(requests.INVITE, ask, Done)
-
-    async def remove(self, unit: str, actor: str, member: int, group: str | None) -> None:
-        """Take a member out of a group; None: out of the unit."""
-        await self._bus.request(requests.REMOVE, RemoveAsk(unit=unit, actor=actor, member=member, group=group), Done)
 
 
 class Contents:

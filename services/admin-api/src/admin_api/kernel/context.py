@@ -11,10 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from admin_api.kernel import audit, tables
 from admin_api.kernel.audit import AuditEntry, Detail
 from admin_api.kernel.clients import Contents, Dispatchers, Registry
+from admin_api.kernel.notifications import Notifications
 from admin_api.kernel.passwords import Passwords
 from runtime.crypto.ciphers import FieldCipher
 from runtime.crypto.sealing import Sealer
 from runtime.database.outbox import Inbox, Outbox
+
+COMMAND_RESULTS = "office_commands"
+"""The channel on which the number of a command is notified when its result is there."""
 
 
 def utc_now() -> datetime:
@@ -64,18 +68,21 @@ class Database:
 @dataclass(frozen=True, slots=True)
 class Context:
     """All that handlers use. `hash_secret`: (unit, group, secret) -> what the directory holds of a post secret;
-    `fingerprint`: a text -> what recognises it again and doesn't tell it."""
+    `fingerprint`: a text -> what recognises it again and doesn't tell it. `command_results`: wakes who waits for the
+    result of a command, by its number; `command_wait`: for how long a request does."""
 
     database: Database
     registry: Registry
     contents: Contents
     dispatchers: Dispatchers
+    command_results: Notifications
     sealer: Sealer
     hash_secret: Callable[[str, str, str], str]
     fingerprint: Callable[[str], bytes]
     base_domain: str
     session_idle: timedelta
     session_life: timedelta
+    command_wait: timedelta
 
     def domain(self, unit: str) -> str:
         """Mail domain of a unit."""

@@ -21,6 +21,7 @@ class Right(StrEnum):
     SEND = "send"
     READ_NEWS = "read_news"
     CHANGE_NEWS = "change_news"
+    READ_COMMANDS = "read_commands"
     READ_AUDIT = "read_audit"
     KEEP_PACE = "keep_pace"
     DECIDE_DEAD_LETTERS = "decide_dead_letters"
@@ -30,7 +31,14 @@ _EVERYBODY = frozenset({Right.READ_UNIT, Right.READ_NEWS})
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
     # The operator keeps the service running; what a school writes and who its members are is not his to read.
     "operator": _EVERYBODY
-    | {Right.MANAGE_UNITS, Right.CHANGE_GROUPS, Right.READ_AUDIT, Right.KEEP_PACE, Right.DECIDE_DEAD_LETTERS},
+    | {
+        Right.MANAGE_UNITS,
+        Right.CHANGE_GROUPS,
+        Right.READ_COMMANDS,
+        Right.READ_AUDIT,
+        Right.KEEP_PACE,
+        Right.DECIDE_DEAD_LETTERS,
+    },
     "administrator": frozenset(Right) - {Right.MANAGE_UNITS, Right.KEEP_PACE, Right.DECIDE_DEAD_LETTERS},
     "sender": _EVERYBODY | {Right.READ_MEMBERS, Right.READ_MESSAGES, Right.SEND},
     "viewer": _EVERYBODY | {Right.READ_MEMBERS, Right.READ_MESSAGES},

@@ -1,17 +1,15 @@
 """Members and posters, as registry tells of them: numbers, groups, states, names where the unit has that option. Never
-an address: one that an administrator types goes sealed to registry, which writes to it."""
+an address: one that an administrator types goes sealed to registry, which writes to it. What changes is a command."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
+from admin_api.commands.handlers import giving
+from admin_api.commands.model import GivenCommand
 from admin_api.kernel.context import Context
-from admin_api.kernel.errors import Forbidden, NotFound
+from admin_api.kernel.errors import Forbidden
 from admin_api.kernel.roles import Caller
 from admin_api.units.handlers import require_group
+from contracts.commands import ChangePoster, InviteMember, RemoveMember
 from contracts.requests import MembersAsk, MembersPage, MemberView
 from contracts.sealed import Sealed
-from runtime.errors import RequestRefused
-from runtime.ids import new_id
 
 
 async def page(context: Context, who: Caller, ask: MembersAsk) -> MembersPage:
@@ -27,29 +25,34 @@ async def page(context: Context, who: Caller, ask: MembersAsk) -> MembersPage:
     return page.model_copy(update={"members": tuple(_within(member, who.groups) for member in page.members)})
 
 
-async def invite(context: Context, who: Caller, unit: str, group: str, card: Sealed) -> int:
-    """Have registry send the guide mail to an address; only its owner's reply makes a member. Returns the number of
-    the request."""
+async def invite(context: Context, who: Caller, unit: str, group: str, card: Sealed) -> GivenCommand:
+    """Have registry send the guide mail to an address; only its owner's reply makes a member. Unacceptable for an
+    address that registry can't write to."""
     await _group(context, unit, group)
-    number = new_id()
-    await context.registry.invite(unit, who.actor, group, number, card)
-    async with context.database.change(
-        who.actor, "member.invited", f"request/{number}", unit=unit, detail={"group": group}
-    ):
-        pass
-    return number
+    command = InviteMember(
+        id=giving.new_command_id(),
+        occurred_at=context.database.clock(),
+        unit=unit,
+        actor=who.actor,
+        group=group,
+        card=card,
+    )
+    return await giving.give(context, command)
 
 
-async def remove(context: Context, who: Caller, unit: str, member: int, group: str | None) -> None:
+async def remove(context: Context, who: Caller, unit: str, member: int, group: str | None) -> GivenCommand:
     """Take a member out of the unit, or of one group. NotFound for nobody of this unit."""
     if group is not None:
         await _group(context, unit, group)
-    with _known():
-        await context.registry.remove(unit, who.actor, member, group)
-    async with context.database.change(
-        who.actor, "member.removed", f"member/{member}", unit=unit, detail={"group": group}
-    ):
-        pass
+    command = RemoveMember(
+        id=giving.new_command_id(),
+        occurred_at=context.database.clock(),
+        unit=unit,
+        actor=who.actor,
+        member=member,
+        group=group,
+    )
+    return await giving.give(context, command)
 
 
 async def posters(context: Context, who: Caller, unit: str, group: str) -> tuple[MemberView, ...]:
@@ -58,30 +61,26 @@ async def posters(context: Context, who: Caller, unit: str, group: str) -> tuple
     return await context.registry.posters(unit, who.actor, group)
 
 
-async def change_poster(context: Context, who: Caller, unit: str, group: str, member: int, *, enrolled: bool) -> None:
-    """Let a member post to the group from a phone, or end it."""
+async def change_poster(
+    context: Context, who: Caller, unit: str, group: str, member: int, *, enrolled: bool
+) -> GivenCommand:
+    """Let a member post to the group from a phone, or end it. NotFound for nobody of this unit."""
     await _group(context, unit, group)
-    with _known():
-        await context.registry.change_poster(unit, who.actor, group, member, enrolled=enrolled)
-    action = "poster.enrolled" if enrolled else "poster.ended"
-    async with context.database.change(who.actor, action, f"member/{member}", unit=unit, detail={"group": group}):
-        pass
+    command = ChangePoster(
+        id=giving.new_command_id(),
+        occurred_at=context.database.clock(),
+        unit=unit,
+        actor=who.actor,
+        group=group,
+        member=member,
+        enrolled=enrolled,
+    )
+    return await giving.give(context, command)
 
 
 async def _group(context: Context, unit: str, group: str) -> None:
     async with context.database.engine.connect() as connection:
         await require_group(connection, unit, group)
-
-
-@contextmanager
-def _known() -> Iterator[None]:
-    """Registry's word that it knows no such member is a plain 'not found' here."""
-    try:
-        yield
-    except RequestRefused as refusal:
-        if refusal.code.startswith("unknown"):
-            raise NotFound("The unit has no such member.") from None
-        raise
 
 
 def _within(member: MemberView, groups: tuple[str, ...]) -> MemberView:

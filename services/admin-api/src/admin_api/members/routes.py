@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
+from admin_api.commands.views import CommandView, accepted, no_content, waiting
 from admin_api.members import handlers
 from admin_api.members.views import Invitation, Invited, Member, MemberList, MemberPage, MemberState, NewPoster
 from admin_api.web.access import ContextHere, MemberChanger, MemberReader
@@ -39,13 +40,16 @@ async def list_members(
     status_code=202,
     tags=["members"],
     summary="Invite an address into a group",
-    responses=documented(401, 403, 404, 409),
+    response_model=Invited | CommandView,
+    responses={**documented(401, 403, 404, 409), **accepted(Invited | CommandView)},
 )
-async def invite(unit: UnitPath, body: Invitation, who: MemberChanger, context: ContextHere) -> Invited:
-    """The guide mail goes to the address; only its owner's reply makes a member."""
+async def invite(unit: UnitPath, body: Invitation, who: MemberChanger, context: ContextHere) -> Invited | Response:
+    """The guide mail goes to the address; only its owner's reply makes a member. While registry has not answered, the
+    answer is the command, with where to look for what comes of it."""
     name = body.name.get_secret_value() if body.name else ""
     card = context.sealer.seal(AddressCard(address=body.address.get_secret_value(), name=name), "registry")
-    return Invited(request=await handlers.invite(context, who, unit, body.group, card))
+    given = await handlers.invite(context, who, unit, body.group, card)
+    return waiting(given) if given.state == "waiting" else Invited(request=given.id)
 
 
 @router.delete(
@@ -53,13 +57,13 @@ async def invite(unit: UnitPath, body: Invitation, who: MemberChanger, context: 
     status_code=204,
     tags=["members"],
     summary="Take a member out of the unit or of one group",
-    responses=documented(401, 403, 404, 409),
+    responses={**documented(401, 403, 404, 409), **accepted()},
 )
 async def remove(
     unit: UnitPath, member: NumberPath, who: MemberChanger, context: ContextHere, group: GroupQuery = None
-) -> None:
-    """Nothing is sent to this member any more; nobody is told by mail."""
-    await handlers.remove(context, who, unit, member, group)
+) -> Response:
+    """Nothing is sent to this member any more; nobody is told by mail. 202 while registry has not answered."""
+    return no_content(await handlers.remove(context, who, unit, member, group))
 
 
 @router.get(
@@ -79,11 +83,14 @@ async def list_posters(unit: UnitPath, group: GroupPath, who: MemberChanger, con
     status_code=204,
     tags=["posters"],
     summary="Let a member post to a group by mail",
-    responses=documented(401, 403, 404, 409),
+    responses={**documented(401, 403, 404, 409), **accepted()},
 )
-async def enrol(unit: UnitPath, group: GroupPath, body: NewPoster, who: MemberChanger, context: ContextHere) -> None:
-    """From now on a mail of this member to the group's post address becomes a message, once he confirms it."""
-    await handlers.change_poster(context, who, unit, group, body.member, enrolled=True)
+async def enrol(
+    unit: UnitPath, group: GroupPath, body: NewPoster, who: MemberChanger, context: ContextHere
+) -> Response:
+    """From now on a mail of this member to the group's post address becomes a message, once he confirms it. 202 while
+    registry has not answered."""
+    return no_content(await handlers.change_poster(context, who, unit, group, body.member, enrolled=True))
 
 
 @router.delete(
@@ -91,10 +98,10 @@ async def enrol(unit: UnitPath, group: GroupPath, body: NewPoster, who: MemberCh
     status_code=204,
     tags=["posters"],
     summary="End a member's right to post",
-    responses=documented(401, 403, 404, 409),
+    responses={**documented(401, 403, 404, 409), **accepted()},
 )
 async def end_poster(
     unit: UnitPath, group: GroupPath, member: NumberPath, who: MemberChanger, context: ContextHere
-) -> None:
-    """Mails of this member to the group's post address are refused from now on."""
-    await handlers.change_poster(context, who, unit, group, member, enrolled=False)
+) -> Response:
+    """Mails of this member to the group's post address are refused from now on. 202 while registry has not answered."""
+    return no_content(await handlers.change_poster(context, who, unit, group, member, enrolled=False))

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from admin_api.commands.handlers import giving
+from admin_api.commands.model import GivenCommand
 from admin_api.kernel.audit import Detail
 from admin_api.kernel.context import Context, Database
 from admin_api.kernel.errors import Conflict, NotFound, Unacceptable
@@ -14,7 +16,7 @@ from admin_api.kernel.roles import Caller
 from admin_api.units import store
 from admin_api.units.model import MAX_GROUPS, RESERVED_GROUPS, Group, Unit
 from admin_api.units.post_secrets import new_post_secret
-from contracts.requests import MembersAsk
+from contracts.commands import CloseGroup, OpenGroup
 
 
 async def create(database: Database, actor: str, code: str, name: str, *, receipts: bool) -> Unit:
@@ -67,6 +69,11 @@ async def create_group(database: Database, actor: str, unit: str, code: str, nam
             raise Conflict("too-many-groups", f"A unit has at most {MAX_GROUPS} groups.")
         if not await store.create_group(connection, unit, code, name, position):
             raise Conflict("code-taken", "The unit has a group with this code already.")
+        # Registry may remember an earlier group of this code as closed.
+        opening = OpenGroup(
+            id=giving.new_command_id(), occurred_at=database.clock(), unit=unit, actor=actor, group=code
+        )
+        await giving.add(database, connection, opening)
         return await require_group(connection, unit, code)
 
 
@@ -79,17 +86,39 @@ async def change_group(database: Database, actor: str, unit: str, code: str, val
         return await require_group(connection, unit, code)
 
 
-async def delete_group(context: Context, who: Caller, unit: str, code: str) -> None:
-    """Delete an empty group: while it has members (Conflict), they would be left in a group that nobody sees."""
+async def delete_group(context: Context, who: Caller, unit: str, code: str) -> GivenCommand:
+    """Delete an empty group, once registry has closed it: while it has members (Conflict), they would be left in a
+    group that nobody sees. Only registry can say that nobody is in it and that nobody is just entering."""
     async with context.database.engine.connect() as connection:
         await require_group(connection, unit, code)
-    members = await context.registry.members(
-        MembersAsk(unit=unit, actor=who.actor, group=code, state="active", limit=1)
+    command = CloseGroup(
+        id=giving.new_command_id(),
+        occurred_at=context.database.clock(),
+        unit=unit,
+        actor=who.actor,
+        group=code,
     )
-    if members.total:
-        raise Conflict("group-not-empty", "The group still has members.")
-    async with _changing(context.database, who.actor, "group.deleted", f"group/{code}", unit) as connection:
-        await store.delete_group(connection, unit, code)
+    return await giving.give(context, command)
+
+
+async def remove_group(database: Database, connection: AsyncConnection, unit: str, code: str) -> dict[str, Any] | None:
+    """Delete a group that registry has closed, in the transaction of that result; the unit is locked. What brings it
+    back (`restore_group`), None when it was gone already."""
+    group = await store.group(connection, unit, code)
+    if group is None:
+        return None
+    await store.delete_group(connection, unit, code)
+    await store.publish(connection, database.outbox, unit)
+    return {"name": group.name, "position": group.position, "post_secret_hash": group.post_secret_hash}
+
+
+async def restore_group(
+    database: Database, connection: AsyncConnection, unit: str, code: str, columns: dict[str, Any]
+) -> None:
+    """Make a group again whose deletion was undone, in the transaction of that result; the unit is locked."""
+    await store.create_group(connection, unit, code, columns["name"], columns["position"])
+    await store.change_group(connection, unit, code, columns)
+    await store.publish(connection, database.outbox, unit)
 
 
 async def roll_post_address(context: Context, who: Caller, unit: str, code: str) -> str:

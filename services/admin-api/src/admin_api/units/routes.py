@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
+from admin_api.commands.views import accepted, no_content
 from admin_api.kernel.context import Context
 from admin_api.kernel.paging import PageRequest
 from admin_api.units import handlers
@@ -97,11 +98,11 @@ async def change_group(
     status_code=204,
     tags=["groups"],
     summary="Delete an empty group",
-    responses=documented(401, 403, 404, 409),
+    responses={**documented(401, 403, 404, 409), **accepted()},
 )
-async def delete_group(unit: UnitPath, group: GroupPath, who: GroupChanger, context: ContextHere) -> None:
-    """Refused while the group still has members."""
-    await handlers.delete_group(context, who, unit, group)
+async def delete_group(unit: UnitPath, group: GroupPath, who: GroupChanger, context: ContextHere) -> Response:
+    """Refused while the group still has members. 202 while registry has not said whether it has."""
+    return no_content(await handlers.delete_group(context, who, unit, group))
 
 
 @router.post(

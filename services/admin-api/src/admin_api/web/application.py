@@ -10,6 +10,7 @@ from admin_api.accounts import routes as accounts
 from admin_api.audit import routes as audit
 from admin_api.calendar import routes as calendar
 from admin_api.carriers import routes as carriers
+from admin_api.commands import routes as commands
 from admin_api.dead_letters import routes as dead_letters
 from admin_api.kernel.context import Context
 from admin_api.members import routes as members
@@ -21,7 +22,20 @@ from admin_api.units import routes as units
 from admin_api.web import problems
 from admin_api.web.middleware import Guard
 
-_FEATURES = (accounts, units, members, messages, results, notices, calendar, posts, audit, carriers, dead_letters)
+_FEATURES = (
+    accounts,
+    units,
+    members,
+    commands,
+    messages,
+    results,
+    notices,
+    calendar,
+    posts,
+    audit,
+    carriers,
+    dead_letters,
+)
 _ABOUT = """The administrators' side of Renrakumo.
 
 Sign in with `POST /v1/session`; browsers then have a cookie, programs send the token as `Authorization: Bearer`.
@@ -34,6 +48,7 @@ _TAGS = (
     ("groups", "Small groups of a unit, and their secret post addresses"),
     ("members", "People, without their addresses"),
     ("posters", "Who may post from a phone"),
+    ("commands", "What has come of changes of members and groups, and taking them back"),
     ("messages", "What goes out"),
     ("results", "Who got it, who answered what"),
     ("news", "Notices and calendar, which anybody may read"),

@@ -17,14 +17,13 @@ from contracts.events import (
     LeaveOpened,
     LeaveRefused,
 )
-from contracts.requests import RemoveAsk
 from contracts.sealed import EntryMail
 from mail.addresses import AddressError, normalise
 from registry import model
 from registry.context import MAILS, Context
 from registry.handlers.refused import Refused
 from registry.inverses import RestoreMember
-from registry.store import addresses, copies, members, pending, persons, undo, views
+from registry.store import addresses, copies, members, pending, persons, undo
 from registry.store.addresses import Address
 from registry.store.members import Departure, Member
 from runtime.errors import PermanentError
@@ -205,16 +204,6 @@ async def remove_member(
         poster_of=left.poster_of,
         guardian_of=left.guardian_of,
     )
-
-
-async def remove_by_request(context: Context, ask: RemoveAsk) -> None:
-    """An administrator takes a member off a group or the unit. Harmless to repeat; PermanentError for nobody."""
-    now = context.clock()
-    async with context.engine.begin() as connection:
-        await remove_member(context, connection, ask.unit, ask.member, ask.group, now)
-        await views.log_access(
-            connection, at=now, actor=ask.actor, action="remove", unit=ask.unit, subject=ask.member, count=1
-        )
 
 
 async def _depart(

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.requests import PosterChange, Posters, PostersAsk
+from contracts.requests import Posters, PostersAsk
 from registry.context import Context
 from registry.handlers.refused import Refused
 from registry.inverses import RestorePoster
@@ -45,16 +45,3 @@ async def change(
         return None
     await members.change_poster(connection, unit=unit, group=group, member=member, enrolled=enrolled, at=at)
     return RestorePoster(member=member, group=group, enrolled=enrolled, since=since or at)
-
-
-async def change_by_request(context: Context, ask: PosterChange) -> None:
-    """Enrol a member of the unit as poster, or end it. PermanentError for somebody who isn't here."""
-    now = context.clock()
-    async with context.engine.begin() as connection:
-        await change(
-            context, connection, unit=ask.unit, group=ask.group, member=ask.member, enrolled=ask.enrolled, at=now
-        )
-        action = "poster-enrolled" if ask.enrolled else "poster-ended"
-        await views.log_access(
-            connection, at=now, actor=ask.actor, action=action, unit=ask.unit, subject=ask.member, count=1
-        )

@@ -20,14 +20,13 @@ from contracts.events import (
     RegistrationOpened,
     RegistrationRefused,
 )
-from contracts.requests import InviteAsk
 from contracts.sealed import AddressCard, EntryMail, ReplyText, Sealed
 from mail.addresses import AddressError, normalise, tidy
 from registry import model, naming
 from registry.context import MAILS, Context
 from registry.handlers.refused import Refused
 from registry.naming import Person
-from registry.store import addresses, members, pending, views
+from registry.store import addresses, members, pending
 from registry.store.addresses import Address
 from runtime.errors import PermanentError
 from runtime.ids import new_id
@@ -114,21 +113,6 @@ async def invite_member(
             named=named,
             invited_by=invited_by,
         )
-
-
-async def invite_by_request(context: Context, ask: InviteAsk) -> None:
-    """An administrator typed an address: its owner gets the guide mail. PermanentError when it is no address, or there
-    is no such group."""
-    cause = f"invite-{ask.unit}-{ask.request}"
-    async with context.engine.begin() as connection:
-        if not await context.inbox.first_time(connection, "ask.invite", cause):
-            return
-        await invite_member(
-            context, connection, cause=cause, unit=ask.unit, group=ask.group, card=ask.card, invited_by=ask.actor
-        )
-        now = context.clock()
-        await views.log_access(connection, at=now, actor=ask.actor, action="invite", unit=ask.unit, count=1)
-    MAILS.labels("invite", "open").inc()
 
 
 async def confirm(context: Context, event: ConfirmationGiven) -> None:
