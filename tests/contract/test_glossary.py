@@ -79,6 +79,8 @@ RETIRED = {
     'again_of(?![`"])': "retry_of",
     "changeover": "bus apply, contracts.retired",
     "consume_again|handled_again": "consume_dead_letter_retries",
+    "InviteAsk|RemoveAsk|PosterChange|POSTER_CHANGE": "contracts.commands",
+    "ListPublisher|MemoryBus": "FakeBus",
 }
 """A retired word as a regular expression, and what is said instead. Case counts where `(?i:...)` doesn't say otherwise."""
 
