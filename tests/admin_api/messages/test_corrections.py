@@ -328,6 +328,7 @@ async def test_a_message_whose_time_is_over_is_sent_again_with_a_new_one_only(ap
     assert [datetime.fromisoformat(seen[name]) for name in ("expires_at", "sent_until")] == [new, new]
 
 
+# Slow: two sendings of one message, each asked about by REST.
 async def test_an_urgent_question_is_of_use_anew_when_it_is_sent_again(api: AdminApi, ledger: Ledger) -> None:
     headers = await api.as_("administrator")
     first = await _send(api, headers, **WRONG, asks="receipt", lane="urgent")
