@@ -102,7 +102,7 @@ def describe(command: Command) -> GivenCommand:
             return _given(command, f"member/{member}", {"group": group, "enrolled": enrolled})
         case CloseGroup(group=group) | OpenGroup(group=group):
             return _given(command, f"group/{group}", {})
-    raise NotImplementedError(command.kind())
+    raise NotImplementedError(command.kind())  # a new kind of command that nobody described: ours to mend
 
 
 def describe_undo(command: UndoCommand, undone: GivenCommand) -> GivenCommand:

@@ -92,11 +92,11 @@ class AiosmtpdConnection(SMTP):
 
     async def converse(self) -> None:
         """The whole dialogue, from the greeting to the end."""
-        raise NotImplementedError
+        raise NotImplementedError  # connection.InboundConnection does it: here stand aiosmtpd's private names alone
 
     def deadline_passed(self) -> None:
         """Nothing was heard in time."""
-        raise NotImplementedError
+        raise NotImplementedError  # connection.InboundConnection says what follows
 
     def new_envelope(self) -> Envelope:
         """What a mail begins with."""

@@ -113,7 +113,7 @@ async def _do(context: Context, connection: AsyncConnection, command: Command, a
         case UndoCommand():
             await undoing.undo_command(context, connection, command, at)
             return Effect(1, undid=command.of)
-    raise NotImplementedError(command.kind())
+    raise NotImplementedError(command.kind())  # a new kind of command without an effect: ours to mend
 
 
 async def _close_group(connection: AsyncConnection, command: CloseGroup, at: datetime) -> Effect:
