@@ -1,13 +1,14 @@
 """The boards in memory: only what changed is read, each at least once a day, within bounds, whatever ails the database."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from prometheus_client import REGISTRY
 
-from board.bounds import STEPS, BoardSelection, Bounds, size_of
+from board.bounds import STEPS, BoardSelection, Bounds, StoredBoard, size_of
 from board.memory import PORTION, BoardMemory
 from board.model import Board, CalendarEvent, Notice
 from runtime.errors import TransientError
@@ -74,7 +75,7 @@ async def test_a_unit_that_is_closed_has_no_board() -> None:
 
 async def test_a_unit_that_is_closed_between_looking_and_reading_has_no_board() -> None:
     class Closing(FakeSource):
-        async def read(self, units: object, selection: BoardSelection) -> dict[str, object]:  # type: ignore[override]
+        async def read(self, units: Iterable[str], selection: BoardSelection) -> Mapping[str, StoredBoard]:
             return {}
 
     boards = memory(Closing(aoba=Board("aoba")))
@@ -121,10 +122,10 @@ async def test_while_the_database_is_away_all_boards_stay() -> None:
 
 async def test_before_all_have_been_read_there_is_no_board_and_what_was_read_is_not_read_again() -> None:
     class Failing(FakeSource):
-        async def read(self, units: object, selection: BoardSelection) -> dict[str, object]:  # type: ignore[override]
-            found = await super().read(units, selection)  # type: ignore[arg-type]
+        async def read(self, units: Iterable[str], selection: BoardSelection) -> Mapping[str, StoredBoard]:
+            found = await super().read(units, selection)
             self.away = len(self.reads) == 1
-            return found  # type: ignore[return-value]
+            return found
 
     source = Failing(**{f"unit{number:03}": Board(str(number)) for number in range(PORTION + 1)})
     boards = memory(source)
