@@ -45,14 +45,14 @@ class Ledger:
             role="receipts",
         )
 
-    async def bounce(self, message: int, copy_ref: int, state: str, verdict: str | None = None) -> None:
+    async def bounce(self, message: int, copy_ref: int, state: str, classification: str | None = None) -> None:
         await self.api.sql(
-            "INSERT INTO ledger.bounces (copy_ref, event_id, message, verdict, state, hard, at) "
+            "INSERT INTO ledger.bounces (copy_ref, event_id, message, classification, state, hard, at) "
             "VALUES ($1, $2, $3, $4, $5, false, $6)",
             copy_ref,
             f"bounce-{copy_ref}",
             message,
-            verdict or state,
+            classification or state,
             state,
             START + timedelta(hours=1),
             role="receipts",

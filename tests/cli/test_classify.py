@@ -103,7 +103,7 @@ def test_what_a_machine_wrote_makes_no_choice(tmp_path: Path) -> None:
 def test_a_delivery_report_says_who_is_gone(tmp_path: Path) -> None:
     (line,) = lines(saved(tmp_path, REPORT), "--choices", "良好,発熱")
     bounce = line["bounce"]
-    assert (bounce["is_bounce"], bounce["hard"], bounce["verdict"]) == (True, True, "dead")
+    assert (bounce["is_bounce"], bounce["hard"], bounce["classification"]) == (True, True, "dead")
     assert (bounce["recipients"], bounce["status"]) == (["parent@example.net"], "5.1.1")
     assert line["choice"] is None
 

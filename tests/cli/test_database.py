@@ -1,19 +1,25 @@
 """`renrakumo database`: brings the tables of any earlier release to this one, once, and tells whether they are there."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 from typer.testing import CliRunner, Result
 
+from admin_api.dead_letters.store import DEAD_LETTER_CONTEXT
+from contracts.events import DeadLetter
 from renrakumo_cli.local.postgres import PostgresServer
 from renrakumo_cli.local.services import OWNERS
 from renrakumo_cli.main import app
 from renrakumo_cli.secret_store import DATABASE_ROLES
+from runtime.crypto.ciphers import FieldCipher
+from runtime.crypto.keys import KeyRing
 from simulator import servers
 from simulator.servers import Databases, run_apart
 from tests.support import schemas
@@ -84,6 +90,56 @@ def test_an_upgrade_from_an_earlier_release_gives_the_schema_of_this_one(
     result = run(past, "upgrade")
     assert result.exit_code == 0, result.output
     assert reread(past.server, dumps(past), tmp_path) == reread(past.server, newest, tmp_path)
+
+
+async def _as_release_0_1_wrote(url: str, blob: tuple[str, bytes]) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(
+        "INSERT INTO ledger.sent_copies (copy_ref, message, unit, carrier, wave, attempt, state, updated_at) "
+        "SELECT copy, 1, 'sakura', 'docomo', 1, 1, 'delivered', now() - interval '1 hour' FROM generate_series(1, 2) AS copy"
+    )
+    await connection.execute(
+        "INSERT INTO ledger.bounces (copy_ref, event_id, message, verdict, state, hard, status, at) VALUES "
+        "(1, 'e1', 1, 'dead', 'dead', true, '5.1.1', now()), (2, 'e2', 1, 'suspended', 'filtered', false, NULL, now())"
+    )
+    await connection.execute(
+        "INSERT INTO office.held_mail (id, letter, newest, at, last_at, service, consumer, subject, reason, detail, "
+        "attempts, size, state, letter_key_id, letter_blob) VALUES (1, 'first', 'second', now(), now(), 'receipts', "
+        "'receipts-inbound', 'inbound.reply', 'letter_is_not_base64', '', 1, 1, 'held', $1, $2)",
+        *blob,
+    )
+    await connection.execute(
+        "INSERT INTO office.held_counts (service, reason, total, first_at, last_at) "
+        "VALUES ('receipts', 'letter_is_not_base64', 3, now(), now())"
+    )
+    await connection.close()
+
+
+async def _rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    connection = await asyncpg.connect(url)
+    rows = await connection.fetch(query)
+    await connection.close()
+    return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize("past", RELEASES[:1], indirect=True, ids=lambda folder: folder.name)
+def test_what_release_0_1_stored_is_kept_under_the_names_of_today(past: Databases) -> None:
+    url = past.server.url("postgres", past.general)
+    cipher = FieldCipher(KeyRing({"k1": b"k" * 32}))
+    letter = (RELEASES[0] / "events" / "dead.v1.full.json").read_text()
+    run_apart(lambda: _as_release_0_1_wrote(url, cipher.encrypt(letter, context=DEAD_LETTER_CONTEXT)))
+    assert run(past, "upgrade").exit_code == 0
+    bounces = run_apart(lambda: _rows(url, "SELECT event_id, classification FROM ledger.bounces ORDER BY 1"))
+    assert bounces == [("e1", "dead"), ("e2", "suspended")]
+    reasons = run_apart(lambda: _rows(url, "SELECT copy_ref, state, returned_reason FROM ledger.copies ORDER BY 1"))
+    assert reasons == [(1, "dead", "no such user"), (2, "filtered", "mailbox suspended")]
+    columns = "first, newest, state, reason, dead_letter_key_id, dead_letter_blob"
+    ((*said, key_id, blob),) = run_apart(lambda: _rows(url, f"SELECT {columns} FROM office.dead_letters"))
+    assert said == ["first", "second", "undecided", "mail_is_not_base64"]
+    kept = DeadLetter.model_validate_json(cipher.decrypt(key_id, blob, context=DEAD_LETTER_CONTEXT))
+    assert kept.retry_of == json.loads(letter)["again_of"]
+    counts = run_apart(lambda: _rows(url, "SELECT reason, total FROM office.dead_letter_counts"))
+    assert counts == [("mail_is_not_base64", 3)]
 
 
 # Slow: all tables are made and dumped.

@@ -40,7 +40,7 @@ RETIRED = {
     "RememberedDns": "DnsCache",
     "SESSION_ENDED": "SERVICE_CLOSING",
     "Throttle": "Pace, PaceState",
-    "Verdict": "Disposition, Classification, AuthenticationResults",
+    '(?i:verdicts?)(?![`"])': "outcome, Disposition, Classification, AuthenticationResults",
     "_hungry": "the worker that may take a copy",
     "(?i:judge[sd]?|judging)(?:_error)?": "disposition, bounce classification, decision",
     "_?look_again": "look_later",
@@ -59,6 +59,7 @@ RETIRED = {
     # Mail
     "AutomaticMail": "Automatic",
     r"Guesses|inbound\.guessed": "SecretProbes, inbound.secret-probe",
+    r"""(?<=\.)(?<!held_mail\.)letter|(?<!dead_)letter(?==|: Sealed)|(?<=["'])letter(?=["']:)""": "mail, dead_letter",
     "Letter|LetterKind|(?<!dead_)letters_of": "ParsedMail, ParentMail, MailKind",
     "InboxMail": "ParentMail",
     "Opinion": "Classification",
@@ -87,7 +88,7 @@ RETIRED = {
 LIVING = ("libs", "services", "cli", "simulator", "tools", "tests", "deploy")
 PAST = re.compile(
     r"/migrations/versions/|^tests/fixtures/release-|^tests/contract/test_glossary\.py$"
-    r"|^libs/contracts/src/contracts/retired\.py$|^tests/cli/test_bus_retired\.py$"
+    r"|^libs/contracts/src/contracts/retired\.py$|^tests/cli/test_(?:bus_retired|database)\.py$"
 )
 """What has happened keeps its words: steps of migrations, states of old releases."""
 

@@ -46,7 +46,9 @@ def given_up(batch: DeliveryBatch) -> DeadLetter:
 
 
 def decision(letter: DeadLetter, number: int, *, drop: bool = False) -> DeadLetterRetry:
-    return DeadLetterRetry(id=f"{letter.first}/{number}", occurred_at=datetime.now(UTC), letter=letter, given_up=drop)
+    return DeadLetterRetry(
+        id=f"{letter.first}/{number}", occurred_at=datetime.now(UTC), dead_letter=letter, given_up=drop
+    )
 
 
 async def progressed(office: Office, batch: DeliveryBatch, outcomes: dict[int, CopyOutcome]) -> None:

@@ -81,7 +81,7 @@ async def test_of_a_report_without_a_token_only_the_beginning_is_kept() -> None:
     bus = FakeBus()
     async with open_server(bus) as server:
         await mailer.send(HOST, server.port, "", [at("info"), at(BOUNCE_TOKEN)], REPORT + b"x" * 70 + b"\r\n" * 60_000)
-    kept = {event.token: len(opened(event.letter, RawMail).raw) for event in bus.events(InboundBounce)}
+    kept = {event.token: len(opened(event.mail, RawMail).raw) for event in bus.events(InboundBounce)}
     assert kept[None] < 90_000 < kept[BOUNCE_TOKEN]
 
 

@@ -112,11 +112,11 @@ async def test_what_a_phone_wrote_lies_readable_in_the_sealed_letter(
         assert {reply.code for reply in replies.values()} == {250}
         entry = InboundEntry.model_validate_json((await newest(eyes, InboundEntry.name)).data)
         reply = InboundReply.model_validate_json((await newest(eyes, InboundReply.name)).data)
-    letter = opened(entry.letter, EntryMail)
-    assert letter.sender == PARENT
-    assert letter.subject == subject
-    assert letter.text.strip() == text
-    again = reading.read(base64.b64decode(opened(reply.letter, RawMail).raw))
+    content = opened(entry.mail, EntryMail)
+    assert content.sender == PARENT
+    assert content.subject == subject
+    assert content.text.strip() == text
+    again = reading.read(base64.b64decode(opened(reply.mail, RawMail).raw))
     assert again.text.strip() == text
 
 

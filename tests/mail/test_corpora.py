@@ -149,13 +149,13 @@ def test_feedback(score: Callable[[str], None]) -> None:
 def test_addresses() -> None:
     wrong = []
     for line in (FOLDER / "addresses.tsv").read_text().splitlines()[1:]:
-        escaped, verdict, category, canonical, *_ = line.split("\t")
+        escaped, taken, category, canonical, *_ = line.split("\t")
         text = escaped.encode("latin-1", "backslashreplace").decode("unicode_escape")
         try:
             stored = addresses.normalise(addresses.tidy(text))
         except addresses.AddressError:
             stored = ""
-        expected = {"yes": True, "fix": True, "no": False}.get(verdict, bool(stored))
+        expected = {"yes": True, "fix": True, "no": False}.get(taken, bool(stored))
         if bool(stored) != expected or (stored and canonical and stored != canonical):
             wrong.append(category)
     assert wrong == ["space before at"]  # ask rather than guess

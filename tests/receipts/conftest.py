@@ -156,7 +156,7 @@ class Harness:
                 why=decision.why,
                 needs_look=decision.needs_look,
             ),
-            letter=self.sealed(raw, sender),
+            mail=self.sealed(raw, sender),
         )
 
     def bounce(self, token: str | None, raw: bytes, *, at: datetime = NOW) -> InboundBounce:
@@ -166,7 +166,7 @@ class Harness:
             unit=self.unit,
             size=len(raw),
             token=token,
-            letter=self.sealed(raw, ""),
+            mail=self.sealed(raw, ""),
         )
 
     def feedback(self, raw: bytes, *, token: str | None = None, unit: str = "") -> InboundFeedback:
@@ -176,7 +176,7 @@ class Harness:
             unit=unit or self.unit,
             size=len(raw),
             token=token,
-            letter=self.sealed(raw, "feedback@carrier.example"),
+            mail=self.sealed(raw, "feedback@carrier.example"),
         )
 
     async def sent(
@@ -229,7 +229,7 @@ class Harness:
         return self._registry.open(recipients, ReportedRecipients).addresses
 
 
-def letter(body: str, *, subject: str = "Re: 健康調査", **headers: str) -> bytes:
+def plain_mail(body: str, *, subject: str = "Re: 健康調査", **headers: str) -> bytes:
     """A plain reply as a phone sends it."""
     message = EmailMessage()
     message["From"] = PARENT

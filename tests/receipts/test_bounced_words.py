@@ -1,4 +1,4 @@
-"""Every verdict on a report has an outcome in the ledger, and words that administrators understand."""
+"""Every classification of a report has an outcome in the ledger, and words that administrators understand."""
 
 import re
 from importlib import resources
@@ -12,19 +12,20 @@ from receipts import model
 
 MIGRATION = resources.files("receipts") / "migrations" / "versions" / "0005_why_copies_came_back.py"
 REASONS = {
-    verdict: reason.replace("''", "'")
-    for verdict, reason in re.findall(
-        r"WHEN back\.verdict = '(\w+)' (?:AND [^\n]+ )?THEN '((?:[^']|'')*)'", MIGRATION.read_text(encoding="utf-8")
+    classification: reason.replace("''", "'")
+    for classification, reason in re.findall(
+        r"WHEN back\.\w+ = '(\w+)' (?:AND [^\n]+ )?THEN '((?:[^']|'')*)'", MIGRATION.read_text(encoding="utf-8")
     )
 }
 
 
 @pytest.mark.parametrize(
-    "verdict", [each for each in Classification if each not in (Classification.DELAYED, Classification.DELIVERED)]
+    "classification",
+    [each for each in Classification if each not in (Classification.DELAYED, Classification.DELIVERED)],
 )
-def test_a_copy_that_came_back_is_explained(verdict: Classification) -> None:
-    outcome = model.outcome_of_bounce(verdict)
-    reason = REASONS.get(verdict, "")
+def test_a_copy_that_came_back_is_explained(classification: Classification) -> None:
+    outcome = model.outcome_of_bounce(classification)
+    reason = REASONS.get(classification, "")
     assert reason == "" or reason in reasons.REASONS
     explanation = explain_copy(outcome, reason, domain="midori.example.org")
     assert explanation is not None

@@ -19,7 +19,7 @@ from runtime.ids import new_id
 from runtime.process.lifecycle import Service
 from runtime.settings import ServiceSettings
 from simulator.servers import Databases
-from tests.receipts.conftest import NOW, Harness, letter, prepare
+from tests.receipts.conftest import NOW, Harness, plain_mail, prepare
 from tests.receipts.handlers.test_copies import planned, settled
 
 
@@ -95,7 +95,7 @@ async def test_a_reply_on_the_bus_becomes_a_recorded_answer(harness: Harness, fr
         await eventually(lambda: harness.rows("SELECT 1 FROM ledger.copies WHERE member IS NOT NULL"))
         assert (await harness.copy(copy))["state"] == "delivered"
 
-        reply = harness.reply(harness.token(TokenKind.ANSWER, message, copy), letter("せきあり\n"))
+        reply = harness.reply(harness.token(TokenKind.ANSWER, message, copy), plain_mail("せきあり\n"))
         await ingress.publish(reply)
         recorded = await eventually(lambda: said(AnswerRecorded, "EVENTS"))
         assert (recorded.message, recorded.copy_ref, recorded.choice) == (message, copy, 2)

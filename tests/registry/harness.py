@@ -154,7 +154,7 @@ class Harness:
             authentication=PROVEN if proven else None,
             sender_key="0" * 64,
             automatic=automatic or Automatic(),
-            letter=self.sealer.seal(EntryMail(sender=sender, subject=subject, text=words), "registry"),
+            mail=self.sealer.seal(EntryMail(sender=sender, subject=subject, text=words), "registry"),
         )
 
     def leave_event(
@@ -169,7 +169,7 @@ class Harness:
             size=100,
             sender_key="0" * 64,
             automatic=Automatic(),
-            letter=self.sealer.seal(EntryMail(sender=sender), "registry"),
+            mail=self.sealer.seal(EntryMail(sender=sender), "registry"),
         )
 
     def confirmation(
@@ -264,7 +264,7 @@ class Harness:
             sender_key="0" * 64,
             automatic=parts.pop("automatic", Automatic()),
             authentication=parts.pop("authentication", None),
-            letter=self.sealer.seal(PostMail(sender=sender, subject=subject, text=words), "registry"),
+            mail=self.sealer.seal(PostMail(sender=sender, subject=subject, text=words), "registry"),
         )
         await handlers.posts.post(self.context, event)
         return await self.said()

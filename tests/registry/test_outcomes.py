@@ -121,7 +121,7 @@ async def test_an_outcome_delivered_again_counts_once(harness: Harness) -> None:
     assert await harness.rows("SELECT soft_count FROM addresses") == [(1,)]
 
 
-def came_back(harness: Harness, message: int, copy: int, *named: str, verdict: str = "dead") -> CopyBounced:
+def came_back(harness: Harness, message: int, copy: int, *named: str, classification: str = "dead") -> CopyBounced:
     """A report of non-delivery that names these addresses."""
     number = new_id()
     return CopyBounced(
@@ -130,8 +130,8 @@ def came_back(harness: Harness, message: int, copy: int, *named: str, verdict: s
         unit="sakura",
         message=message,
         copy_ref=copy,
-        verdict=verdict,
-        hard=verdict == "dead",
+        classification=classification,
+        hard=classification == "dead",
         status="5.1.1",
         recipients=harness.sealer.seal(ReportedRecipients(addresses=named), "registry") if named else None,
     )
@@ -150,7 +150,7 @@ async def test_a_late_report_that_names_the_address_takes_it_off(harness: Harnes
     message, copy = await delivered(harness)
     elsewhere = came_back(harness, message, copy, HANAKO).model_copy(update={"unit": "momiji"})
     await handlers.outcomes.bounce(harness.context, elsewhere)
-    await handlers.outcomes.bounce(harness.context, came_back(harness, message, copy, HANAKO, verdict="full"))
+    await handlers.outcomes.bounce(harness.context, came_back(harness, message, copy, HANAKO, classification="full"))
     assert (await state(harness))[0] == "active"
     await handlers.outcomes.bounce(harness.context, came_back(harness, message, copy, HANAKO))
     assert (await state(harness))[0] == "undeliverable"
@@ -177,7 +177,7 @@ async def test_a_late_report_that_names_nobody_leaves_a_doubt(harness: Harness) 
 async def test_a_late_report_delivered_again_counts_once(harness: Harness) -> None:
     await harness.register(HANAKO)
     message, copy = await delivered(harness)
-    report = came_back(harness, message, copy, HANAKO, verdict="full")
+    report = came_back(harness, message, copy, HANAKO, classification="full")
     await handlers.outcomes.bounce(harness.context, report)
     await handlers.outcomes.bounce(harness.context, report)
     assert await harness.rows("SELECT soft_count FROM addresses") == [(1,)]

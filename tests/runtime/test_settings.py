@@ -97,8 +97,8 @@ def test_how_much_of_a_mail_is_read_is_what_the_operator_says(environment: pytes
     assert Limits(**load(Reader).reading_limits()) == DEFAULT_LIMITS
     environment.setenv("RENRAKUMO_READING_MAX_LINE", "1000")
     environment.setenv("RENRAKUMO_READING_MAX_PARTS", "10")
-    letter = read(b"Subject: s\r\n\r\n" + b"2" * 3000, Limits(**load(Reader).reading_limits()))
-    assert letter.text.split() == ["2" * 1000] * 3
+    mail = read(b"Subject: s\r\n\r\n" + b"2" * 3000, Limits(**load(Reader).reading_limits()))
+    assert mail.text.split() == ["2" * 1000] * 3
     environment.setenv("RENRAKUMO_READING_MAX_PARTS", "0")
     with pytest.raises(SystemExit):
         load(Reader)

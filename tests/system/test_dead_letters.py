@@ -128,7 +128,7 @@ def forged_reply(name: str) -> InboundReply:
         size=10,
         sender_key="a" * 64,
         automatic=Automatic(reply_allowed=True, count_answer=True, why=""),
-        letter=Sealed(recipient="receipts", key_id="x", box="AAAA"),
+        mail=Sealed(recipient="receipts", key_id="x", box="AAAA"),
     )
 
 

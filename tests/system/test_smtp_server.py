@@ -87,7 +87,7 @@ async def stored(stack: LocalStack) -> Counter[str]:
     found: Counter[str] = Counter()
     for message in await bus_view.messages(stack, [INBOUND.name]):
         event = InboundEntry.model_validate_json(message.data)
-        content = opener.open(event.letter, EntryMail)
+        content = opener.open(event.mail, EntryMail)
         number = int(content.sender.partition("@")[0].removeprefix("parent"))
         assert event.id == event_id(number)
         assert f"{number} 山田 太郎 母" in content.text

@@ -85,7 +85,7 @@ def classify(raw: bytes, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
         "bounce": {
             "is_bounce": report.is_bounce,
             "hard": report.hard,
-            "verdict": str(report.classification),
+            "classification": str(report.classification),
             "recipients": list(report.recipients),
             "status": report.status,
             "why": report.why,

@@ -27,7 +27,7 @@ _sequences = itertools.count(1)
 def letter(
     number: int, *, reason: str = "PermanentError: unknown_registration", service: str = "registry", **fields: Any
 ) -> DeadLetter:
-    said = b'{"unit": "sakura", "message": 42, "letter": {"box": "c2VhbGVk"}}'
+    said = b'{"unit": "sakura", "message": 42, "mail": {"box": "c2VhbGVk"}}'
     values: dict[str, Any] = {
         "id": f"EVENTS-{number}-{service}-events",
         "occurred_at": "2026-04-08T00:00:00Z",
@@ -137,7 +137,7 @@ async def test_a_retry_gives_the_message_back_to_who_gave_it_up_and_keeps_nothin
     assert shown["decided_by"].startswith("account/")
     await operator.decide(row["id"], "retry")  # the same request again
     (again,) = await operator.said()
-    assert (again.letter, again.given_up, again.bus_subject()) == (first, False, "dead-letter-retry.registry")
+    assert (again.dead_letter, again.given_up, again.bus_subject()) == (first, False, "dead-letter-retry.registry")
     assert (await operator.ask("POST", f"/{row['id']}/drop")).status_code == 409
     audited = await api.sql("SELECT action, unit FROM office.audit_log WHERE action LIKE 'dead_letter%'")
     assert [tuple(each) for each in audited] == [("dead_letter.retried", "sakura")]
@@ -161,7 +161,7 @@ async def test_what_fails_again_is_the_same_entry_with_the_new_reason(api: Admin
     assert (await operator.listed())[0]["reason"] == "sealed_with_unknown_key"
     said = await operator.said()
     assert len({each.id for each in said}) == 3
-    assert {each.letter.first for each in said} == {first.id}
+    assert {each.dead_letter.first for each in said} == {first.id}
 
 
 async def test_what_is_dropped_is_gone_for_good(api: AdminApi, operator: Operator) -> None:
@@ -171,8 +171,8 @@ async def test_what_is_dropped_is_gone_for_good(api: AdminApi, operator: Operato
     assert (await operator.decide(row["id"], "drop"))["state"] == "dropped"
     assert (await operator.ask("POST", f"/{row['id']}/retry")).status_code == 409
     assert await operator.said() == [], "nobody waits for it"
-    blobs = await api.sql("SELECT letter_blob FROM office.dead_letters")
-    assert [each["letter_blob"] for each in blobs] == [None]
+    blobs = await api.sql("SELECT dead_letter_blob FROM office.dead_letters")
+    assert [each["dead_letter_blob"] for each in blobs] == [None]
 
 
 async def test_copies_of_a_dropped_batch_get_their_outcome_by_the_dispatcher(api: AdminApi, operator: Operator) -> None:
@@ -209,9 +209,9 @@ async def test_a_retry_of_all_reaches_each_once_however_soon_some_fail_again(api
             break
         after = part.last
         for again in (await operator.said())[len(reached) :]:
-            reached.append(again.letter.first)
-            back = again.letter.model_copy(
-                update={"id": f"DEADLETTER_RETRIES-{number}-{again.id}", "retry_of": again.letter.first}
+            reached.append(again.dead_letter.first)
+            back = again.dead_letter.model_copy(
+                update={"id": f"DEADLETTER_RETRIES-{number}-{again.id}", "retry_of": again.dead_letter.first}
             )
             await arrive(api, back)
     assert reached == [each.id for each in letters]
@@ -259,7 +259,7 @@ async def test_what_nobody_decides_about_is_erased_in_time(api: AdminApi, operat
     assert await handlers.tidy(api.context.database, LIFE) == 0
     api.clock.forward(timedelta(hours=2))
     assert await handlers.tidy(api.context.database, LIFE) == 2
-    rows = await api.sql("SELECT state, decided_by, letter_blob FROM office.dead_letters")
+    rows = await api.sql("SELECT state, decided_by, dead_letter_blob FROM office.dead_letters")
     assert {tuple(row) for row in rows} == {("dropped", "time", None)}
     assert [each.bus_subject() for each in await operator.said()] == ["dead-letter-retry.dispatcher"], (
         "no copy waits for ever"
@@ -273,15 +273,15 @@ async def test_what_cannot_be_decrypted_any_more_is_erased_too_and_keeps_nothing
     api: AdminApi, operator: Operator
 ) -> None:
     await arrive(api, letter(1, service="dispatcher"), letter(2, service="dispatcher"))
-    await api.sql("UPDATE office.dead_letters SET letter_key_id = 'lost' WHERE letter LIKE 'EVENTS-1-%'")
-    (lost,) = await api.sql("SELECT id FROM office.dead_letters WHERE letter_key_id = 'lost'")
+    await api.sql("UPDATE office.dead_letters SET dead_letter_key_id = 'lost' WHERE first LIKE 'EVENTS-1-%'")
+    (lost,) = await api.sql("SELECT id FROM office.dead_letters WHERE dead_letter_key_id = 'lost'")
     assert (await operator.ask("POST", f"/{lost['id']}/retry")).status_code == 409
     part = await handlers.decide_many(api.context.database, "test", Filter("dispatcher"), "retried")
     assert (part.done, part.left) == (1, 1)
     await arrive(api, letter(3, service="dispatcher"))
     api.clock.forward(LIFE + timedelta(hours=1))
     assert await handlers.tidy(api.context.database, LIFE) == 2
-    rows = await api.sql("SELECT state, letter_blob FROM office.dead_letters")
+    rows = await api.sql("SELECT state, dead_letter_blob FROM office.dead_letters")
     assert sorted(tuple(row) for row in rows) == [("dropped", None), ("dropped", None), ("retried", None)]
 
 
@@ -294,12 +294,12 @@ async def test_what_is_no_dead_letter_at_all_is_kept_too(api: AdminApi, operator
 async def test_nothing_of_a_message_can_be_read_in_the_database(api: AdminApi) -> None:
     secret = base64.b64encode(b'{"unit": "sakura", "text": "hanako@docomo.ne.jp"}').decode()
     await arrive(api, letter(1, payload=secret, headers={"X": "hanako@docomo.ne.jp"}, reason="OSError: a@b.example"))
-    rows = await api.sql("SELECT dead_letters::text AS line, letter_blob FROM office.dead_letters")
+    rows = await api.sql("SELECT dead_letters::text AS line, dead_letter_blob FROM office.dead_letters")
     for row in rows:
         assert "@" not in row["line"]
         assert "hanako" not in row["line"]
-        assert b"hanako" not in row["letter_blob"]
-        assert secret.encode() not in row["letter_blob"]
+        assert b"hanako" not in row["dead_letter_blob"]
+        assert secret.encode() not in row["dead_letter_blob"]
 
 
 @pytest.mark.parametrize(

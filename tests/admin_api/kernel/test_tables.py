@@ -119,7 +119,7 @@ async def test_dead_letters_and_secret_probes_of_before_keep_what_they_say(fresh
         "INSERT INTO office.post_attempts (id, unit, group_code, reason, at) VALUES (1, 'aoba', 'xx1', 'guessed', now())"
     )
     upgrade(url, "admin_api", "office")
-    rows = await connection.fetch("SELECT letter, state FROM office.dead_letters ORDER BY id")
+    rows = await connection.fetch("SELECT first, state FROM office.dead_letters ORDER BY id")
     assert [tuple(row) for row in rows] == [("a", "undecided"), ("b", "dropped")]
     assert await connection.fetchval("SELECT reason FROM office.post_attempts") == "secret-probe"
     with pytest.raises(asyncpg.CheckViolationError):

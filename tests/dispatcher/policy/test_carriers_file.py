@@ -114,7 +114,7 @@ def test_the_package_carries_the_file_that_is_in_deploy() -> None:
 
 def test_every_field_is_explained_where_operators_read() -> None:
     text = DEPLOYED.read_text().partition("\ncommon:")[0]
-    for field in (*WRITTEN["common"], "domains", "mx_hosts", "stage", "code", "enhanced", "words", "verdict", "reason"):
+    for field in (*WRITTEN["common"], "domains", "mx_hosts", "stage", "code", "enhanced", "words", "outcome", "reason"):
         assert f"#   {field} " in text, field
 
 
@@ -147,11 +147,11 @@ def test_operators_rules_are_asked_first_the_carriers_before_those_for_all(tmp_p
         """
         common:
           replies:
-            - {code: 5, words: "unknown user|never here", verdict: failed, reason: ours for all}
+            - {code: 5, words: "unknown user|never here", outcome: failed, reason: ours for all}
         carriers:
           docomo:
             replies:
-              - {stage: rcpt, code: 550, words: "unknown user", verdict: filtered}
+              - {stage: rcpt, code: 550, words: "unknown user", outcome: filtered}
         """,
     )
     unknown = read_reply("rcpt", 550, "Unknown user")
@@ -161,6 +161,16 @@ def test_operators_rules_are_asked_first_the_carriers_before_those_for_all(tmp_p
     body = read_reply("body", 550, "Unknown user")
     assert disposition_of(body, ours.named("docomo")).reason == "refused by the recipient's filter"
     assert disposition_of(read_reply("rcpt", 550, "never here"), ours.named("docomo")).reason == "ours for all"
+
+
+def test_a_file_in_the_words_of_release_0_1_is_read_as_before(tmp_path: Path) -> None:
+    rules = "common: {replies: [{code: 5, words: 'never here', outcome: filtered}, {code: 4, outcome: deferred}]}"
+    ours = laid_over(tmp_path, rules)
+    assert laid_over(tmp_path, rules.replace("outcome", "verdict")).policies == ours.policies
+    copied = tmp_path / "copy.yaml"
+    copied.write_text(DEPLOYED.read_text().replace("outcome", "verdict"))
+    assert disposition_of(read_reply("rcpt", 550, "never here"), ours.named("au")).outcome == "filtered"
+    assert load_carriers(copied).policies == load_carriers(DEPLOYED).policies
 
 
 def test_operators_add_carriers_of_their_own(tmp_path: Path) -> None:
@@ -202,18 +212,23 @@ def test_the_example_in_the_operators_guide_can_be_used_as_it_stands(tmp_path: P
         ("carriers: {docomo: {retry: [1m, soon]}}", ["docomo: retry: number 2: must be a duration"]),
         ("carriers: {docomo: {retry: []}}", ["docomo: retry:"]),
         ("carriers: {docomo: {full_hour_spread: 31m}}", ["docomo: full_hour_spread:"]),
-        ("carriers: {docomo: {replies: [{verdict: dead}]}}", ["docomo: replies: number 1: code:"]),
-        ("carriers: {docomo: {replies: [{code: 250, verdict: full}]}}", ["number 1: code: must be the beginning"]),
-        ("carriers: {docomo: {replies: [{code: 4, verdict: dead}]}}", ["only for codes that begin with 5"]),
-        ("carriers: {docomo: {replies: [{code: 5, verdict: delivered}]}}", ["number 1: verdict:"]),
-        ("carriers: {docomo: {replies: [{code: 5, verdict: full, sure: true}]}}", ["sure is only for verdict dead"]),
-        ("carriers: {docomo: {replies: [{code: 5, verdict: full, pace: later}]}}", ["pace is only for"]),
-        ("carriers: {docomo: {replies: [{code: 5, verdict: full, stage: plan}]}}", ["number 1: stage: must be one"]),
-        ("carriers: {docomo: {replies: [{code: 5, verdict: full, words: '('}]}}", ["words: is no regular expression"]),
-        ("carriers: {docomo: {replies: [{code: 5, verdict: full, words: '(a+)+b'}]}}", ["may not be repeated"]),
-        ("carriers: {docomo: {replies: [{code: 5, verdict: full, words: '(a|b){2,}c'}]}}", ["may not be repeated"]),
-        ("carriers: {docomo: {replies: [{code: 5, verdict: full, words: 'a*.*.*b'}]}}", ["unlimited repeats"]),
-        ("carriers: {docomo: {replies: [{code: 5, verdict: full, reason: 'Taro <a@b>'}]}}", ["number 1: reason:"]),
+        ("carriers: {docomo: {replies: [{outcome: dead}]}}", ["docomo: replies: number 1: code:"]),
+        ("carriers: {docomo: {replies: [{code: 250, outcome: full}]}}", ["number 1: code: must be the beginning"]),
+        ("carriers: {docomo: {replies: [{code: 4, outcome: dead}]}}", ["only for codes that begin with 5"]),
+        ("carriers: {docomo: {replies: [{code: 5, outcome: delivered}]}}", ["number 1: outcome:"]),
+        ("carriers: {docomo: {replies: [{code: 5, outcome: full, sure: true}]}}", ["sure is only for outcome dead"]),
+        ("carriers: {docomo: {replies: [{code: 5, outcome: full, pace: later}]}}", ["pace is only for"]),
+        ("carriers: {docomo: {replies: [{code: 5, outcome: full, stage: plan}]}}", ["number 1: stage: must be one"]),
+        ("carriers: {docomo: {replies: [{code: 5, outcome: full, words: '('}]}}", ["words: is no regular expression"]),
+        ("carriers: {docomo: {replies: [{code: 5, outcome: full, words: '(a+)+b'}]}}", ["may not be repeated"]),
+        ("carriers: {docomo: {replies: [{code: 5, outcome: full, words: '(a|b){2,}c'}]}}", ["may not be repeated"]),
+        ("carriers: {docomo: {replies: [{code: 5, outcome: full, words: 'a*.*.*b'}]}}", ["unlimited repeats"]),
+        ("carriers: {docomo: {replies: [{code: 5, outcome: full, reason: 'Taro <a@b>'}]}}", ["number 1: reason:"]),
+        (
+            'carriers: {docomo: {replies: [{code: 5, outcome: full, "verdict": dead}]}}',
+            ["docomo: replies: number 1: outcome stands there twice"],
+        ),
+        ('carriers: {docomo: {replies: [{code: 5, "verdict": gone}]}}', ["docomo: replies: number 1: verdict"]),
         ("carriers: {Docomo: {}}", ["Docomo:"]),
         ("carriers: {x: {domains: [EX.jp]}}", ["x: domains: number 1: must be a domain"]),
         ("carriers: {x: {mx_hosts: ['*']}}", ["x: mx_hosts: number 1: must be a host name"]),
@@ -227,7 +242,7 @@ def test_the_example_in_the_operators_guide_can_be_used_as_it_stands(tmp_path: P
         ("5", ["ours.yaml: must hold fields"]),
         (
             "common: {rate: soon}\ncarriers: {au: {connections: x}, gmail: {replies: [{code: 5}]}}",
-            ["common: rate:", "au: connections:", "gmail: replies: number 1: verdict:"],
+            ["common: rate:", "au: connections:", "gmail: replies: number 1: outcome:"],
         ),
     ],
 )

@@ -57,7 +57,7 @@ async def still_open(port: int) -> None:
 
 
 def stored(bus: FakeBus) -> list[bytes]:
-    return [base64.b64decode(opened(event.letter, RawMail).raw) for event in bus.events(InboundReply)]
+    return [base64.b64decode(opened(event.mail, RawMail).raw) for event in bus.events(InboundReply)]
 
 
 # Slow: each of many examples has a server and a connection of its own.

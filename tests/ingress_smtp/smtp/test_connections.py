@@ -80,10 +80,10 @@ async def test_a_person_is_only_inside_the_sealed_part_of_an_event() -> None:
     entry = bus.events(InboundEntry)[0]
     assert entry.sender_key == SENDER_HASH.hexdigest(PARENT)
     assert entry.automatic.reply_allowed
-    letter = opened(entry.letter, EntryMail)
-    assert (letter.sender, letter.subject, letter.text) == (PARENT, "登録", "15 山田 太郎 母\n")
-    assert opened(bus.events(InboundPost)[0].letter, PostMail).text == "15 山田 太郎 母\n"
-    assert opened(bus.events(InboundReply)[0].letter, RawMail).sender == PARENT
+    content = opened(entry.mail, EntryMail)
+    assert (content.sender, content.subject, content.text) == (PARENT, "登録", "15 山田 太郎 母\n")
+    assert opened(bus.events(InboundPost)[0].mail, PostMail).text == "15 山田 太郎 母\n"
+    assert opened(bus.events(InboundReply)[0].mail, RawMail).sender == PARENT
     info = bus.events(InboundInfo)[0]
     (card,) = opened(info.recipient, RecipientCards).cards
     assert (card.address, card.copy_ref, info.carrier) == (PARENT, info.ref, "docomo")
@@ -192,7 +192,7 @@ async def test_long_lines_and_dots_arrive_as_they_were_sent() -> None:
     async with open_server(bus) as server:
         replies = await mailer.send(HOST, server.port, "", [at(BOUNCE_TOKEN)], raw)
     assert replies[at(BOUNCE_TOKEN)].code == 250
-    assert base64.b64decode(opened(bus.events(InboundBounce)[0].letter, RawMail).raw) == raw
+    assert base64.b64decode(opened(bus.events(InboundBounce)[0].mail, RawMail).raw) == raw
 
 
 async def test_a_mail_above_the_size_is_refused_before_and_after_it_was_sent() -> None:

@@ -21,7 +21,7 @@ SECOND = b"MAIL FROM:<forged@bank.example>\r\nRCPT TO:<" + INFO.encode() + b">\r
 def stored(bus: FakeBus) -> bytes:
     """The mail as the one reply event holds it."""
     (event,) = bus.events(InboundReply)
-    return base64.b64decode(opened(event.letter, RawMail).raw)
+    return base64.b64decode(opened(event.mail, RawMail).raw)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ async def test_an_end_mark_is_seen_however_it_is_cut_into_packets(cut: int) -> N
         assert await wire.envelope(REPLY) == 354
         wire.say(b".\r\n")
         assert await wire.code() == 250
-    assert sorted(base64.b64decode(opened(e.letter, RawMail).raw) for e in bus.events(InboundReply)) == [
+    assert sorted(base64.b64decode(opened(e.mail, RawMail).raw) for e in bus.events(InboundReply)) == [
         b"",
         b"a: b\r\n\r\n.x\r\n",
     ]

@@ -13,7 +13,7 @@ from runtime.errors import PermanentError
 from runtime.ids import new_id
 from simulator.client_styles import STYLES, Style, reply, vacation_reply
 from simulator.incoming import Incoming
-from tests.receipts.conftest import NOW, PARENT, SENT, Harness, letter
+from tests.receipts.conftest import NOW, PARENT, SENT, Harness, plain_mail
 from tests.receipts.handlers.test_copies import planned
 
 
@@ -84,7 +84,7 @@ async def test_the_last_answer_counts_and_earlier_ones_stay(harness: Harness) ->
 async def test_a_redelivered_answer_is_recorded_once(harness: Harness) -> None:
     message, copy = await harness.sent(), new_id()
     token = harness.token(TokenKind.ANSWER, message, copy)
-    event = harness.reply(token, letter("2\n"))
+    event = harness.reply(token, plain_mail("2\n"))
     for _ in range(3):
         await replies.reply(harness.context, event)
     assert len(await harness.answers(message)) == 1
@@ -135,7 +135,7 @@ async def test_a_vacation_note_is_no_answer(harness: Harness) -> None:
 async def test_what_a_machine_may_have_written_is_kept_for_a_human_to_look_at(harness: Harness) -> None:
     message, copy = await harness.sent(), new_id()
     token = harness.token(TokenKind.ANSWER, message, copy)
-    await replies.reply(harness.context, harness.reply(token, letter("1\n", subject="【自動返信】健康調査")))
+    await replies.reply(harness.context, harness.reply(token, plain_mail("1\n", subject="【自動返信】健康調査")))
     (row,) = await harness.answers(message)
     assert (row["choice"], row["needs_look"]) == (None, True)
 
@@ -144,12 +144,12 @@ async def test_an_answer_after_the_tokens_life_is_not_recorded(harness: Harness)
     message = await harness.sent()
     for age, recorded in ((399, 1), (401, 1)):
         token = harness.token(TokenKind.ANSWER, message, new_id(), age=timedelta(days=age))
-        await replies.reply(harness.context, harness.reply(token, letter("1\n")))
+        await replies.reply(harness.context, harness.reply(token, plain_mail("1\n")))
         assert len(await harness.answers(message)) == recorded
 
 
 async def test_an_answer_to_a_message_that_the_office_does_not_know_is_a_dead_letter(harness: Harness) -> None:
-    event = harness.reply(harness.token(TokenKind.ANSWER, new_id(), new_id()), letter("1\n"))
+    event = harness.reply(harness.token(TokenKind.ANSWER, new_id(), new_id()), plain_mail("1\n"))
     with pytest.raises(PermanentError, match="unknown_message"):
         await replies.reply(harness.context, event)
 
@@ -172,12 +172,12 @@ def test_a_reading_is_made_of_what_was_asked() -> None:
     assert reading_of("receipt", "はい", None, "automatic subject") == Reading(None, True, "automatic subject")
 
 
-def test_every_token_has_a_life_and_every_verdict_an_outcome() -> None:
+def test_every_token_has_a_life_and_every_classification_an_outcome() -> None:
     lives = TokenLifetimes(timedelta(days=7), timedelta(hours=24), timedelta(days=400))
     week = {TokenKind.REGISTRATION, TokenKind.LEAVE}
     assert {kind for kind in TokenKind if lives.of(kind) == timedelta(days=7)} == week
     assert lives.of(TokenKind.POST) == timedelta(hours=24)
     assert set(CONFIRMATIONS) == {*week, TokenKind.POST, TokenKind.UNSUBSCRIBE}
-    verdicts = ("dead", "full", "filtered", "policy", "deferred", "suspended", "unknown")
-    outcomes = [outcome_of_bounce(verdict) for verdict in verdicts]
+    classifications = ("dead", "full", "filtered", "policy", "deferred", "suspended", "unknown")
+    outcomes = [outcome_of_bounce(each) for each in classifications]
     assert outcomes == ["dead", "full", "filtered", "policy", "expired", "filtered", "failed"]

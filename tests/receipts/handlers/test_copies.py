@@ -24,7 +24,7 @@ from receipts.tables import metadata
 from runtime.ids import new_id
 from simulator.behaviour import LateDsn
 from simulator.dsn import delivery_report
-from tests.receipts.conftest import NOW, Harness, letter
+from tests.receipts.conftest import NOW, Harness, plain_mail
 
 Fact = DeliveryPlanned | DeliverySettled | InboundBounce
 
@@ -317,7 +317,13 @@ async def test_a_report_is_told_to_registry_once(harness: Harness) -> None:
     for _ in range(3):
         await reports.bounce(harness.context, report)
     (told,) = await harness.said(CopyBounced)
-    assert (told.message, told.copy_ref, told.verdict, told.hard, told.status) == (message, copy, "dead", True, "5.1.1")
+    assert (told.message, told.copy_ref, told.classification, told.hard, told.status) == (
+        message,
+        copy,
+        "dead",
+        True,
+        "5.1.1",
+    )
     assert "gone" not in told.model_dump_json()
     assert harness.registry_learns(told.recipients) == ("gone@docomo.example",)
 
@@ -326,14 +332,14 @@ async def test_of_a_passing_trouble_registry_learns_no_address(harness: Harness)
     report = returned(harness, new_id(), new_id(), at=NOW, status="5.2.2")
     await reports.bounce(harness.context, report)
     (told,) = await harness.said(CopyBounced)
-    assert (told.verdict, told.hard, told.recipients) == ("full", False, None)
+    assert (told.classification, told.hard, told.recipients) == ("full", False, None)
 
 
 async def test_what_is_no_report_of_non_delivery_changes_nothing(harness: Harness) -> None:
     message, copy = new_id(), new_id()
     await settle(harness.context, settled(harness, message, [copy], "delivered", attempt=1))
     token = harness.token(TokenKind.BOUNCE, message, copy)
-    await reports.bounce(harness.context, harness.bounce(token, letter("明日は休みます。")))
+    await reports.bounce(harness.context, harness.bounce(token, plain_mail("明日は休みます。")))
     old = harness.token(TokenKind.BOUNCE, message, copy, age=timedelta(days=500))
     report = returned(harness, message, copy, at=NOW)
     await reports.bounce(harness.context, report.model_copy(update={"token": old}))

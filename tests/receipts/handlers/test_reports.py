@@ -15,7 +15,7 @@ from runtime.errors import PermanentError
 from simulator.behaviour import LateDsn
 from simulator.complaints import arf, jmrp, sent_copy
 from simulator.dsn import delivery_report
-from tests.receipts.conftest import NOW, Harness, letter
+from tests.receipts.conftest import NOW, Harness, plain_mail
 
 
 def foreign(harness: Harness) -> str:
@@ -98,7 +98,7 @@ async def test_a_complaint_about_a_guide_takes_nobody_off(harness: Harness) -> N
 
 
 async def test_a_mail_that_only_refers_to_a_copy_is_not_that_copy(harness: Harness) -> None:
-    forwarded = letter(
+    forwarded = plain_mail(
         "転送します\n", References=f"<{harness.token(TokenKind.ANSWER, 11, 12)}.1@{harness.unit}.renrakumo.example>"
     )
     with pytest.raises(PermanentError, match="feedback_without_token"):

@@ -68,7 +68,7 @@ async def letter_number(bus: Bus, number: int) -> DeadLetter:
 
 def decided(letter: DeadLetter, number: int, *, given_up: bool = False) -> DeadLetterRetry:
     return DeadLetterRetry(
-        id=f"{letter.first}/decision-{number}", occurred_at=datetime.now(UTC), letter=letter, given_up=given_up
+        id=f"{letter.first}/decision-{number}", occurred_at=datetime.now(UTC), dead_letter=letter, given_up=given_up
     )
 
 

@@ -5,9 +5,9 @@ work twice gives the same id and the bus drops the second (`Nats-Msg-Id`). Unkno
 newer writer never breaks an older reader.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 UNIT_PATTERN = r"^[a-z][a-z0-9]{1,19}$"
 GROUP_PATTERN = r"^[a-z0-9]{1,12}$"
@@ -44,6 +44,12 @@ class Contract(BaseModel):
     """A frozen model that ignores what it doesn't know."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def formerly(name: str, old: str) -> Any:
+    """Part of a field's annotation: release 0.1 wrote it as `old`. What it wrote lies on the bus, in outboxes and in
+    dead letters, so both names are read; the new one is written."""
+    return Field(validation_alias=AliasChoices(name, old))
 
 
 class Event(Contract):

@@ -77,23 +77,23 @@ class InboundEventBuilder:
         group: dict[str, Any] = {"group": recipient.group}
         who: dict[str, Any] = {"sender_key": self._sender_key, "automatic": self._automatic}
         if self._report == "feedback":
-            return InboundFeedback(**common, token=recipient.token or None, letter=self._sealed_report())
+            return InboundFeedback(**common, token=recipient.token or None, mail=self._sealed_report())
         if self._report == "delivery" and recipient.kind is not MailboxKind.BOUNCE:
-            return InboundBounce(**common, token=None, letter=self._sealed_report())
+            return InboundBounce(**common, token=None, mail=self._sealed_report())
         match recipient.kind:
             case MailboxKind.ENTRY:
-                return InboundEntry(**common, **who, **group, letter=self._sealed_entry())
+                return InboundEntry(**common, **who, **group, mail=self._sealed_entry())
             case MailboxKind.LEAVE:
-                return InboundLeave(**common, **who, **group, letter=self._sealed_entry())
+                return InboundLeave(**common, **who, **group, mail=self._sealed_entry())
             case MailboxKind.POST:
                 # What a post says is meant for its group: "closed over the holidays" makes nobody a machine.
                 marks = decide(self._parsed, self._sender.given, self._context.base_domain, by_phrases=False)
                 who["automatic"] = self._marks(marks)
-                return InboundPost(**common, **who, **group, letter=self._sealed_post())
+                return InboundPost(**common, **who, **group, mail=self._sealed_post())
             case MailboxKind.REPLY:
-                return InboundReply(**common, **who, token=recipient.token, letter=self._sealed_raw())
+                return InboundReply(**common, **who, token=recipient.token, mail=self._sealed_raw())
             case MailboxKind.BOUNCE:
-                return InboundBounce(**common, token=recipient.token, letter=self._sealed_raw())
+                return InboundBounce(**common, token=recipient.token, mail=self._sealed_raw())
             case MailboxKind.OPERATOR:
                 return self._for_operator(common, recipient, number)
             case MailboxKind.INFO:
@@ -101,7 +101,7 @@ class InboundEventBuilder:
                 # answers holds the token.
                 token = tokens.find(self._parsed.references)
                 if token is not None:
-                    return InboundReply(**common, **who, token=token, letter=self._sealed_raw())
+                    return InboundReply(**common, **who, token=token, mail=self._sealed_raw())
                 return InboundInfo(**common, **who, **group, ref=number, **self._asker(number))
 
     def _marks(self, decision: Decision) -> Automatic:

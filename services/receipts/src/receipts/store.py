@@ -143,7 +143,7 @@ async def add_bounce(
             copy_ref=bounced.copy_ref,
             event_id=event_id,
             message=bounced.message,
-            verdict=bounced.verdict,
+            classification=bounced.classification,
             state=state,
             hard=bounced.hard,
             status=bounced.status,

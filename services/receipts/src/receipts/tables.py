@@ -87,7 +87,7 @@ bounces = Table(
     Column("message", BigInteger, primary_key=True, autoincrement=False),
     Column("copy_ref", BigInteger, primary_key=True, autoincrement=False),
     Column("event_id", String, primary_key=True),
-    Column("verdict", String, nullable=False),
+    Column("classification", String, nullable=False),
     Column("state", String, nullable=False),
     Column("hard", Boolean, nullable=False),
     Column("status", String),

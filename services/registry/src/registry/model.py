@@ -104,11 +104,11 @@ def find_in_bounce(bounce: CopyBounced, *, names_it: bool | None) -> Finding:
     """What a late report says of the address. `names_it`: the report names this address; None: it names nobody.
 
     A report that names another address tells of one that the parent has his mail forwarded to: his own lives."""
-    if bounce.verdict == "dead":
+    if bounce.classification == "dead":
         if names_it is False:
             return "nothing"
         return "certainly_dead" if bounce.hard and names_it else "dead"
-    return "soft" if bounce.verdict in _SOFT else "nothing"
+    return "soft" if bounce.classification in _SOFT else "nothing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,5 +70,5 @@ class Report:
             before = line.chapter
         self._console.print(table)
         broken = sum(not line.kept for line in self.lines)
-        verdict = "all kept" if not broken else f"{broken} NOT kept"
-        self._console.print(f"{len(self.lines)} promises, {verdict}, {self.seconds:.0f} seconds.")
+        result = "all kept" if not broken else f"{broken} NOT kept"
+        self._console.print(f"{len(self.lines)} promises, {result}, {self.seconds:.0f} seconds.")

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
 
-from contracts.base import Event, Ref, UnitCode
+from contracts.base import Event, Ref, UnitCode, formerly
 from contracts.events.inbound import Authentication
 from contracts.sealed import Sealed
 
@@ -56,7 +56,7 @@ class CopyBounced(Event):
     unit: UnitCode
     message: Ref
     copy_ref: Ref
-    verdict: str
+    classification: Annotated[str, formerly("classification", "verdict")]
     hard: bool
     status: str | None = None
     recipients: Sealed | None = None

@@ -2,11 +2,11 @@
 
 import base64
 import zlib
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import AliasChoices, ConfigDict, Field
+from pydantic import Field
 
-from contracts.base import Event
+from contracts.base import Event, formerly
 
 
 class DeadLetter(Event):
@@ -15,7 +15,6 @@ class DeadLetter(Event):
     static text, never what the message said. `retry_of`: it had been given up before, and the operator had it handled
     once more; this is the id of its first dead letter."""
 
-    model_config = ConfigDict(populate_by_name=True)
     name: ClassVar[str] = "dead"
 
     service: str
@@ -26,8 +25,7 @@ class DeadLetter(Event):
     headers: dict[str, str] = Field(default_factory=dict)
     payload: str
     packed: bool = False
-    # Release 0.1 wrote `again_of`, and the office still holds such letters.
-    retry_of: str | None = Field(default=None, validation_alias=AliasChoices("retry_of", "again_of"))
+    retry_of: Annotated[str | None, formerly("retry_of", "again_of")] = None
 
     def bus_subject(self) -> str:
         return f"dead.{self.service}"
@@ -52,8 +50,8 @@ class DeadLetterRetry(Event):
 
     name: ClassVar[str] = "dead-letter-retry"
 
-    letter: DeadLetter
+    dead_letter: Annotated[DeadLetter, formerly("dead_letter", "letter")]
     given_up: bool = False
 
     def bus_subject(self) -> str:
-        return f"dead-letter-retry.{self.letter.service}"
+        return f"dead-letter-retry.{self.dead_letter.service}"

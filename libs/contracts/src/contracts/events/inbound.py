@@ -7,12 +7,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from contracts.base import Carrier, Contract, Event, GroupCode, UnitCode
+from contracts.base import Carrier, Contract, Event, GroupCode, UnitCode, formerly
 from contracts.sealed import Sealed
 
 SenderKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 TokenText = Annotated[str, StringConstraints(pattern=r"^[rb]-[a-z2-7]{48}$")]
-
+SealedMail = Annotated[Sealed, formerly("mail", "letter")]
 
 AuthenticationResult = Literal["pass", "fail", "softfail", "neutral", "none", "policy", "temperror", "permerror"]
 """What one check of a mail's origin came to, in the words of Authentication-Results (RFC 8601 2.7)."""
@@ -63,36 +63,36 @@ class Inbound(Event):
 
 
 class InboundEntry(Inbound):
-    """Somebody wrote to `<group>-entry`. `letter` is an `EntryMail` for registry."""
+    """Somebody wrote to `<group>-entry`. `mail` is an `EntryMail` for registry."""
 
     name: ClassVar[str] = "inbound.entry"
 
     group: GroupCode
     sender_key: SenderKey
     automatic: Automatic
-    letter: Sealed
+    mail: SealedMail
 
 
 class InboundLeave(Inbound):
-    """Somebody wrote to `leave` (group None) or `<group>-leave`. `letter` is an `EntryMail` for registry."""
+    """Somebody wrote to `leave` (group None) or `<group>-leave`. `mail` is an `EntryMail` for registry."""
 
     name: ClassVar[str] = "inbound.leave"
 
     group: GroupCode | None = None
     sender_key: SenderKey
     automatic: Automatic
-    letter: Sealed
+    mail: SealedMail
 
 
 class InboundPost(Inbound):
-    """A message for a group, sent to its secret post address. `letter` is a `PostMail` for registry."""
+    """A message for a group, sent to its secret post address. `mail` is a `PostMail` for registry."""
 
     name: ClassVar[str] = "inbound.post"
 
     group: GroupCode
     sender_key: SenderKey
     automatic: Automatic
-    letter: Sealed
+    mail: SealedMail
 
 
 class InboundInfo(Inbound):
@@ -110,7 +110,7 @@ class InboundInfo(Inbound):
 
 
 class InboundReply(Inbound):
-    """A reply to one of our mails: to its reply address, or recognised by In-Reply-To. `letter` is a `RawMail` for
+    """A reply to one of our mails: to its reply address, or recognised by In-Reply-To. `mail` is a `RawMail` for
     receipts, the only one that can check the token."""
 
     name: ClassVar[str] = "inbound.reply"
@@ -118,28 +118,28 @@ class InboundReply(Inbound):
     token: TokenText
     sender_key: SenderKey
     automatic: Automatic
-    letter: Sealed
+    mail: SealedMail
 
 
 class InboundBounce(Inbound):
-    """Something came back to the envelope sender of a copy. `letter` is a `RawMail` for receipts. `token` is None for
+    """Something came back to the envelope sender of a copy. `mail` is a `RawMail` for receipts. `token` is None for
     a report that came to another of our addresses: it has no effect and is kept for the operator."""
 
     name: ClassVar[str] = "inbound.bounce"
 
     token: TokenText | None = None
-    letter: Sealed
+    mail: SealedMail
 
 
 class InboundFeedback(Inbound):
-    """A feedback report (ARF, RFC 5965): a carrier tells that somebody called a mail of ours unwanted. `letter` is a
+    """A feedback report (ARF, RFC 5965): a carrier tells that somebody called a mail of ours unwanted. `mail` is a
     `RawMail` for receipts, which looks for a token of ours in the mail that the report holds, then at `token`: that
     of the address to which the report came, if it has one."""
 
     name: ClassVar[str] = "inbound.feedback"
 
     token: TokenText | None = None
-    letter: Sealed
+    mail: SealedMail
 
 
 class InboundSecretProbe(Event):

@@ -35,15 +35,15 @@ class RetryHandler:
 
     async def __call__(self, delivery: Delivery) -> None:
         retry = delivery.event(DeadLetterRetry)
-        with tracing.accept(retry.letter.headers) as correlation:
+        with tracing.accept(retry.dead_letter.headers) as correlation:
             if retry.given_up:
-                await self._give_up(retry.letter, delivery.attempt, correlation)
+                await self._give_up(retry.dead_letter, delivery.attempt, correlation)
                 return
-            handler = self._handlers.get(retry.letter.consumer)
+            handler = self._handlers.get(retry.dead_letter.consumer)
             if handler is None:
                 raise PermanentError("consumer_is_no_more")
-            await handler(as_it_was(retry.letter, delivery.attempt, correlation))
-        log.info("dead_letter_handled", letter=retry.letter.first)
+            await handler(as_it_was(retry.dead_letter, delivery.attempt, correlation))
+        log.info("dead_letter_handled", dead_letter=retry.dead_letter.first)
 
     async def _give_up(self, letter: DeadLetter, attempt: int, correlation: str) -> None:
         if self._given_up is None:
@@ -52,7 +52,7 @@ class RetryHandler:
             await self._given_up(as_it_was(letter, attempt, correlation))
         except PermanentError as error:
             # Who decided on it shall not get it back for that: nobody can read whose outcome it would be.
-            log.warning("given_up_without_outcomes", letter=letter.first, reason=reason_of(error))
+            log.warning("given_up_without_outcomes", dead_letter=letter.first, reason=reason_of(error))
 
 
 def as_it_was(letter: DeadLetter, attempt: int, correlation: str) -> Delivery:
@@ -78,7 +78,7 @@ def as_it_was(letter: DeadLetter, attempt: int, correlation: str) -> Delivery:
 def repeated_dead_letter(spec: ConsumerSpec, delivery: Delivery, error: Exception) -> DeadLetter:
     """The dead letter of a message that was given up again: the first one's, with the reason of this time."""
     try:
-        letter = delivery.event(DeadLetterRetry).letter
+        letter = delivery.event(DeadLetterRetry).dead_letter
     except PermanentError:
         return dead_letter(spec, delivery, error)
     return letter.model_copy(

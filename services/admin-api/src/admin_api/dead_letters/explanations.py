@@ -102,7 +102,7 @@ _WORDS: Final[Mapping[str, tuple[Explanation, Explanation]]] = {
         Explanation("回答の元になった連絡が見つかりません。", "The message that this is an answer to is not known."),
         _RESTORED,
     ),
-    "letter_is_not_base64": (
+    "mail_is_not_base64": (
         Explanation("受信したメールの控えが壊れています。", "What was kept of the mail is damaged."),
         _UPDATE,
     ),

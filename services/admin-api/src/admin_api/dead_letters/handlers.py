@@ -160,7 +160,7 @@ async def _carry_out(
         # Only the dispatcher's work has somebody waiting for its outcome.
         if row.kept and (decision == "retried" or row.service == "dispatcher"):
             try:
-                letter = await store.letter(connection, database.cipher, row.id)
+                letter = await store.dead_letter(connection, database.cipher, row.id)
             except CipherError:
                 log.warning("dead_letter_not_readable", id=row.id, decision=decision)
                 if decision == "retried":
@@ -168,7 +168,9 @@ async def _carry_out(
             else:
                 assert letter is not None
                 given_up = decision == "dropped"
-                retry = DeadLetterRetry(id=f"{letter.id}/{decision}", occurred_at=now, letter=letter, given_up=given_up)
+                retry = DeadLetterRetry(
+                    id=f"{letter.id}/{decision}", occurred_at=now, dead_letter=letter, given_up=given_up
+                )
                 await database.outbox.add(connection, retry)
         done.append(row.id)
     await store.decide(connection, done, decision, now, actor)

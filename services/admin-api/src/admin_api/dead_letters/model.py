@@ -19,11 +19,11 @@ _CLASS: Final = re.compile(r"[A-Za-z]\w{0,60}")
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterEntry:
-    """A message that a service gave up, as it is shown. `letter`: id of its first dead letter. `at`: when it was given
+    """A message that a service gave up, as it is shown. `first`: id of its first dead letter. `at`: when it was given
     up first, `last_at`: last; `kept`: its message is still here."""
 
     id: int
-    letter: str
+    first: str
     at: datetime
     last_at: datetime
     service: str
@@ -92,7 +92,7 @@ def entry_of(letter: DeadLetter, number: int) -> DeadLetterEntry:
     unit, about = _what_it_says(message)
     return DeadLetterEntry(
         id=number,
-        letter=letter.first,
+        first=letter.first,
         at=letter.occurred_at,
         last_at=letter.occurred_at,
         service=letter.service,

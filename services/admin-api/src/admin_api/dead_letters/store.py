@@ -19,11 +19,13 @@ from admin_api.kernel.paging import PageRequest, Slice
 from contracts.events import DeadLetter
 from runtime.crypto.ciphers import FieldCipher
 
-LETTER_CONTEXT = "office.held_mail.letter"
+DEAD_LETTER_CONTEXT = "office.held_mail.letter"
 """Part of what is encrypted: it stays as it is, whatever the table is called."""
 
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(0x48656c64)")
-_SHOWN = [column for column in dead_letters.c if column.name not in ("newest", "letter_key_id", "letter_blob")]
+_SHOWN = [
+    column for column in dead_letters.c if column.name not in ("newest", "dead_letter_key_id", "dead_letter_blob")
+]
 
 
 async def alone(connection: AsyncConnection) -> None:
@@ -37,7 +39,7 @@ async def add(connection: AsyncConnection, cipher: FieldCipher, row: DeadLetterE
     statement = (
         insert(dead_letters)
         .values(**values, newest=box.id, **_encrypted(cipher, row, box))
-        .on_conflict_do_nothing(index_elements=["letter"])
+        .on_conflict_do_nothing(index_elements=["first"])
         .returning(dead_letters.c.id)
     )
     return (await connection.execute(statement)).first() is not None
@@ -49,17 +51,17 @@ async def come_back(connection: AsyncConnection, cipher: FieldCipher, row: DeadL
     newer = {name: getattr(row, name) for name in ("last_at", "reason", "detail", "attempts", "size", "state")}
     statement = (
         update(dead_letters)
-        .where(dead_letters.c.letter == row.letter, dead_letters.c.newest != box.id)
+        .where(dead_letters.c.first == row.first, dead_letters.c.newest != box.id)
         .values(**newer, newest=box.id, times_back=dead_letters.c.times_back + 1, **_encrypted(cipher, row, box))
         .returning(dead_letters.c.id)
     )
     return (await connection.execute(statement)).first() is not None
 
 
-async def is_known(connection: AsyncConnection, letter: str) -> bool:
+async def is_known(connection: AsyncConnection, first: str) -> bool:
     """Is there a row of the message with this first dead letter?"""
     return (
-        await connection.execute(select(dead_letters.c.id).where(dead_letters.c.letter == letter))
+        await connection.execute(select(dead_letters.c.id).where(dead_letters.c.first == first))
     ).first() is not None
 
 
@@ -119,7 +121,7 @@ async def undecided(
     if before is not None:
         query = query.where(dead_letters.c.at < before)
     if kept:
-        query = query.where(dead_letters.c.letter_blob.is_not(None))
+        query = query.where(dead_letters.c.dead_letter_blob.is_not(None))
     return [_row(row) for row in await connection.execute(query.with_for_update(skip_locked=True))]
 
 
@@ -129,14 +131,16 @@ async def how_many(connection: AsyncConnection, which: Filter) -> int:
     return int((await connection.execute(query)).scalar_one())
 
 
-async def letter(connection: AsyncConnection, cipher: FieldCipher, number: int) -> DeadLetter | None:
+async def dead_letter(connection: AsyncConnection, cipher: FieldCipher, number: int) -> DeadLetter | None:
     """The newest dead letter of a row; None when it isn't kept (any more)."""
-    query = select(dead_letters.c.letter_key_id, dead_letters.c.letter_blob).where(dead_letters.c.id == number)
+    query = select(dead_letters.c.dead_letter_key_id, dead_letters.c.dead_letter_blob).where(
+        dead_letters.c.id == number
+    )
     row = (await connection.execute(query)).first()
-    if row is None or row.letter_blob is None:
+    if row is None or row.dead_letter_blob is None:
         return None
     return DeadLetter.model_validate_json(
-        cipher.decrypt(row.letter_key_id, bytes(row.letter_blob), context=LETTER_CONTEXT)
+        cipher.decrypt(row.dead_letter_key_id, bytes(row.dead_letter_blob), context=DEAD_LETTER_CONTEXT)
     )
 
 
@@ -145,7 +149,7 @@ async def decide(connection: AsyncConnection, numbers: Sequence[int], state: Sta
     await connection.execute(
         update(dead_letters)
         .where(dead_letters.c.id.in_(numbers))
-        .values(state=state, decided_at=at, decided_by=by, letter_key_id=None, letter_blob=None)
+        .values(state=state, decided_at=at, decided_by=by, dead_letter_key_id=None, dead_letter_blob=None)
     )
 
 
@@ -185,7 +189,7 @@ _FIELDS = tuple(field.name for field in dataclasses.fields(DeadLetterEntry))
 
 
 def _rows() -> "Select[Any]":
-    return select(*_SHOWN, dead_letters.c.letter_blob.is_not(None).label("kept"))
+    return select(*_SHOWN, dead_letters.c.dead_letter_blob.is_not(None).label("kept"))
 
 
 def _row(row: Any) -> DeadLetterEntry:
@@ -194,9 +198,9 @@ def _row(row: Any) -> DeadLetterEntry:
 
 def _encrypted(cipher: FieldCipher, row: DeadLetterEntry, box: DeadLetter) -> dict[str, object]:
     if not row.kept:
-        return {"letter_key_id": None, "letter_blob": None}
-    key_id, blob = cipher.encrypt(box.model_dump_json(), context=LETTER_CONTEXT)
-    return {"letter_key_id": key_id, "letter_blob": blob}
+        return {"dead_letter_key_id": None, "dead_letter_blob": None}
+    key_id, blob = cipher.encrypt(box.model_dump_json(), context=DEAD_LETTER_CONTEXT)
+    return {"dead_letter_key_id": key_id, "dead_letter_blob": blob}
 
 
 def _fits(which: Filter) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ dead_letters = Table(
     "dead_letters",
     metadata,
     number_column(),
-    Column("letter", Text, nullable=False, unique=True),
+    Column("first", Text, nullable=False, unique=True),
     Column("newest", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("last_at", DateTime(timezone=True), nullable=False),
@@ -25,11 +25,11 @@ dead_letters = Table(
     Column("times_back", Integer, nullable=False, server_default=text("0")),
     Column("decided_at", DateTime(timezone=True)),
     Column("decided_by", Text),
-    Column("letter_key_id", Text),
-    Column("letter_blob", LargeBinary),
+    Column("dead_letter_key_id", Text),
+    Column("dead_letter_blob", LargeBinary),
 )
-"""What services gave up on. `letter`: id of the first dead letter of a message; `newest`: of its newest
-one. `letter_blob`: that one itself, encrypted (what is personal in it is sealed besides); null once it
+"""What services gave up on. `first`: id of the first dead letter of a message; `newest`: of its newest
+one. `dead_letter_blob`: that one itself, encrypted (what is personal in it is sealed besides); null once it
 was decided about or erased. `unit` and `message`: what the message says in clear that it is about."""
 
 dead_letter_counts = Table(

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -127,31 +128,38 @@ class _Entry(BaseModel):
 
 
 class ReplyEntry(_Entry):
-    """One rule for replies, in the file's words."""
+    """One rule for replies, in the file's words. Files that operators wrote for release 0.1 say `verdict`."""
 
     stage: Annotated[frozenset[Stage] | None, PlainValidator(_stages)] = None
     code: Annotated[tuple[str, ...], PlainValidator(_codes)]
     enhanced: Annotated[re.Pattern[str] | None, PlainValidator(_pattern)] = None
     words: Annotated[tuple[re.Pattern[str], ...] | None, PlainValidator(_patterns)] = None
-    verdict: RuleOutcome
+    outcome: Annotated[RuleOutcome, Field(validation_alias=AliasChoices("outcome", "verdict"))]
     reason: Annotated[str, Field(pattern=r"^[a-z][a-z0-9 ,'/-]{0,59}$")] | None = None
     sure: bool = False
     pace: RetryHint = "planned"
     slow_down: bool = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_outcome(cls, said: Any) -> Any:
+        if isinstance(said, dict) and {"outcome", "verdict"} <= said.keys():
+            raise ValueError('outcome stands there twice: "verdict" is its old name')
+        return said
+
     @model_validator(mode="after")
     def _fits_together(self) -> "ReplyEntry":
-        if self.verdict != "deferred" and not all(code.startswith("5") for code in self.code):
-            raise ValueError(f"verdict {self.verdict} is only for codes that begin with 5")
-        if self.sure and self.verdict != "dead":
-            raise ValueError("sure is only for verdict dead")
-        if self.pace != "planned" and self.verdict != "deferred":
-            raise ValueError("pace is only for verdict deferred")
+        if self.outcome != "deferred" and not all(code.startswith("5") for code in self.code):
+            raise ValueError(f"outcome {self.outcome} is only for codes that begin with 5")
+        if self.sure and self.outcome != "dead":
+            raise ValueError("sure is only for outcome dead")
+        if self.pace != "planned" and self.outcome != "deferred":
+            raise ValueError("pace is only for outcome deferred")
         return self
 
     def rule(self) -> ReplyRule:
-        reason = self.reason or _REASONS[self.verdict]
-        disposition = Disposition(self.verdict, reason, self.pace, self.slow_down, self.sure)
+        reason = self.reason or _REASONS[self.outcome]
+        disposition = Disposition(self.outcome, reason, self.pace, self.slow_down, self.sure)
         return ReplyRule(disposition, self.code, self.stage, self.enhanced, self.words)
 
 

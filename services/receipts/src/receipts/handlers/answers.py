@@ -62,7 +62,7 @@ async def record(context: Context, event: InboundReply, token: Token, *, doubt: 
 
 def _read(context: Context, event: InboundReply, sent: model.SentMessage, doubt: str) -> tuple[str, model.Reading]:
     """The words without the quotation, addresses in them replaced, and what they count as."""
-    mail = read(unseal(context, event.letter)[1], context.limits)
+    mail = read(unseal(context, event.mail)[1], context.limits)
     written = answers.answer_text(mail, sent.text, sent_subject=sent.subject)
     choice = answers.recognise(written, sent.choices, sent.synonyms) if sent.choices else None
     return answers.redact(written)[: model.MAX_ANSWER], model.reading_of(sent.asks, written, choice, doubt)

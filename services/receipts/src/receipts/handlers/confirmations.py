@@ -75,4 +75,4 @@ async def confirm(
 
 
 def _written(context: Context, event: InboundReply) -> str:
-    return answer_text(read(unseal(context, event.letter)[1], context.limits), None)
+    return answer_text(read(unseal(context, event.mail)[1], context.limits), None)

@@ -38,7 +38,7 @@ def unseal(context: Context, sealed: Sealed) -> tuple[str, bytes]:
     try:
         return mail.sender, base64.b64decode(mail.raw, validate=True)
     except binascii.Error:
-        raise PermanentError("letter_is_not_base64") from None
+        raise PermanentError("mail_is_not_base64") from None
 
 
 def _shortened(context: Context, event: InboundReply | InboundBounce | InboundUnsubscribe) -> bytes | None:
@@ -46,9 +46,9 @@ def _shortened(context: Context, event: InboundReply | InboundBounce | InboundUn
     if isinstance(event, InboundUnsubscribe) or event.size <= KEPT_OCTETS:
         return None
     try:
-        sender, raw = unseal(context, event.letter)
+        sender, raw = unseal(context, event.mail)
         beginning = RawMail(sender=sender, raw=base64.b64encode(raw[:KEPT_OCTETS]).decode())
-        sealed = context.sealer.seal(beginning, event.letter.recipient)
+        sealed = context.sealer.seal(beginning, event.mail.recipient)
     except (SealError, PermanentError):
         return None
-    return event.model_copy(update={"letter": sealed}).model_dump_json().encode()
+    return event.model_copy(update={"mail": sealed}).model_dump_json().encode()

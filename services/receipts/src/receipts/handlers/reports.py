@@ -47,7 +47,7 @@ async def bounce(context: Context, event: InboundBounce) -> None:
     token = await check(context, event, event.token)
     if token.kind is not TokenKind.BOUNCE:
         raise PermanentError("token_of_another_kind")
-    _, raw = await asyncio.to_thread(unseal, context, event.letter)
+    _, raw = await asyncio.to_thread(unseal, context, event.mail)
     report = await asyncio.to_thread(bounces.read, raw)
     classification = str(report.classification)
     expired = model.is_expired(token, context.token_lifetimes, context.clock())
@@ -60,7 +60,7 @@ async def bounce(context: Context, event: InboundBounce) -> None:
         unit=event.unit,
         message=token.message_ref,
         copy_ref=token.recipient_ref,
-        verdict=classification,
+        classification=classification,
         hard=report.sure,
         status=report.status,
         recipients=_named(context, report),
@@ -83,7 +83,7 @@ async def bounce(context: Context, event: InboundBounce) -> None:
 
 async def complaint(context: Context, event: InboundFeedback) -> None:
     """A carrier tells what one of its users thinks of a mail of ours."""
-    _, raw = await asyncio.to_thread(unseal, context, event.letter)
+    _, raw = await asyncio.to_thread(unseal, context, event.mail)
     report = await asyncio.to_thread(feedback.read, raw)
     if report is None:
         raise PermanentError("feedback_not_understood")
@@ -110,7 +110,7 @@ async def complaint(context: Context, event: InboundFeedback) -> None:
 
 
 async def _without_token(context: Context, event: InboundBounce) -> None:
-    _, raw = await asyncio.to_thread(unseal, context, event.letter)
+    _, raw = await asyncio.to_thread(unseal, context, event.mail)
     classification = (await asyncio.to_thread(bounces.read, raw)).classification
     WITHOUT_TOKEN.labels(str(classification)).inc()
     if classification in _NOTHING_FAILED:

@@ -43,7 +43,7 @@ async def leave(context: Context, event: InboundLeave) -> None:
         log.info("leave_from_a_machine_ignored", event_id=event.id, why=event.automatic.why)
         return
     try:
-        address = normalise(context.opener.open(event.letter, EntryMail).sender)
+        address = normalise(context.opener.open(event.mail, EntryMail).sender)
     except AddressError:
         MAILS.labels("leave", "unusable_sender").inc()
         return

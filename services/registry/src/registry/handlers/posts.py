@@ -13,7 +13,7 @@ from registry.store.addresses import Address
 
 async def post(context: Context, event: InboundPost) -> None:
     """Somebody wrote to a group's secret post address."""
-    content = context.opener.open(event.letter, PostMail)
+    content = context.opener.open(event.mail, PostMail)
     now = context.clock()
     async with context.engine.begin() as connection:
         if not await context.inbox.first_time(connection, InboundPost.name, event.id):

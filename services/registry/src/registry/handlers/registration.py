@@ -41,7 +41,7 @@ async def entry(context: Context, event: InboundEntry) -> None:
         MAILS.labels("entry", "automatic").inc()
         log.info("entry_from_a_machine_ignored", event_id=event.id, why=event.automatic.why)
         return
-    content = context.opener.open(event.letter, EntryMail)
+    content = context.opener.open(event.mail, EntryMail)
     try:
         address = normalise(content.sender)
     except AddressError:
