@@ -9,7 +9,7 @@ from admin_api.kernel.errors import Conflict, Forbidden, NotFound
 from admin_api.kernel.paging import PageRequest, Slice
 from admin_api.kernel.roles import Caller
 from admin_api.units import handlers as units
-from contracts.commands import UndoCommand
+from contracts.commands import CloseGroup, UndoCommand
 
 
 async def page(database: Database, unit: str, wanted: PageRequest[int]) -> Slice[GivenCommand, int]:
@@ -31,7 +31,7 @@ async def one(database: Database, unit: str, identifier: str) -> GivenCommand:
 
 async def undo(context: Context, who: Caller, unit: str, identifier: str) -> GivenCommand:
     """Undo a command: gives the command that does, and waits a moment for its result. Forbidden for who may not give
-    the undone one; Conflict when it can't be undone."""
+    the undone one; Conflict when it can't be undone, or would bring back one group too many."""
     undone = await one(context.database, unit, identifier)
     right = RIGHTS_TO_UNDO.get(undone.kind)
     if right is not None and not who.may(right):
@@ -46,4 +46,5 @@ async def undo(context: Context, who: Caller, unit: str, identifier: str) -> Giv
     command = UndoCommand(
         id=giving.new_command_id(), occurred_at=now, unit=unit, actor=who.actor, of=command_id(undone.id)
     )
-    return await giving.give_undo(context, command, undone)
+    allow = units.require_room_for_group if undone.kind == CloseGroup.kind() else None
+    return await giving.give_undo(context, command, undone, allow)
