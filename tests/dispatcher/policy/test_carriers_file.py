@@ -179,7 +179,7 @@ def test_operators_add_carriers_of_their_own(tmp_path: Path) -> None:
 
 
 def test_the_example_in_the_operators_guide_can_be_used_as_it_stands(tmp_path: Path) -> None:
-    guide = (Path(__file__).parents[3] / "docs" / "operators.md").read_text()
+    guide = (Path(__file__).parents[3] / "docs" / "delivery.md").read_text()
     (example,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
     ours = laid_over(tmp_path, example)
     assert (ours.named("docomo").connections, ours.named("docomo").full_hour_spread) == (4, 120)

@@ -18,7 +18,7 @@ from runtime.errors import BusUnavailable, WrongRevision
 from runtime.settings import ServiceSettings
 from simulator import servers
 from simulator.servers import NatsCluster
-from tests.runtime.bus.test_consumer import until
+from tests.runtime.bus.consuming import until
 
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 MANY = 200
