@@ -15,7 +15,7 @@ from contracts.reasons import REASONS
 from dispatcher.policy.carrier_table import CarrierTable
 from dispatcher.policy.carriers_file import CarrierFileError, load_carriers
 from dispatcher.policy.dispositions import disposition_of
-from dispatcher.smtp.replies import read_reply
+from dispatcher.smtp.smtp_replies import read_reply
 from mail import addresses
 from mail.addresses import carrier_of
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dispatcher.smtp.client import Connector
 from dispatcher.smtp.connection import Envelope, SmtpConnection, Timeouts
 from dispatcher.smtp.next_hop import MailHost, NextHop, Tls
-from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable
+from dispatcher.smtp.smtp_replies import ConnectionLost, NextHopUnavailable
 from simulator.behaviour import (
     Behaviour,
     ResetMoment,

@@ -11,7 +11,7 @@ import pytest
 from nats.js.api import ConsumerConfig, StreamConfig
 
 from contracts.streams import STREAMS, ConsumerSpec
-from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.bus.nats_accounts import OPERATOR
 from runtime.bus.client import KV_READY, Bus, KvChange, Outgoing
 from runtime.bus.consumer import ConsumerLoop, Delivery
 from runtime.errors import BusUnavailable, WrongRevision

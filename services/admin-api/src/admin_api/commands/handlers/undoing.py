@@ -1,32 +1,14 @@
-"""Commands are looked at, and undone by another command."""
+"""A command is undone by another command, for who may give the undone one."""
 
-from admin_api.commands import store
 from admin_api.commands.explanations import explain_refusal
 from admin_api.commands.handlers import giving
-from admin_api.commands.model import RIGHTS_TO_UNDO, GivenCommand, command_id, command_number, why_not_undoable
-from admin_api.kernel.context import Context, Database
-from admin_api.kernel.errors import Conflict, Forbidden, NotFound
-from admin_api.kernel.paging import PageRequest, Slice
+from admin_api.commands.handlers.looking_up import one
+from admin_api.commands.model import RIGHTS_TO_UNDO, GivenCommand, command_id, why_not_undoable
+from admin_api.kernel.context import Context
+from admin_api.kernel.errors import Conflict, Forbidden
 from admin_api.kernel.roles import Caller
 from admin_api.units import handlers as units
 from contracts.commands import CloseGroup, UndoCommand
-
-
-async def page(database: Database, unit: str, wanted: PageRequest[int]) -> Slice[GivenCommand, int]:
-    """Commands of a unit, newest first."""
-    async with database.engine.connect() as connection:
-        await units.require(connection, unit)
-        return await store.page(connection, unit, wanted)
-
-
-async def one(database: Database, unit: str, identifier: str) -> GivenCommand:
-    """The command of the unit with this id, or NotFound."""
-    number = command_number(identifier)
-    async with database.engine.connect() as connection:
-        given = None if number is None else await store.get(connection, number)
-    if given is None or given.unit != unit:
-        raise NotFound("The unit has no such command.")
-    return given
 
 
 async def undo(context: Context, who: Caller, unit: str, identifier: str) -> GivenCommand:
