@@ -84,11 +84,11 @@ async def test_what_is_published_while_the_leader_dies_is_stored_once(whole: Nat
         before = (await bus.jetstream.stream_info("INBOUND")).state.messages
 
         async def write(number: int) -> None:
-            await asyncio.sleep(number / 200)
+            await asyncio.sleep(number / 200)  # spread over the time in which the leader dies
             await stored_for_sure(bus, "inbound.entry", str(number).encode(), f"once-{number}")
 
         writing = [asyncio.create_task(write(number)) for number in range(MANY)]
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # some are stored, some are under way, some come later
         await whole.lose(leader)
         await asyncio.gather(*writing)
         assert (await bus.jetstream.stream_info("INBOUND")).state.messages == before + MANY
