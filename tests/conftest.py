@@ -1,5 +1,6 @@
 """Fixtures that everybody uses: real servers, started once a session when somebody first asks for them."""
 
+import logging
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import settings
 
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.postgres import PostgresServer
+from runtime import logs
 from simulator import servers
 from simulator.servers import Databases
 
@@ -24,6 +26,26 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+@pytest.fixture
+def configure_logs() -> Iterator[Callable[[str, str], None]]:
+    """`runtime.logs.configure` for one test: afterwards structlog and the standard library are as they were before."""
+    ours = structlog.get_config()
+    loggers = [logging.getLogger(name) for name in (None, *logs.LIBRARIES)]
+    theirs = [(each.level, each.propagate, each.handlers[:]) for each in loggers]
+
+    def configure(service: str, level: str) -> None:
+        logs.configure(service, level)
+        # A logger that keeps what it was made with would never hear that this is over.
+        structlog.configure(cache_logger_on_first_use=False)
+
+    yield configure
+    structlog.configure(**ours)
+    for each, (level, propagate, handlers) in zip(loggers, theirs, strict=True):
+        each.setLevel(level)
+        each.propagate = propagate
+        each.handlers[:] = handlers
 
 
 @pytest.fixture

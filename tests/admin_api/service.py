@@ -66,12 +66,13 @@ class Clock:
 @dataclass
 class FakeRegistry:
     """Does the commands that lie in the outbox, as soon as they are committed. `refuses`: verb -> reason (and how many
-    people stand in its way); `away`: it does nothing, until `come_back`."""
+    people stand in its way); `away`: it does nothing, until `come_back`; `heard`: something was committed for it."""
 
     database: Database
     refuses: dict[str, tuple[Refusal, int]] = field(default_factory=dict)
     away: bool = False
     given: list[Command] = field(default_factory=list)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set."""
@@ -86,6 +87,7 @@ class FakeRegistry:
         while True:
             await told.wait()
             told.clear()
+            self.heard.set()
             if not self.away:
                 await self.work()
 

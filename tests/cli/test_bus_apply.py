@@ -7,7 +7,7 @@ from nats.js.api import ConsumerConfig, StreamConfig
 
 from contracts.streams import BUCKETS, STREAMS, consumers
 from renrakumo_cli import bus
-from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.bus.nats_accounts import OPERATOR
 from renrakumo_cli.local.nats import NatsServer
 
 

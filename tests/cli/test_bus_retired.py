@@ -13,7 +13,7 @@ from contracts import retired as declared
 from contracts.streams import BUCKETS, STREAMS, consumers
 from renrakumo_cli import bus
 from renrakumo_cli.bus import retired
-from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.bus.nats_accounts import OPERATOR
 from renrakumo_cli.local.nats import NatsServer
 from tests.support import released_bus
 

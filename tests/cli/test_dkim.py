@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mail.outgoing.dkim_keys import DkimKey, DkimKeys, character_strings
-from renrakumo_cli import signing
+from renrakumo_cli import signing_keys
 from renrakumo_cli.main import app
 from renrakumo_cli.secret_store import SecretStore
-from renrakumo_cli.signing import READABLE, SigningError
+from renrakumo_cli.signing_keys import READABLE, SigningError
 from simulator.dns_server import DnsServer
 
 BASE = "renrakumo.example"
@@ -43,10 +43,10 @@ def listed(*arguments: str) -> list[dict[str, Any]]:
 
 
 def first_key(algorithm: str = "ed25519", domain: str = BASE) -> DkimKey:
-    return signing.generate(DkimKeys(), domain, algorithm, None, NOW)
+    return signing_keys.generate(DkimKeys(), domain, algorithm, None, NOW)
 
 
-def selectors(standings: list[signing.KeyStage]) -> list[tuple[str, str]]:
+def selectors(standings: list[signing_keys.KeyStage]) -> list[tuple[str, str]]:
     return [(one.key.selector, one.words(NOW)) for one in standings]
 
 
@@ -115,35 +115,35 @@ def test_without_keys_the_records_say_so(store: SecretStore) -> None:
 
 def test_the_life_of_a_key() -> None:
     old = first_key()
-    (new,) = signing.rotate(DkimKeys([old]), BASE, NOW + 2 * DAY, NOW)
+    (new,) = signing_keys.rotate(DkimKeys([old]), BASE, NOW + 2 * DAY, NOW)
     keys = DkimKeys([new, old])
-    assert selectors(signing.standings(keys, NOW)) == [
+    assert selectors(signing_keys.standings(keys, NOW)) == [
         (old.selector, "signs"),
         (new.selector, "signs from 2026-12-03 09:00 UTC"),
     ]
     later = NOW + 3 * DAY
-    standings = signing.standings(keys, later)
+    standings = signing_keys.standings(keys, later)
     assert [one.signs for one in standings] == [False, True]
     assert standings[0].words(later) == "signs no more, needed until 2027-01-02"
     with pytest.raises(SigningError, match="needed until 2027-01-02"):
-        signing.without(keys, BASE, old.selector, later, force=False)
+        signing_keys.without(keys, BASE, old.selector, later, force=False)
     last = NOW + 2 * DAY + READABLE
-    assert signing.standings(keys, last)[0].words(last) == "signs no more, may go"
-    assert list(signing.without(keys, BASE, old.selector, last, force=False)) == [new]
+    assert signing_keys.standings(keys, last)[0].words(last) == "signs no more, may go"
+    assert list(signing_keys.without(keys, BASE, old.selector, last, force=False)) == [new]
     with pytest.raises(SigningError, match="no key with the selector"):
-        signing.without(keys, BASE, "none", last, force=True)
+        signing_keys.without(keys, BASE, "none", last, force=True)
 
 
 def test_the_only_key_is_not_taken_away_by_mistake() -> None:
     key = first_key()
     with pytest.raises(SigningError, match="signs: --force"):
-        signing.without(DkimKeys([key]), BASE, key.selector, NOW, force=False)
+        signing_keys.without(DkimKeys([key]), BASE, key.selector, NOW, force=False)
 
 
 def test_selectors_tell_the_day_and_never_clash() -> None:
     keys = [first_key("rsa"), first_key()]
-    keys += signing.rotate(DkimKeys(keys), BASE, NOW, NOW)
-    keys += signing.rotate(DkimKeys(keys), BASE, NOW, NOW)
+    keys += signing_keys.rotate(DkimKeys(keys), BASE, NOW, NOW)
+    keys += signing_keys.rotate(DkimKeys(keys), BASE, NOW, NOW)
     assert [key.selector for key in keys] == [
         "r20261201", "e20261201", "r20261201-2", "e20261201-2", "r20261201-3", "e20261201-3"
     ]  # fmt: skip
@@ -170,9 +170,9 @@ async def test_what_the_dns_says_is_compared_with_our_keys() -> None:
         resolver = dns.asyncresolver.Resolver(configure=False)
         resolver.nameservers, resolver.port = ["127.0.0.1"], server.port
         keys = [good, missing, wrong, twice, broken, own]
-        ours = signing.SystemTxtLookup(resolver)
-        found = await signing.published(keys, ours, unit_domain="sakura.renrakumo.example")
-        assert len(await signing.published(keys, ours)) == 5, "of no particular unit"
+        ours = signing_keys.SystemTxtLookup(resolver)
+        found = await signing_keys.published(keys, ours, unit_domain="sakura.renrakumo.example")
+        assert len(await signing_keys.published(keys, ours)) == 5, "of no particular unit"
     assert [(one.well, one.words) for one in found] == [
         (True, "published"),
         (False, "no TXT record"),

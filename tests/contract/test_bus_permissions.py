@@ -11,7 +11,7 @@ from nats.aio.client import Client
 
 from contracts.permissions import RIGHTS, SERVICES
 from contracts.streams import BUCKETS, STREAMS, ConsumerSpec, consumers
-from renrakumo_cli.bus.accounts import OPERATOR, accounts_file
+from renrakumo_cli.bus.nats_accounts import OPERATOR, accounts_file
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.paths import deploy_folder
 from simulator import servers

@@ -4,6 +4,8 @@ import asyncpg
 import pytest
 
 from renrakumo_cli.local.postgres import PostgresServer
+from runtime.database.migrations import upgrade
+from simulator.servers import Databases
 
 WEB_SIDE = ("admin_api", "receipts", "info_site", "responder")
 
@@ -81,3 +83,20 @@ async def test_a_reader_sees_no_table_of_the_office_unless_it_is_granted(
             await run(postgres_server.general_url(role), "SELECT * FROM office.private")
     finally:
         await run(postgres_server.general_url("admin_api"), "DROP TABLE office.private")
+
+
+async def test_only_the_office_erases_commands_and_nobody_erases_the_audit_log(fresh_databases: Databases) -> None:
+    upgrade(fresh_databases.general_url("admin_api"), "admin_api", "office")
+    upgrade(fresh_databases.general_url("receipts"), "receipts", "ledger")
+    for role in ("receipts", "info_site", "responder"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for table commands"):
+            await run(fresh_databases.general_url(role), "DELETE FROM office.commands")
+    office = fresh_databases.general_url("admin_api")
+    await run(office, "DELETE FROM office.commands")
+    await run(
+        office,
+        "INSERT INTO office.audit_log (at, actor, action, object, detail, previous, hash)"
+        " VALUES (now(), 'test', 'tried', 'test', '{}', '', '')",
+    )
+    with pytest.raises(asyncpg.PostgresError, match="audit"):
+        await run(office, "DELETE FROM office.audit_log")

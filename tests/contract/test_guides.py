@@ -13,7 +13,7 @@ from renrakumo_cli.local.paths import repository_root
 
 ROOT = repository_root()
 GUIDES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "adr").glob("*.md")])
-DEVELOPERS = (ROOT / "docs" / "developers.md").read_text(encoding="utf-8")
+DEVELOPERS = "".join((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("developers", "reading"))
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://)([^)\s#]*)(?:#([^)\s]+))?\)")
@@ -53,13 +53,13 @@ def test_every_link_leads_somewhere(guide: Path) -> None:
     assert not broken
 
 
-def test_every_file_that_the_developers_guide_names_is_there() -> None:
+def test_every_file_that_the_developers_guides_name_is_there() -> None:
     named = set(FILE.findall(DEVELOPERS))
     assert len(named) > 30
     assert not [name for name in sorted(named) if not any(path.endswith(f"/{name}") for path in _tracked())]
 
 
-def test_every_name_that_the_developers_guide_places_is_in_its_file() -> None:
+def test_every_name_that_the_developers_guides_place_is_in_its_file() -> None:
     missing, seen = [], 0
     for names, file in FUNCTION.findall(DEVELOPERS):
         defined = {

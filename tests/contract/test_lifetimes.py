@@ -10,7 +10,7 @@ from contracts import lifetimes
 from contracts.base import LANES
 from contracts.streams import CONTENT, DELIVERY, PROGRESS, STOPPED_MESSAGES
 
-OPERATORS = Path(__file__).parents[2] / "docs" / "operators.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "delivery.md"
 UNITS = {"hours": timedelta(hours=1), "days": timedelta(days=1)}
 START = datetime(2026, 4, 1, 8, 10, tzinfo=UTC)
 USUAL = timedelta(hours=6)
@@ -19,7 +19,7 @@ USUAL = timedelta(hours=6)
 def documented() -> list[tuple[str, timedelta]]:
     """Lane and time of each row of the table."""
     chapter = (
-        OPERATORS.read_text(encoding="utf-8").partition("### How long a copy is tried\n")[2].partition("\nA report")[0]
+        GUIDE.read_text(encoding="utf-8").partition("### How long a copy is tried\n")[2].partition("\nA report")[0]
     )
     rows = re.findall(r"^\| (?:`(\w+)`|any) \|[^|]*\| (\d+) (\w+) \|$", chapter, re.MULTILINE)
     return [(lane, int(number) * UNITS[unit]) for lane, number, unit in rows]

@@ -114,10 +114,10 @@ async def test_while_the_bus_is_away_nothing_is_sent_and_then_it_goes_on(harness
         await scene.until(ALL // 4)
         in_flight = scene.carrier.stats.active
         harness.nats.kill(signal.SIGKILL)
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # what was written to a carrier before comes to its end
         sent = scene.carrier.stats.messages
         assert sent < ALL
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # that nothing happens has no event
         assert scene.carrier.stats.messages == sent, "sent without a record"
         await asyncio.to_thread(harness.nats.start)
         assert await scene.everybody_has_it() <= in_flight

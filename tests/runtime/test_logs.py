@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,16 +28,13 @@ ADDRESSES = (
 
 
 @pytest.fixture
-def lines(capsys: pytest.CaptureFixture[str]) -> Any:
-    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-    logs.configure("registry", "INFO")
+def lines(capsys: pytest.CaptureFixture[str], configure_logs: Callable[[str, str], None]) -> Any:
+    configure_logs("registry", "INFO")
 
     def read() -> list[dict[str, Any]]:
         return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
-    yield read
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
+    return read
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

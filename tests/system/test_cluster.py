@@ -9,7 +9,7 @@ import pytest
 
 from contracts.streams import BUCKETS, DELIVERY, STREAMS
 from renrakumo_cli import bus
-from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.bus.nats_accounts import OPERATOR
 from renrakumo_cli.local.stack import LocalStack
 from simulator import seeding
 from simulator.crowd import make_crowd

@@ -26,7 +26,7 @@ from contracts.events import (
 from contracts.reasons import DROPPED
 from contracts.sealed import RecipientCard, RecipientCards, Sealed
 from renrakumo_cli import bus
-from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.bus.nats_accounts import OPERATOR
 from runtime.crypto.sealing import Sealer
 from runtime.ids import new_id
 from runtime.settings import PublicKeysSetting

@@ -17,7 +17,7 @@ from contracts.streams import DIRECTORY, INBOUND
 from ingress_smtp import model
 from mail.addresses import MailboxKind
 from renrakumo_cli import bus
-from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.bus.nats_accounts import OPERATOR
 from renrakumo_cli.local.configuration import Configuration
 from renrakumo_cli.local.services import SERVICES
 from renrakumo_cli.local.stack import LocalStack

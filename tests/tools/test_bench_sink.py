@@ -10,7 +10,7 @@ from dispatcher.policy.carriers_file import load_carriers
 from simulator import mailer
 from simulator.crowd import DOMAINS
 from tools.bench import sample_mail
-from tools.bench.results import FULL_PATH
+from tools.bench.figures import FULL_PATH
 from tools.bench.variants import PLAIN, Variant
 from tools.load import sink
 from tools.load.carriers import CONNECTIONS_A_CARRIER, lifted_limits

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from renrakumo_cli.bus.accounts import OPERATOR, password_variable
+from renrakumo_cli.bus.nats_accounts import OPERATOR, password_variable
 from renrakumo_cli.local.configuration import (
     DATABASE_URLS,
     NATS_URL,

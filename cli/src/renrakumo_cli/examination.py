@@ -12,7 +12,7 @@ from nats.js import JetStreamContext
 from sqlalchemy.exc import DBAPIError
 
 from contracts.streams import BUCKETS, STREAMS, consumers
-from renrakumo_cli import bus, context, signing
+from renrakumo_cli import bus, context, signing_keys
 from renrakumo_cli.bus.cluster import lagging
 from renrakumo_cli.local import paths, probe
 from renrakumo_cli.local.configuration import Configuration
@@ -205,7 +205,7 @@ async def _signatures(configuration: Configuration) -> list[Finding]:
         return [
             Finding("signatures", not to_the_world, "mail goes out unsigned; `renrakumo dkim generate` makes a key")
         ]
-    found = await signing.published(list(keys), signing.SystemTxtLookup())
+    found = await signing_keys.published(list(keys), signing_keys.SystemTxtLookup())
     return [
         Finding("signatures", True, f"{len(keys)} keys; `renrakumo dkim records` tells what each does"),
         *(Finding(f"record {one.name}", one.well, one.words) for one in found),

@@ -19,7 +19,7 @@ from nacl.public import PrivateKey
 
 from contracts.permissions import SERVICES
 from mail.outgoing.dkim_keys import DkimKeys, write_key
-from renrakumo_cli.bus.accounts import USERS, password_variable
+from renrakumo_cli.bus.nats_accounts import USERS, password_variable
 
 SEALING_SERVICES = ("registry", "dispatcher", "receipts")
 """Services that open sealed boxes: each has a private key of its own."""

@@ -13,7 +13,7 @@ from nats.js.errors import NotFoundError
 from contracts.events.dead import DeadLetter
 from contracts.streams import DEADLETTERS
 from renrakumo_cli import bus
-from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.bus.nats_accounts import OPERATOR
 from renrakumo_cli.local.stack import LocalStack
 from runtime.crypto.keys import KeyRing
 from runtime.crypto.sealing import Opener

@@ -4,7 +4,7 @@ import asyncio
 
 from contracts.streams import consumers
 from renrakumo_cli import bus
-from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.bus.nats_accounts import OPERATOR
 from simulator import databases
 from simulator.trial import Trial
 

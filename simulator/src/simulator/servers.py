@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from renrakumo_cli import bus
-from renrakumo_cli.bus.accounts import OPERATOR, USERS
+from renrakumo_cli.bus.nats_accounts import OPERATOR, USERS
 from renrakumo_cli.local import nats
 from renrakumo_cli.local.configuration import Configuration
 from renrakumo_cli.local.nats import NatsServer

@@ -15,7 +15,7 @@ from contracts.reasons import REASONS
 from dispatcher.policy.carrier_table import CarrierTable
 from dispatcher.policy.carriers_file import CarrierFileError, load_carriers
 from dispatcher.policy.dispositions import disposition_of
-from dispatcher.smtp.replies import read_reply
+from dispatcher.smtp.smtp_replies import read_reply
 from mail import addresses
 from mail.addresses import carrier_of
 
@@ -189,7 +189,7 @@ def test_operators_add_carriers_of_their_own(tmp_path: Path) -> None:
 
 
 def test_the_example_in_the_operators_guide_can_be_used_as_it_stands(tmp_path: Path) -> None:
-    guide = (Path(__file__).parents[3] / "docs" / "operators.md").read_text()
+    guide = (Path(__file__).parents[3] / "docs" / "delivery.md").read_text()
     (example,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
     ours = laid_over(tmp_path, example)
     assert (ours.named("docomo").connections, ours.named("docomo").full_hour_spread) == (4, 120)

@@ -13,7 +13,7 @@ from dispatcher.policy.carrier_table import CarrierPolicy
 from dispatcher.policy.carriers_file import load_carriers
 from dispatcher.policy.dispositions import disposition_of, disposition_of_error
 from dispatcher.policy.reply_rules import Disposition
-from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable, Stage, read_reply
+from dispatcher.smtp.smtp_replies import ConnectionLost, NextHopUnavailable, Stage, read_reply
 
 TABLE = load_carriers()
 LONG = 100_000

@@ -25,7 +25,7 @@ from dispatcher.queue.carrier_queue import CarrierQueue
 from dispatcher.queue.queued_delivery import BatchTracker, QueuedDelivery
 from dispatcher.smtp.connection import Envelope
 from dispatcher.smtp.next_hop import MailHost, NextHop
-from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable, SmtpReply
+from dispatcher.smtp.smtp_replies import ConnectionLost, NextHopUnavailable, SmtpReply
 from runtime.errors import Postponed
 from tests.dispatcher.attempt.test_progress import FakeStore
 from tests.support.fake_bus import FakeBus

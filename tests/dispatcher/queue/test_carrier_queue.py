@@ -6,7 +6,7 @@ import pytest
 
 from contracts.base import LANES
 from dispatcher.queue.lanes import BULK, may_carry, most_for
-from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable
+from dispatcher.smtp.smtp_replies import ConnectionLost, NextHopUnavailable
 from runtime.errors import Postponed
 from tests.dispatcher.queue.queue_world import (
     HOPS,

@@ -24,7 +24,7 @@ from dispatcher.queue.lanes import BULK, most_for
 from dispatcher.queue.queued_delivery import BatchTracker
 from dispatcher.smtp.connection import Envelope
 from dispatcher.smtp.next_hop import NextHop
-from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable, SmtpReply, Stage
+from dispatcher.smtp.smtp_replies import ConnectionLost, NextHopUnavailable, SmtpReply, Stage
 from runtime.errors import Postponed
 from tests.dispatcher.attempt.test_progress import FakeStore
 from tests.dispatcher.queue.queue_world import (

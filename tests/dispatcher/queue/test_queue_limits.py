@@ -5,7 +5,7 @@ import asyncio
 from contracts.pace import PaceOrder
 from dispatcher.pace.state import Pace, Sign
 from dispatcher.smtp.next_hop import MailHost, NextHop
-from dispatcher.smtp.replies import SmtpReply
+from dispatcher.smtp.smtp_replies import SmtpReply
 from tests.dispatcher.queue.queue_world import (
     HOPS,
     FakeConnection,

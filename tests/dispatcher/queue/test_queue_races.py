@@ -13,7 +13,7 @@ from dispatcher.queue.delivery_queues import DeliveryQueues
 from dispatcher.queue.queued_delivery import BatchTracker, QueuedDelivery
 from dispatcher.routing.router import Route
 from dispatcher.smtp.connection import Envelope
-from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable, SmtpReply
+from dispatcher.smtp.smtp_replies import ConnectionLost, NextHopUnavailable, SmtpReply
 from runtime.bus.client import KvChange
 from runtime.errors import Postponed
 from tests.dispatcher.attempt.test_progress import FakeStore

@@ -17,7 +17,7 @@ from dispatcher.routing.router import Router
 from dispatcher.routing.sts_fetch import PolicyFetcher
 from dispatcher.smtp.client import Connector
 from dispatcher.smtp.connection import Envelope, Timeouts
-from dispatcher.smtp.replies import NextHopUnavailable
+from dispatcher.smtp.smtp_replies import NextHopUnavailable
 from runtime.dns.cache import DnsCache
 from runtime.dns.client import SystemDns
 from simulator.dns_server import DnsServer

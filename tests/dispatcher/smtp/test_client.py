@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dispatcher.smtp.client import Connector
 from dispatcher.smtp.connection import Envelope, Timeouts
 from dispatcher.smtp.next_hop import Login, MailHost, NextHop
-from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable
+from dispatcher.smtp.smtp_replies import ConnectionLost, NextHopUnavailable
 from dispatcher.smtp.wire import dot_stuffed
 from tests.dispatcher.smtp.smtp_sockets import listening, server_context, write_certificate
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from dispatcher.smtp.replies import read_reply
 from dispatcher.smtp.server_words import MOST, server_name, server_words
+from dispatcher.smtp.smtp_replies import read_reply
 from mail.addresses import AddressError, normalise
 
 LOCAL_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+/=?^_`{|}~.-"

@@ -7,7 +7,7 @@ import pytest
 
 from dispatcher.smtp.connection import Envelope, Extensions, SmtpConnection
 from dispatcher.smtp.next_hop import NextHop
-from dispatcher.smtp.replies import ConnectionLost
+from dispatcher.smtp.smtp_replies import ConnectionLost
 from dispatcher.smtp.wire import BLOCK_BYTES, Wire, commands
 from tests.dispatcher.smtp.smtp_peer import MemoryTransport, Peer, Script, copies, run_timeless
 

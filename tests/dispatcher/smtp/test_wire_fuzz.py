@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dispatcher.smtp.connection import Envelope, Extensions, SmtpConnection
 from dispatcher.smtp.next_hop import NextHop
-from dispatcher.smtp.replies import ConnectionLost
+from dispatcher.smtp.smtp_replies import ConnectionLost
 from dispatcher.smtp.wire import REPLY_BYTES, Wire
 from tests.dispatcher.smtp.smtp_peer import (
     NO_SMTP,

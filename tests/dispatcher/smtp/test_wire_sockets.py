@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dispatcher.smtp.client import Connector
 from dispatcher.smtp.connection import Envelope, SmtpConnection, Timeouts
 from dispatcher.smtp.next_hop import MailHost, NextHop, Tls
-from dispatcher.smtp.replies import ConnectionLost, NextHopUnavailable
+from dispatcher.smtp.smtp_replies import ConnectionLost, NextHopUnavailable
 from simulator.behaviour import (
     Behaviour,
     ResetMoment,
@@ -244,7 +244,7 @@ async def test_carriers_and_client_agree_on_every_copy(name: str, pipelining: bo
                 waiting.insert(1, mail)
             else:
                 waiting.append(mail)
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.001)  # a peer that refuses for now is not asked without a pause
         assert connection is not None
         await connection.close()
         assert not waiting

@@ -98,7 +98,7 @@ async def test_of_a_mail_that_is_too_large_nothing_is_held_while_the_rest_of_it_
             while not server.pressure.reserved:  # noqa: ASYNC110 (a number, without an event)
                 await asyncio.sleep(0.01)
             wire.say((b"x" * 70 + b"\r\n") * 5_000)
-            while server.pressure.reserved:  # noqa: ASYNC110
+            while server.pressure.reserved:  # noqa: ASYNC110 (a number, without an event)
                 await asyncio.sleep(0.01)
         wire.say(b".\r\n")
         assert await wire.code() == 552
@@ -161,7 +161,7 @@ async def test_the_backlog_is_followed_and_the_last_word_counts_while_the_bus_is
             await bus.asked.wait()
         assert pressed.full_for("inbound.reply")
         bus.problem, bus.counts = None, {}
-        while pressed.level:  # noqa: ASYNC110
+        while pressed.level:  # noqa: ASYNC110 (a number, without an event)
             await asyncio.sleep(0.01)
     stop.set()
     await watching

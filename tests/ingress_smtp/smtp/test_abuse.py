@@ -108,14 +108,14 @@ async def test_who_sends_drop_by_drop_is_left() -> None:
         with contextlib.suppress(ConnectionError):
             for octet in b"MAIL FROM:<aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@b.example>":
                 wire.say(bytes([octet]))
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # being slow is what is tried
         assert (await wire.rest())[-1:] in ([421], [])
     async with open_server(bus, smtp_patience=0.3) as server, connected(server.port) as wire:
         assert await wire.envelope() == 354
         with contextlib.suppress(ConnectionError):
             for _ in range(50):
                 wire.say(b"x")
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # being slow is what is tried
         assert (await wire.rest())[-1:] in ([421], [])
         assert server.pressure.reserved == 0
     assert not bus.messages
@@ -193,7 +193,7 @@ async def test_when_the_server_is_full_the_longest_idle_has_to_go() -> None:
         connected(server.port) as busy,
     ):
         assert await busy.ask("NOOP") == 250
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # who was silent for longer is told by the clock
         assert await busy.ask("NOOP") == 250
         async with connected(server.port) as late:
             assert await late.ask("NOOP") == 250

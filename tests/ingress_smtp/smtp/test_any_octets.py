@@ -74,7 +74,7 @@ def test_no_octets_break_the_server_or_leave_half_a_mail(pieces: list[bytes], cu
                     for start in range(0, len(whole), cut):
                         wire.say(whole[start : start + cut])
                         await wire.writer.drain()
-                        await asyncio.sleep(0)
+                        await asyncio.sleep(0)  # the server runs in between
                     wire.writer.write_eof()
                 except OSError:
                     pass

@@ -55,7 +55,7 @@ def test_who_never_reads_what_we_say_is_cut(uv: bool) -> None:
                 deaf.setblocking(False)
                 await loop.sock_connect(deaf, (HOST, server.port))
                 await loop.sock_sendall(deaf, b"EHLO x\r\n")
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # nobody reads here, so nothing tells that EHLO was answered
                 envelope = f"MAIL FROM:<{PARENT}>\r\n" + f"RCPT TO:<{INFO}>\r\n" * 50 + "RSET\r\n"
                 with contextlib.suppress(TimeoutError, ConnectionError):
                     async with asyncio.timeout(1):
@@ -74,7 +74,7 @@ async def test_one_who_goes_makes_room_for_one() -> None:
         connected(server.port),
         connected(server.port) as busy,
     ):
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # who was silent for longer is told by the clock
         assert await busy.ask("NOOP") == 250
         refusals = [server.gate.refusal("192.0.2.1") for _ in range(3)]
         assert refusals == [None, model.TOO_MANY_CONNECTIONS, model.TOO_MANY_CONNECTIONS]

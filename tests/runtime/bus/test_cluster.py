@@ -11,14 +11,14 @@ import pytest
 from nats.js.api import ConsumerConfig, StreamConfig
 
 from contracts.streams import STREAMS, ConsumerSpec
-from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.bus.nats_accounts import OPERATOR
 from runtime.bus.client import KV_READY, Bus, KvChange, Outgoing
 from runtime.bus.consumer import ConsumerLoop, Delivery
 from runtime.errors import BusUnavailable, WrongRevision
 from runtime.settings import ServiceSettings
 from simulator import servers
 from simulator.servers import NatsCluster
-from tests.runtime.bus.test_consumer import until
+from tests.runtime.bus.consuming import until
 
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 MANY = 200
@@ -84,11 +84,11 @@ async def test_what_is_published_while_the_leader_dies_is_stored_once(whole: Nat
         before = (await bus.jetstream.stream_info("INBOUND")).state.messages
 
         async def write(number: int) -> None:
-            await asyncio.sleep(number / 200)
+            await asyncio.sleep(number / 200)  # spread over the time in which the leader dies
             await stored_for_sure(bus, "inbound.entry", str(number).encode(), f"once-{number}")
 
         writing = [asyncio.create_task(write(number)) for number in range(MANY)]
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # some are stored, some are under way, some come later
         await whole.lose(leader)
         await asyncio.gather(*writing)
         assert (await bus.jetstream.stream_info("INBOUND")).state.messages == before + MANY

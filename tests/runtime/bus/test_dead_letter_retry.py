@@ -15,7 +15,7 @@ from runtime.bus.consumer import Delivery
 from runtime.bus.dead_letter_retry import as_it_was
 from runtime.errors import PermanentError
 from runtime.process.lifecycle import Service
-from tests.runtime.bus.test_consumer import until
+from tests.runtime.bus.consuming import until
 from tests.runtime.conftest import connected, declare, settings_for, subject_of
 
 

@@ -181,7 +181,7 @@ async def test_a_relay_that_died_before_deleting_publishes_nothing_twice(bus: Bu
 
     task = asyncio.create_task(Killed().run(asyncio.Event()))
     async with asyncio.timeout(20):
-        while len(await on_the_bus(bus, spec)) < 20:  # noqa: ASYNC110
+        while len(await on_the_bus(bus, spec)) < 20:  # noqa: ASYNC110 (the server tells nobody what it holds)
             await asyncio.sleep(0.05)
     task.cancel()
     await asyncio.wait({task})

@@ -108,7 +108,7 @@ async def test_a_signal_stops_in_stages_and_ends_with_zero(nats_server: NatsServ
 
     async def work(stop: asyncio.Event) -> None:
         await stop.wait()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # work that takes a moment: whoever doesn't wait for it closes before
         order.append("finished what was in flight")
 
     def closing(what: str) -> Callable[[], Awaitable[None]]:
@@ -126,7 +126,7 @@ async def test_a_signal_stops_in_stages_and_ends_with_zero(nats_server: NatsServ
 
     life = asyncio.create_task(service.live(setup))
     async with asyncio.timeout(10):
-        while (await ask(port, "/readyz"))[0] != 200:  # noqa: ASYNC110
+        while (await ask(port, "/readyz"))[0] != 200:  # noqa: ASYNC110 (asked over HTTP, as an orchestrator does)
             await asyncio.sleep(0.05)
     os.kill(os.getpid(), signal.SIGTERM)
     assert await asyncio.wait_for(life, 20) == 0

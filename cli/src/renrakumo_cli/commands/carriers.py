@@ -22,7 +22,7 @@ from admin_api.kernel.context import Database
 from contracts.base import LANES
 from contracts.pace import PaceOrder
 from renrakumo_cli import bus
-from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.bus.nats_accounts import OPERATOR
 from renrakumo_cli.context import BusLogin, operator_bus
 from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.office import ACTOR, fail, run

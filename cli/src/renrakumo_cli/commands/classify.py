@@ -10,7 +10,7 @@ import typer
 
 from mail.mime import charsets
 from mail.mime.reading import read
-from renrakumo_cli.classification import Known, classify_file
+from renrakumo_cli.mail_summary import Known, classify_file
 
 app = typer.Typer()
 

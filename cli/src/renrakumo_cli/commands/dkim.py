@@ -9,10 +9,10 @@ from typing import NoReturn
 import typer
 
 from mail.outgoing.dkim_keys import ALGORITHMS, EACH_UNIT, DkimKey, DkimKeyError, DkimKeys, character_strings
-from renrakumo_cli import context, signing
+from renrakumo_cli import context, signing_keys
 from renrakumo_cli.local.paths import LocalError
 from renrakumo_cli.secret_store import DKIM_HOLDER, SecretsMissing, SecretStore
-from renrakumo_cli.signing import SigningError
+from renrakumo_cli.signing_keys import SigningError
 
 app = typer.Typer(help="Signatures on mail (DKIM): keys and their DNS records.", no_args_is_help=True)
 
@@ -35,7 +35,7 @@ def generate(
     store, keys = _held()
     since = now + timedelta(days=days) if days else None
     try:
-        new = signing.generate(keys, domain or _base_domain(), algorithm, since, now)
+        new = signing_keys.generate(keys, domain or _base_domain(), algorithm, since, now)
         _keep(store, [*keys, new])
     except (SigningError, DkimKeyError) as error:
         _fail(str(error))
@@ -51,7 +51,7 @@ def rotate(
     now = _now()
     store, keys = _held()
     try:
-        new = signing.rotate(keys, domain or _base_domain(), now + timedelta(days=days), now)
+        new = signing_keys.rotate(keys, domain or _base_domain(), now + timedelta(days=days), now)
         _keep(store, [*keys, *new])
     except SigningError as error:
         _fail(str(error))
@@ -63,7 +63,7 @@ def records(unit: str | None = _UNIT, as_json: bool = typer.Option(False, "--jso
     """Print the TXT record of every key as it stands in a zone file, and what the key does just now."""
     now = _now()
     _, keys = _held()
-    standings = signing.standings(keys, now)
+    standings = signing_keys.standings(keys, now)
     if as_json:
         typer.echo(json.dumps([_as_json(one, unit, now) for one in standings], indent=2))
         return
@@ -78,7 +78,7 @@ def check(unit: str | None = _UNIT) -> None:
     """Ask the DNS for the record of every key; exit code 1 when one is missing or wrong."""
     _, keys = _held()
     named = _unit_domain(unit) if unit else None
-    found = asyncio.run(signing.published(list(keys), signing.SystemTxtLookup(), unit_domain=named))
+    found = asyncio.run(signing_keys.published(list(keys), signing_keys.SystemTxtLookup(), unit_domain=named))
     for one in found:
         typer.echo(f"{'ok  ' if one.well else 'BAD '} {one.name}  {one.words}")
     if len(found) < len(keys):
@@ -98,7 +98,7 @@ def retire(
     """Remove a key that signs no more. Its DNS record may go as well."""
     store, keys = _held()
     try:
-        left = signing.without(keys, domain or _base_domain(), selector, _now(), force=force)
+        left = signing_keys.without(keys, domain or _base_domain(), selector, _now(), force=force)
     except SigningError as error:
         _fail(str(error))
     store.keep_dkim_keys(left)
@@ -140,7 +140,7 @@ def _name(key: DkimKey, unit: str | None) -> str:
     return key.record_name(_unit_domain(unit or "<unit>") if key.domain == EACH_UNIT else None)
 
 
-def _as_json(one: signing.KeyStage, unit: str | None, now: datetime) -> dict[str, object]:
+def _as_json(one: signing_keys.KeyStage, unit: str | None, now: datetime) -> dict[str, object]:
     key = one.key
     return {
         "domain": key.domain,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from renrakumo_cli.bus.accounts import USERS, password_variable
+from renrakumo_cli.bus.nats_accounts import USERS, password_variable
 from renrakumo_cli.local import paths, ports
 from renrakumo_cli.local.configuration import NATS_SERVERS, Configuration
 from renrakumo_cli.local.paths import LocalError

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from renrakumo_cli import bus
-from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.bus.nats_accounts import OPERATOR
 from renrakumo_cli.local import ports, probe
 from renrakumo_cli.local.configuration import DATABASE_URLS, Configuration
 from renrakumo_cli.local.nats import NatsServer, of_stack

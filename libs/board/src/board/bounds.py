@@ -5,10 +5,10 @@ is what lies furthest away. When all boards together are larger than the memory 
 next tighter step of `STEPS`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 
-from board.model import Board, japanese_day
+from board.model import Board, CalendarEvent, Notice, japanese_day
 
 DAYS_AHEAD = 400
 """More than a year, so that a whole school year can be shown; what comes nearer day by day is read in time, because
@@ -18,6 +18,8 @@ MOST_BYTES = 256 * 2**20
 _BYTES_A_CHARACTER = 2  # Japanese, in CPython
 _BYTES_AN_ENTRY = 400  # the object, its numbers and times
 _BYTES_A_BOARD = 1000
+_NOTICE_TEXTS = [field.name for field in fields(Notice) if field.type is str]
+_EVENT_TEXTS = [field.name for field in fields(CalendarEvent) if field.type is str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class StoredBoard:
 
 def size_of(board: Board) -> int:
     """About how many bytes of memory a board takes."""
-    characters = sum(len(notice.title) + len(notice.body) for notice in board.notices)
-    characters += sum(len(event.title) + len(event.note) + len(event.place) for event in board.events)
+    characters = sum(len(getattr(notice, name)) for notice in board.notices for name in _NOTICE_TEXTS)
+    characters += sum(len(getattr(event, name)) for event in board.events for name in _EVENT_TEXTS)
     entries = len(board.notices) + len(board.events)
     return _BYTES_A_BOARD + entries * _BYTES_AN_ENTRY + characters * _BYTES_A_CHARACTER

@@ -8,7 +8,8 @@ day; what is going on counts as today's.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import fields
+from typing import Any, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,13 +17,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from board.bounds import BoardSelection, StoredBoard
 from board.model import Board, CalendarEvent, Notice
 
+E = TypeVar("E", Notice, CalendarEvent)
+
+
+def _columns(kind: type[Notice] | type[CalendarEvent]) -> str:
+    """Of a notice or event, by the names of its fields."""
+    return ", ".join('group_code AS "group"' if field.name == "group" else field.name for field in fields(kind))
+
+
 _REVISIONS = text("SELECT unit, revision FROM office.public_board_changes")
 _UNITS = text("""
     SELECT unit, name, revision FROM office.public_units JOIN office.public_board_changes USING (unit)
     WHERE unit = ANY (CAST(:units AS text[]))
 """)
-_NOTICES = text("""
-    SELECT unit, id, group_code, title, body, published_at, expires_at,
+_NOTICES = text(f"""
+    SELECT unit, {_columns(Notice)},
         CASE WHEN rank = 1 THEN greatest(total - :most, 0) ELSE 0 END AS left_out
     FROM (
         SELECT *, count(*) OVER same AS total, row_number() OVER (
@@ -34,9 +43,9 @@ _NOTICES = text("""
         WINDOW same AS (PARTITION BY unit, group_code, published_at > :now)
     ) AS ranked
     WHERE rank <= :most
-""")
-_EVENTS = text("""
-    SELECT unit, id, group_code, starts_on, ends_on, starts_at, title, note, place,
+""")  # noqa: S608 (names of our own fields)
+_EVENTS = text(f"""
+    SELECT unit, {_columns(CalendarEvent)},
         CASE WHEN rank = 1 THEN greatest(total - :most, 0) ELSE 0 END AS left_out
     FROM (
         SELECT *, count(*) OVER same AS total, row_number() OVER (
@@ -48,7 +57,7 @@ _EVENTS = text("""
         WINDOW same AS (PARTITION BY unit)
     ) AS ranked
     WHERE rank <= :most
-""")
+""")  # noqa: S608 (names of our own fields)
 
 
 class BoardStore:
@@ -79,8 +88,8 @@ class BoardStore:
             row.unit: StoredBoard(
                 Board(
                     row.name,
-                    tuple(_notice(each) for each in notices.rows[row.unit]),
-                    tuple(_event(each) for each in events.rows[row.unit]),
+                    tuple(_entry(Notice, each) for each in notices.rows[row.unit]),
+                    tuple(_entry(CalendarEvent, each) for each in events.rows[row.unit]),
                 ),
                 row.revision,
                 notices.left_out[row.unit],
@@ -101,18 +110,6 @@ class _Portion:
             self.left_out[row.unit] += row.left_out
 
 
-def _notice(row: Any) -> Notice:
-    return Notice(row.id, row.title, row.body, row.published_at, row.expires_at, row.group_code)
-
-
-def _event(row: Any) -> CalendarEvent:
-    return CalendarEvent(
-        id=row.id,
-        starts_on=row.starts_on,
-        title=row.title,
-        ends_on=row.ends_on,
-        starts_at=row.starts_at,
-        note=row.note,
-        place=row.place,
-        group=row.group_code,
-    )
+def _entry(kind: type[E], row: Any) -> E:
+    """A notice or event: a column is a field, by its name."""
+    return kind(**{field.name: getattr(row, field.name) for field in fields(kind)})

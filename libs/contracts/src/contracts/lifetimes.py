@@ -3,7 +3,7 @@
     admin-api    what a sender names, else by the message's lane -> shown as `sent_until`, said in message.approved
     responder    by the occasion of an automatic mail            -> said in delivery.batch
     dispatcher   until what was said, and never beyond LONGEST   -> the copy is `expired`
-The table in docs/operators.md is compared with this by a test.
+The table in docs/delivery.md is compared with this by a test.
 """
 
 from collections.abc import Mapping

@@ -17,7 +17,20 @@ from runtime import tracing
 from runtime.redaction import redact_value, traceback_of
 
 # They bring handlers of their own, which would pass the redaction by.
-_LIBRARIES = ("uvicorn", "uvicorn.error", "uvicorn.access", "mail.log", "mail.debug", "sqlalchemy", "nats", "alembic")
+_WITH_HANDLERS = (
+    "alembic",
+    "mail.debug",
+    "mail.log",
+    "nats",
+    "sqlalchemy",
+    "uvicorn",
+    "uvicorn.access",
+    "uvicorn.error",
+)
+# These tell every server that is asked: one that belongs to a recipient's domain may name a family.
+_TELLING_SERVERS = ("httpx", "httpcore")
+LIBRARIES = (*_WITH_HANDLERS, *_TELLING_SERVERS)
+"""Loggers of libraries, which `configure` changes beside the root."""
 
 
 def configure(service: str, level: str) -> None:
@@ -60,15 +73,14 @@ def configure(service: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in _LIBRARIES:
+    for name in _WITH_HANDLERS:
         logger = logging.getLogger(name)
         logger.handlers[:] = []
         logger.propagate = True
     # These two tell every SMTP line and every access otherwise.
     logging.getLogger("mail.log").setLevel(max(logging.WARNING, root.level))
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, root.level))
-    # And these every server that is asked: one that belongs to a recipient's domain may name a family.
-    for name in ("httpx", "httpcore"):
+    for name in _TELLING_SERVERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from admin_api.commands.consumers import CommandResultConsumer
+from admin_api.commands.handlers import forgetting
 from admin_api.dead_letters import cleaner
 from admin_api.dead_letters.consumers import DeadLetterConsumer
 from admin_api.kernel import tables
@@ -61,8 +62,9 @@ async def set_up(service: Service, settings: Settings) -> None:
             try:
                 async with engine.begin() as connection:
                     await context.database.inbox.forget(connection, REMEMBER)
+                await forgetting.forget(context.database, settings.undo_life)
             except Exception as error:  # mere tidying: it can wait for the next time
-                log.warning("old_events_not_forgotten", reason=reason_of(error))
+                log.warning("old_rows_not_forgotten", reason=reason_of(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), FORGET_EVERY)
 

@@ -50,6 +50,9 @@ class Settings(ServiceSettings):
     command_wait: timedelta = timedelta(seconds=3)
     """A request that changes something at registry waits for the result so long; then it is answered with where to
     look for it."""
+    undo_life: timedelta = timedelta(days=30)
+    """How long a command of an administrator can be undone; the same for registry and admin-api, which keeps finished
+    commands five days longer."""
     dead_letter_days: int = Field(default=30, ge=1, le=90)
     """Days after which a dead letter is erased, if the operator has not decided about it."""
 

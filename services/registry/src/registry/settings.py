@@ -41,4 +41,5 @@ class Settings(ServiceSettings):
     post_life: timedelta = timedelta(days=30)
     """How long a post is kept until it is erased."""
     undo_life: timedelta = timedelta(days=30)
-    """How long a command of an administrator can be undone."""
+    """How long a command of an administrator can be undone; the same for registry and admin-api, which keeps finished
+    commands five days longer."""

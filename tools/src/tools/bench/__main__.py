@@ -19,8 +19,8 @@ from rich.console import Console
 from renrakumo_cli.local.paths import LocalError
 from tools import figures
 from tools.bench import chart, inbound, plan, run, show
+from tools.bench.figures import LANES, PEERS, Aim, Row, aims, as_json, summarise
 from tools.bench.lanes import URGENT
-from tools.bench.results import LANES, PEERS, Aim, Row, aims, as_json, summarise
 from tools.bench.run import BenchResult, Parts
 
 _PARTS = ("ours", "peers", "lanes", "acceptance", "rush")

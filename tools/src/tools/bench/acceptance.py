@@ -30,7 +30,7 @@ from contracts import directory as contract
 from contracts.directory import GroupEntry, UnitEntry
 from contracts.streams import DIRECTORY
 from renrakumo_cli import bus
-from renrakumo_cli.bus.accounts import OPERATOR, USERS
+from renrakumo_cli.bus.nats_accounts import OPERATOR, USERS
 from renrakumo_cli.local import ports, probe
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.process import ChildProcess

@@ -22,7 +22,7 @@ import uvloop
 from nats.aio.client import Client
 
 from renrakumo_cli import bus
-from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.bus.nats_accounts import OPERATOR
 from renrakumo_cli.local.configuration import Configuration
 from renrakumo_cli.local.services import NATS, SERVICES
 from renrakumo_cli.local.stack import POSTGRES, LocalStack

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tools.bench.results import FULL_PATH, PEERS, Row
+from tools.bench.figures import FULL_PATH, PEERS, Row
 from tools.bench.show import name
 
 _OURS, _PEER = "#2a7f4f", "#4a6fa5"

@@ -29,7 +29,7 @@ from simulator.trial import Trial
 from tools import usage
 from tools.bench import sample_mail
 from tools.bench.clock import Clock
-from tools.bench.results import Measurement
+from tools.bench.figures import Measurement
 from tools.bench.variants import Variant
 from tools.load import members
 from tools.load.delivered import settled

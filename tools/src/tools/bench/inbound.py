@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tools.bench.acceptance import KINDS, ONE, Acceptance, ratio
-from tools.bench.results import Aim
+from tools.bench.figures import Aim
 from tools.rush.run import RushResult, Size, summary
 
 QUICK = Size(replies=2500, questions=2500, entries=500, members=5000, seconds=15.0)

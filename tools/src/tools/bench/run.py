@@ -21,6 +21,7 @@ from renrakumo_cli.local.paths import LocalError
 from tools import figures
 from tools.bench import acceptance, lanes, sample_mail
 from tools.bench.acceptance import Acceptance
+from tools.bench.figures import ACCEPTANCE, LANES, RUSH, Measurement
 from tools.bench.full_path import Station
 from tools.bench.lanes import Lanes
 from tools.bench.peers.aiosmtplib_alone import AiosmtplibAlone
@@ -29,7 +30,6 @@ from tools.bench.peers.peer import Peer, PeerFailed, PeerMissing
 from tools.bench.peers.postfix import Postfix
 from tools.bench.peers.wire import SmtpSource
 from tools.bench.plan import LANES_SECONDS, Plan
-from tools.bench.results import ACCEPTANCE, LANES, RUSH, Measurement
 from tools.bench.variants import PLAIN, SESSIONS, SHIPPED, SIGNED, Variant
 from tools.load import sink
 from tools.load.sink import Sink

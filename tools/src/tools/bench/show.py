@@ -6,8 +6,8 @@ from rich.bar import Bar
 from rich.console import Console
 from rich.table import Table
 
+from tools.bench.figures import FULL_PATH, PEERS, Aim, Row
 from tools.bench.lanes import URGENT, Lanes
-from tools.bench.results import FULL_PATH, PEERS, Aim, Row
 
 _BAR = 50
 _SHOWN = {"smtp-source": "smtp-source", "postfix": "Postfix", "aiosmtplib": "aiosmtplib", "mailman": "Mailman"}

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from simulator.crowd import DOMAINS
 from simulator.trial import BASE_DOMAIN
-from tools.bench.results import FULL_PATH, SHIPPED_LIMITS
+from tools.bench.figures import FULL_PATH, SHIPPED_LIMITS
 from tools.load.carriers import CONNECTIONS_A_CARRIER, lifted_limits
 
 SESSIONS = CONNECTIONS_A_CARRIER * len(DOMAINS)

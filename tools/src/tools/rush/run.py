@@ -24,7 +24,7 @@ import asyncpg
 from contracts.streams import INBOUND
 from mail.tokens import Token, TokenKind, hour_of, mint
 from renrakumo_cli import bus
-from renrakumo_cli.bus.accounts import OPERATOR
+from renrakumo_cli.bus.nats_accounts import OPERATOR
 from renrakumo_cli.local import ports
 from renrakumo_cli.local.process import ChildProcess
 from renrakumo_cli.local.services import NATS

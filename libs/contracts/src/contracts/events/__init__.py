@@ -1,12 +1,7 @@
 """Every event, in one place to import from. `ALL` is what the golden samples and the exported schemas cover."""
 
 from contracts.base import Event
-from contracts.events.confirmations import (
-    AnswerRecorded,
-    ConfirmationGiven,
-    ConfirmationKind,
-    CopyBounced,
-)
+from contracts.events.command_results import CommandDone
 from contracts.events.dead import DeadLetter, DeadLetterRetry
 from contracts.events.delivery import (
     CopyOutcome,
@@ -49,7 +44,12 @@ from contracts.events.messages import (
     PostRecognised,
     PostRefused,
 )
-from contracts.events.results import CommandDone
+from contracts.events.replies import (
+    AnswerRecorded,
+    ConfirmationGiven,
+    ConfirmationKind,
+    CopyBounced,
+)
 
 ALL: tuple[type[Event], ...] = (
     InboundEntry,

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from admin_api.commands.handlers import reading
+from admin_api.commands.handlers import looking_up, undoing
 from admin_api.commands.views import CommandPath, CommandView, accepted, waiting
 from admin_api.web.access import CommandReader, ContextHere
 from admin_api.web.paging import Page, PageQuery
@@ -15,13 +15,13 @@ router = APIRouter(prefix="/v1/units/{unit}/commands", tags=["commands"])
 @router.get("", summary="Commands of a unit", responses=documented(401, 403, 404))
 async def list_commands(unit: UnitPath, _: CommandReader, context: ContextHere, wanted: PageQuery) -> Page[CommandView]:
     """Newest first."""
-    return Page[CommandView].of(await reading.page(context.database, unit, wanted), CommandView.of)
+    return Page[CommandView].of(await looking_up.page(context.database, unit, wanted), CommandView.of)
 
 
 @router.get("/{command}", summary="One command", responses=documented(401, 403, 404))
 async def get_command(unit: UnitPath, command: CommandPath, _: CommandReader, context: ContextHere) -> CommandView:
     """With what has come of it, once its state is no longer `waiting`."""
-    return CommandView.of(await reading.one(context.database, unit, command))
+    return CommandView.of(await looking_up.one(context.database, unit, command))
 
 
 @router.post(
@@ -35,5 +35,5 @@ async def undo_command(
 ) -> CommandView | Response:
     """Everything comes back as it was, or nothing does (409): when somebody has changed since what the command had
     done, or its time is over. Who may not give the command may not undo it. The answer is the command that undoes."""
-    given = await reading.undo(context, who, unit, command)
+    given = await undoing.undo(context, who, unit, command)
     return waiting(given) if given.state == "waiting" else CommandView.of(given)

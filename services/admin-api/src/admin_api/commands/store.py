@@ -1,9 +1,10 @@
 """Commands in the database."""
 
 import dataclasses
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,6 +12,7 @@ from admin_api.commands.model import GivenCommand
 from admin_api.commands.tables import commands
 from admin_api.kernel.context import COMMAND_RESULTS
 from admin_api.kernel.paging import PageRequest, Slice
+from contracts.commands import UndoCommand
 from contracts.events import CommandDone
 
 _COLUMNS = [commands.c[field.name].label(field.name) for field in dataclasses.fields(GivenCommand)]
@@ -31,6 +33,21 @@ async def waiting_on(connection: AsyncConnection, unit: str, subject: str) -> in
         commands.c.unit == unit, commands.c.subject == subject, commands.c.state == "waiting"
     )
     return (await connection.execute(query)).scalar_one_or_none()
+
+
+async def groups_coming_back(connection: AsyncConnection, unit: str) -> int:
+    """How many undos of this unit that wait are about a group: each brings one back."""
+    query = (
+        select(func.count())
+        .select_from(commands)
+        .where(
+            commands.c.unit == unit,
+            commands.c.state == "waiting",
+            commands.c.kind == UndoCommand.kind(),
+            commands.c.subject.startswith("group/"),
+        )
+    )
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def get(connection: AsyncConnection, number: int) -> GivenCommand | None:
@@ -75,6 +92,16 @@ async def deleted_group(connection: AsyncConnection, number: int) -> dict[str, A
     """What the group was that this command deleted; None when it deleted none."""
     query = select(commands.c.deleted_group).where(commands.c.id == number)
     return (await connection.execute(query)).scalar_one_or_none()
+
+
+async def forget(connection: AsyncConnection, before: datetime, now: datetime) -> int:
+    """Erase finished commands that were given before then, but none that can still be undone; returns how many."""
+    statement = delete(commands).where(
+        commands.c.state != "waiting",
+        commands.c.requested_at < before,
+        or_(commands.c.undoable_until.is_(None), commands.c.undoable_until < now),
+    )
+    return (await connection.execute(statement)).rowcount
 
 
 def _given(row: Any) -> GivenCommand:

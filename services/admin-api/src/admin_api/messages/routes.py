@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from admin_api.kernel.context import Context
-from admin_api.messages.handlers import corrections, drafts, reading, resending
+from admin_api.messages.handlers import corrections, drafts, looking_up, resending
 from admin_api.messages.model import CountedMessage, Message, MessageState
 from admin_api.messages.views import (
     Audience,
@@ -57,7 +57,7 @@ async def list_messages(
     state: MessageState | None = None,
 ) -> Page[MessageView]:
     """A sender who is limited to groups sees what went to them, or came from himself."""
-    found = await reading.page(context, who, unit, state=state, wanted=wanted)
+    found = await looking_up.page(context, who, unit, state=state, wanted=wanted)
     return Page[MessageView].of(found, MessageView.of)
 
 
@@ -66,7 +66,7 @@ async def list_messages(
 )
 async def get_message(unit: UnitPath, message: NumberPath, who: MessageReader, context: ContextHere) -> MessageDetail:
     """Counts and tallies are those of this moment."""
-    return MessageDetail.of(await reading.one(context, who, unit, message))
+    return MessageDetail.of(await looking_up.one(context, who, unit, message))
 
 
 @router.post(
@@ -92,7 +92,7 @@ async def stop(unit: UnitPath, message: NumberPath, who: Sender, context: Contex
     """For a message that went out by mistake. What has arrived stays where it is; a correction can follow. Harmless to
     repeat."""
     stopped = await corrections.stop(context, who, unit, message)
-    counts = await reading.counts_now(context, message)
+    counts = await looking_up.counts_now(context, message)
     return Stopped.model_validate(
         {
             "id": message,
@@ -125,5 +125,5 @@ async def resend(
 async def _fresh(context: Context, message: Message) -> MessageDetail:
     """A message that was changed right now. The ledger isn't needed for it: it may be away, and the change has
     happened."""
-    corrected = None if message.supersedes is None else await reading.counts_now(context, message.supersedes)
+    corrected = None if message.supersedes is None else await looking_up.counts_now(context, message.supersedes)
     return MessageDetail.of(CountedMessage(message, Counts(), corrected=corrected))

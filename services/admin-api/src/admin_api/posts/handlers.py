@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from admin_api.kernel.context import Context, Database
 from admin_api.kernel.paging import PageRequest, Slice
 from admin_api.kernel.text import plain_line, plain_text
-from admin_api.messages.handlers import reading as messages
+from admin_api.messages.handlers import looking_up as messages
 from admin_api.messages.handlers import sending
 from admin_api.messages.model import Message
 from admin_api.posts import store

@@ -1,7 +1,7 @@
 """What became of a message: who has got it, who answered what. A person reads an answer that the rules couldn't read,
 and says which choice it means.
 
-Handlers that are given a `Message` are given one that the caller may see (`messages.handlers.reading.get`).
+Handlers that are given a `Message` are given one that the caller may see (`messages.handlers.looking_up.get`).
 """
 
 from collections.abc import Sequence

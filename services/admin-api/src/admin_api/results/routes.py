@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from admin_api.kernel.paging import PageRequest
-from admin_api.messages.handlers import reading as messages
+from admin_api.messages.handlers import looking_up as messages
 from admin_api.results import handlers
 from admin_api.results.views import AnswerView, Chosen, CopyView
 from admin_api.web.access import ContextHere, MessageReader, Sender

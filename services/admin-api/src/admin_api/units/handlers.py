@@ -14,6 +14,7 @@ from admin_api.kernel.errors import Conflict, NotFound, Unacceptable
 from admin_api.kernel.paging import PageRequest, Slice
 from admin_api.kernel.roles import Caller
 from admin_api.units import store
+from admin_api.units.explanations import TOO_MANY_GROUPS
 from admin_api.units.model import MAX_GROUPS, RESERVED_GROUPS, Group, Unit
 from admin_api.units.post_secrets import new_post_secret
 from contracts.commands import CloseGroup, OpenGroup
@@ -65,8 +66,7 @@ async def create_group(database: Database, actor: str, unit: str, code: str, nam
     if code in RESERVED_GROUPS:
         raise Unacceptable("code", "This code is reserved for reply addresses.")
     async with _changing(database, actor, "group.created", f"group/{code}", unit) as connection:
-        if len(await store.groups_of(connection, unit)) >= MAX_GROUPS:
-            raise Conflict("too-many-groups", f"A unit has at most {MAX_GROUPS} groups.")
+        await require_room_for_group(connection, unit)
         if not await store.create_group(connection, unit, code, name, position):
             raise Conflict("code-taken", "The unit has a group with this code already.")
         # Registry may remember an earlier group of this code as closed.
@@ -157,6 +157,15 @@ async def require(connection: AsyncConnection, code: str, *, lock: bool = False)
     if unit is None:
         raise NotFound("There is no such unit.")
     return unit
+
+
+async def require_room_for_group(connection: AsyncConnection, unit: str) -> None:
+    """Conflict when the unit can't have another group; locks the unit. A deleted group that is just coming back has its
+    place already: whether it comes is registry's to say, and then it must not be one too many."""
+    await require(connection, unit, lock=True)
+    here, coming = await store.groups_of(connection, unit), await giving.groups_coming_back(connection, unit)
+    if len(here) + coming >= MAX_GROUPS:
+        raise Conflict("too-many-groups", TOO_MANY_GROUPS.en)
 
 
 async def require_group(connection: AsyncConnection, unit: str, code: str) -> Group:

@@ -22,9 +22,10 @@ async def create(connection: AsyncConnection, code: str, name: str, *, receipts:
 
 
 async def get(connection: AsyncConnection, code: str, *, lock: bool = False) -> Unit | None:
-    """A unit. `lock` before any change, so that directory entries go out in the order of the changes."""
+    """A unit. `lock` before any change, so that directory entries go out in the order of the changes; rows that refer
+    to the unit can be added meanwhile, or two commands on one group would wait for each other."""
     query = select(units).where(units.c.code == code)
-    row = (await connection.execute(query.with_for_update() if lock else query)).first()
+    row = (await connection.execute(query.with_for_update(key_share=True) if lock else query)).first()
     return None if row is None else _unit(row)
 
 

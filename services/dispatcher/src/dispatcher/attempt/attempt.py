@@ -16,8 +16,8 @@ from dispatcher.attempt.progress import Progress
 from dispatcher.attempt.stopped import StoppedMessages
 from dispatcher.policy.carrier_table import CarrierPolicy
 from dispatcher.policy.reply_rules import Disposition
-from dispatcher.smtp.replies import SmtpError, SmtpReply
 from dispatcher.smtp.server_words import server_name, server_words
+from dispatcher.smtp.smtp_replies import SmtpError, SmtpReply
 
 EXPIRED = Disposition("expired", "too late to be of use")
 

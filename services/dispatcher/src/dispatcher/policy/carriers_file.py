@@ -28,7 +28,7 @@ from contracts.events.delivery import Outcome
 from dispatcher.policy.carrier_table import OTHER, CarrierPolicy, CarrierTable, Territory
 from dispatcher.policy.reply_rules import Disposition, ReplyRule, RetryHint
 from dispatcher.smtp.next_hop import Tls
-from dispatcher.smtp.replies import Stage
+from dispatcher.smtp.smtp_replies import Stage
 
 SHIPPED = "carriers.yaml"
 PATTERN_MOST = 300

@@ -8,7 +8,7 @@ Pure: a reply and a carrier's policy come in, a disposition goes out.
 
 from dispatcher.policy.carrier_table import CarrierPolicy
 from dispatcher.policy.reply_rules import Disposition
-from dispatcher.smtp.replies import SmtpError, SmtpReply
+from dispatcher.smtp.smtp_replies import SmtpError, SmtpReply
 
 _DELIVERED = Disposition("delivered", "")
 _NOT_UNDERSTOOD = Disposition("deferred", "reply not understood")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from contracts.events.delivery import Outcome
-from dispatcher.smtp.replies import SmtpReply, Stage
+from dispatcher.smtp.smtp_replies import SmtpReply, Stage
 
 RetryHint = Literal["soon", "planned", "later"]
 """How the retry plan goes on: `soon` with some quick attempts first (greylisting), `planned` as the plan says, `later`

@@ -24,7 +24,7 @@ from dispatcher.queue.lanes import BULK, may_carry, most_for
 from dispatcher.queue.next_hop_queue import SWEEP_SECONDS, NextHopQueue, Worker
 from dispatcher.queue.queued_delivery import QueuedDelivery, record_all
 from dispatcher.smtp.next_hop import NextHop
-from dispatcher.smtp.replies import NextHopUnavailable, SmtpError
+from dispatcher.smtp.smtp_replies import NextHopUnavailable, SmtpError
 
 LONG_PAUSE = 20.0
 """Where servers stand apart, one that is left alone for longer has its copies put off: those for other servers, which

@@ -18,7 +18,7 @@ from dispatcher.queue.next_hop_queue import NextHopQueue, Worker
 from dispatcher.queue.queued_delivery import QueuedDelivery
 from dispatcher.smtp.connection import Envelope
 from dispatcher.smtp.next_hop import NextHop
-from dispatcher.smtp.replies import TOO_BUSY, ConnectionLost, NextHopUnavailable, SmtpError, SmtpReply
+from dispatcher.smtp.smtp_replies import TOO_BUSY, ConnectionLost, NextHopUnavailable, SmtpError, SmtpReply
 from runtime.errors import Postponed
 from runtime.logs import get_logger
 

@@ -13,7 +13,7 @@ from dispatcher.attempt.attempt import BatchAttempt, CopyRecipient
 from dispatcher.policy.carrier_table import CarrierPolicy
 from dispatcher.policy.reply_rules import Disposition
 from dispatcher.smtp.connection import Envelope
-from dispatcher.smtp.replies import SmtpError
+from dispatcher.smtp.smtp_replies import SmtpError
 from runtime.errors import Postponed
 from runtime.logs import get_logger
 

@@ -19,7 +19,7 @@ from aiosmtplib import (
 
 from dispatcher.smtp.connection import Extensions, SmtpConnection, Timeouts
 from dispatcher.smtp.next_hop import Login, MailHost, NextHop
-from dispatcher.smtp.replies import NextHopUnavailable, SmtpError, TlsFailed, read_reply
+from dispatcher.smtp.smtp_replies import NextHopUnavailable, SmtpError, TlsFailed, read_reply
 from dispatcher.smtp.wire import Wire
 
 

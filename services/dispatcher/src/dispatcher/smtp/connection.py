@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from dispatcher.smtp.next_hop import NextHop
-from dispatcher.smtp.replies import ConnectionLost, SmtpReply, Stage, read_reply
+from dispatcher.smtp.smtp_replies import ConnectionLost, SmtpReply, Stage, read_reply
 from dispatcher.smtp.wire import BLOCK_BYTES, Wire, commands, dot_stuffed
 
 GO_AHEAD = 354

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from urllib.parse import unquote
 
-from dispatcher.smtp.replies import SmtpReply
+from dispatcher.smtp.smtp_replies import SmtpReply
 from mail.addresses import carrier_of
 
 MOST = 200

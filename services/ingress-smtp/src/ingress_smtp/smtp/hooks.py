@@ -16,8 +16,8 @@ from ingress_smtp.admission.pressure import Pressure
 from ingress_smtp.admission.rate_limits import RateLimits
 from ingress_smtp.context import Context
 from ingress_smtp.model import SmtpReply
-from ingress_smtp.smtp.commands import NULL_PATH, CommandConnection, Transaction
 from ingress_smtp.smtp.refusals import because
+from ingress_smtp.smtp.smtp_commands import NULL_PATH, CommandConnection, Transaction
 from mail.sender.authentication import Origin
 
 _MAX_SURPLUS = 40

@@ -18,9 +18,9 @@ from ingress_smtp.admission.limits import peer_of
 from ingress_smtp.admission.pressure import Pressure
 from ingress_smtp.admission.rate_limits import RateLimits
 from ingress_smtp.context import Context
-from ingress_smtp.smtp.commands import CommandConnection
 from ingress_smtp.smtp.gate import ConnectionGate
 from ingress_smtp.smtp.hooks import Hooks
+from ingress_smtp.smtp.smtp_commands import CommandConnection
 from runtime.logs import get_logger
 from runtime.process import ports
 

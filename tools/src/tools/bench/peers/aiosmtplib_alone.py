@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from tools.bench.clock import Clock
+from tools.bench.figures import Measurement
 from tools.bench.peers.peer import arrivals_of, program
-from tools.bench.results import Measurement
 from tools.bench.sample_mail import SENDER, BenchMail, addresses
 from tools.load.sink import HOST, Sink
 

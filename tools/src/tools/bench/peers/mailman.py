@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 
 from tools.bench.clock import Clock
+from tools.bench.figures import Measurement
 from tools.bench.peers import found
 from tools.bench.peers.peer import REPOSITORY, arrivals_of, program
-from tools.bench.results import Measurement
 from tools.bench.sample_mail import BenchMail, addresses
 from tools.load.sink import HOST, Sink
 

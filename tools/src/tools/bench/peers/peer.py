@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from tools.bench.results import Measurement
+from tools.bench.figures import Measurement
 from tools.bench.sample_mail import BenchMail
 from tools.load.sink import Arrivals, Expectation, Sink
 

@@ -25,10 +25,10 @@ from renrakumo_cli.local import ports
 from renrakumo_cli.local.process import ChildProcess
 from tools import usage
 from tools.bench.clock import Clock
+from tools.bench.figures import Measurement
 from tools.bench.peers import found
 from tools.bench.peers.peer import PeerFailed, PeerMissing, answer, arrivals_of, program
 from tools.bench.peers.wire import source
-from tools.bench.results import Measurement
 from tools.bench.sample_mail import BenchMail
 from tools.load.sink import Sink
 

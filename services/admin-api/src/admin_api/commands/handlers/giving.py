@@ -8,6 +8,7 @@ when the first has its result, and refused when that takes too long.
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +20,9 @@ from admin_api.kernel.context import Context, Database
 from admin_api.kernel.errors import Conflict, NotFound, Unacceptable
 from contracts.commands import Command, UndoCommand
 from runtime.ids import new_id
+
+Allow = Callable[[AsyncConnection, str], Awaitable[None]]
+"""Asked with the unit in the transaction that gives a command: locks what it decides by, and raises what forbids it."""
 
 
 def new_command_id() -> str:
@@ -32,16 +36,24 @@ async def give(context: Context, command: Command) -> GivenCommand:
     return await _give(context, describe(command), command)
 
 
-async def give_undo(context: Context, command: UndoCommand, undone: GivenCommand) -> GivenCommand:
+async def give_undo(
+    context: Context, command: UndoCommand, undone: GivenCommand, allow: Allow | None = None
+) -> GivenCommand:
     """Give the command, whose id is a new one, that undoes `undone`, and wait a moment for its result. It may be
-    waiting still; one that was refused is raised as the error that says why."""
-    return await _give(context, describe_undo(command, undone), command)
+    waiting still; one that was refused is raised as the error that says why. `allow` comes first in the transaction
+    that gives it, and raises what forbids it."""
+    return await _give(context, describe_undo(command, undone), command, allow)
 
 
 async def add(database: Database, connection: AsyncConnection, command: Command) -> None:
     """Give a command in the caller's transaction, which writes the audit log itself, without waiting for its result.
     Conflict while another one on the same subject waits."""
     await _add(database, connection, describe(command), command)
+
+
+async def groups_coming_back(connection: AsyncConnection, unit: str) -> int:
+    """How many deleted groups of the unit an undo that waits for its result is about to bring back."""
+    return await store.groups_coming_back(connection, unit)
 
 
 def audit_detail(given: GivenCommand) -> Detail:
@@ -62,20 +74,22 @@ class _Occupied(Conflict):
         self.number = number
 
 
-async def _give(context: Context, given: GivenCommand, command: Command) -> GivenCommand:
+async def _give(context: Context, given: GivenCommand, command: Command, allow: Allow | None = None) -> GivenCommand:
     with context.command_results.expect(str(given.id)) as told:
         try:
-            await _commit(context.database, given, command)
+            await _commit(context.database, given, command, allow)
         except _Occupied as occupied:
             await _wait_for(context, occupied.number)
-            await _commit(context.database, given, command)
+            await _commit(context.database, given, command, allow)
         return _unless_refused(await _result(context, given.id, told))
 
 
-async def _commit(database: Database, given: GivenCommand, command: Command) -> None:
+async def _commit(database: Database, given: GivenCommand, command: Command, allow: Allow | None) -> None:
     async with database.change(
         given.actor, given.requested_action, given.subject, unit=given.unit, detail=audit_detail(given)
     ) as connection:
+        if allow is not None:
+            await allow(connection, given.unit)
         await _add(database, connection, given, command)
 
 

@@ -14,7 +14,7 @@ from admin_api.kernel.context import Context
 from admin_api.kernel.errors import Conflict
 from admin_api.kernel.roles import Caller
 from admin_api.messages import store
-from admin_api.messages.handlers.reading import visible
+from admin_api.messages.handlers.looking_up import visible
 from admin_api.messages.model import CORRECTABLE, Message
 from admin_api.notices import handlers as notices
 from contracts import stopped

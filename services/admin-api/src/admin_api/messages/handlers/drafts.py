@@ -15,7 +15,7 @@ from admin_api.kernel.idempotency_keys import KeyedRequest
 from admin_api.kernel.roles import Caller
 from admin_api.messages import store
 from admin_api.messages.handlers import corrections, sending
-from admin_api.messages.handlers.reading import visible
+from admin_api.messages.handlers.looking_up import visible
 from admin_api.messages.model import Draft, Message, compose
 from admin_api.units.handlers import require, require_groups
 from contracts.requests import AudienceSize

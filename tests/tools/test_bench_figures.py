@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tools.bench.__main__ import kept_form
+from tools.bench.figures import PEERS, Measurement, Row, aims, as_json, growth, summarise
 from tools.bench.lanes import Lanes
-from tools.bench.results import PEERS, Measurement, Row, aims, as_json, growth, summarise
 from tools.bench.run import BenchResult
 
 RATIOS = {"postfix", "smtp_source", "mailman", "aiosmtplib"}
