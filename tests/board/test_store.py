@@ -9,7 +9,6 @@ from board.bounds import DAYS_AHEAD, STEPS, BoardSelection, Bounds, StoredBoard
 from board.model import Board, CalendarEvent, Notice
 from board.store import BoardStore
 from simulator.servers import Databases
-from tests.support import office
 from tests.support.office import OfficeTables
 
 NOW = datetime(2026, 4, 7, 16, 30, tzinfo=UTC)
@@ -97,9 +96,8 @@ async def test_of_many_events_the_nearest_days_stay_and_what_is_going_on_is_near
 
 
 @pytest.mark.parametrize("role", ["responder", "info_site"])
-async def test_a_reader_cannot_write(fresh_databases: Databases, role: str) -> None:
-    office.migrate(fresh_databases)
-    connection = await asyncpg.connect(fresh_databases.general_url(role))
+async def test_a_reader_cannot_write(migrated_databases: Databases, role: str) -> None:
+    connection = await asyncpg.connect(migrated_databases.general_url(role))
     for statement in (
         "DELETE FROM office.board_changes",
         "INSERT INTO office.board_changes VALUES ('x', 1)",

@@ -3,7 +3,9 @@
 import asyncpg
 import pytest
 
+from contracts.views import OFFICE_REVISION
 from renrakumo_cli.local.postgres import PostgresServer
+from simulator.servers import Databases
 
 WEB_SIDE = ("admin_api", "receipts", "info_site", "responder")
 
@@ -81,3 +83,18 @@ async def test_a_reader_sees_no_table_of_the_office_unless_it_is_granted(
             await run(postgres_server.general_url(role), "SELECT * FROM office.private")
     finally:
         await run(postgres_server.general_url("admin_api"), "DROP TABLE office.private")
+
+
+@pytest.mark.parametrize("role", ["info_site", "responder"])
+async def test_a_reader_of_the_boards_sees_of_which_release_they_are_and_cannot_change_that(
+    migrated_databases: Databases, role: str
+) -> None:
+    url = migrated_databases.general_url(role)
+    assert await run(url, "SELECT version_num FROM office.alembic_version") == OFFICE_REVISION
+    for statement in (
+        "UPDATE office.alembic_version SET version_num = version_num",
+        "DELETE FROM office.alembic_version",
+        "SELECT version_num FROM ledger.alembic_version",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await run(url, statement)

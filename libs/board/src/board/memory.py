@@ -87,7 +87,8 @@ class BoardMemory:
     async def refresh(self) -> None:
         """Read what has changed. Whatever ails the database, what was read stays; the rest is read next time."""
         try:
-            await self._refresh()
+            with metrics.SECONDS.time():
+                await self._refresh()
         except Exception as error:
             if not self._failing:
                 log.warning("boards_not_refreshed", reason=reason_of(error))

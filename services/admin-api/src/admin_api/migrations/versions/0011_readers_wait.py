@@ -1,0 +1,21 @@
+"""Who reads the office's views can see of which release they are, and waits for its own (contracts.views).
+
+The version table holds one revision and nothing else.
+"""
+
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+READERS = "renrakumo_info_site, renrakumo_responder"
+
+
+def upgrade() -> None:
+    op.execute(f"GRANT SELECT ON office.alembic_version TO {READERS}")
+
+
+def downgrade() -> None:
+    op.execute(f"REVOKE SELECT ON office.alembic_version FROM {READERS}")
