@@ -10,6 +10,7 @@ While something happens, a reader asks for page after page of units to which not
 import asyncio
 import re
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -20,21 +21,25 @@ from statistics import mean, median
 from typing import Any
 
 import asyncpg
+from rich.console import Console
+from rich.table import Table
 
 from board.model import japanese_day
-from renrakumo_cli.local import probe
+from renrakumo_cli.local import ports, probe
 from renrakumo_cli.local.configuration import Configuration
 from renrakumo_cli.local.paths import LocalError
+from renrakumo_cli.local.process import ChildProcess
 from renrakumo_cli.local.services import OWNERS, SERVICES
 from renrakumo_cli.local.stack import POSTGRES, LocalStack
 from tools import usage
 from tools.bench import page_client
-from tools.bench.page_client import Readings
+from tools.bench.page_client import Page, Readings
 
 READERS = ("info-site", "responder")
 NOTICES, EVENTS, DAYS = 30, 200, 400
 BULK = 5000
 _REFRESH_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
 _REPEATS = 5
 _WITHIN = 120.0
 _METRIC = re.compile(r"^renrakumo_board_(\w+) (\S+)$", re.MULTILINE)
@@ -47,6 +52,9 @@ class Size:
 
     units: int = 1000
     tight: int = 24
+
+
+QUICK = Size(units=200, tight=6)
 
 
 @dataclass
@@ -66,15 +74,15 @@ async def measure(folder: Path, size: Size, say: Callable[[str], None]) -> Board
     found = Boards(size)
     async with _running(folder, size, say) as station:
         say(f"boards: {size.units} units of {NOTICES} notices and {EVENTS} events")
+        for service in READERS:
+            await station.stack.halt(service)
         await station.fill()
         await _starts(station, found)
-        shown = await _all_pages(station)
-        if any("お知らせ" not in text for text in shown):
-            found.wrong.append("a page lacks its notices")
         await _pages(station, found)
         await _refreshes(station, found)
         await _bulk(station, found, say)
         await _outage(station, found, say)
+        await _tight(station, found, folder, say)
     return found
 
 
@@ -164,7 +172,6 @@ async def _running(folder: Path, size: Size, say: Callable[[str], None]) -> Asyn
 
 async def _starts(station: Station, found: Boards) -> None:
     for service in READERS:
-        await station.stack.halt(service)
         began = time.perf_counter()
         await station.stack.resume(service)
         found.note("start until ready, s", service, time.perf_counter() - began)
@@ -173,12 +180,12 @@ async def _starts(station: Station, found: Boards) -> None:
         found.note("boards as they are counted, MB", service, metrics["bytes"] / _MB)
 
 
-async def _all_pages(station: Station) -> list[str]:
-    async with page_client.connected(station.port) as client:
-        pages = [await client.get(f"/{unit}/") for unit in station.units]
-    if any(page.status != 200 for page in pages):
+async def _all_pages(port: int, units: Sequence[str]) -> dict[str, Page]:
+    async with page_client.connected(port) as client:
+        pages = {unit: await client.get(f"/{unit}/") for unit in units}
+    if any(page.status != 200 for page in pages.values()):
         raise LocalError("a page of a unit is not there")
-    return [page.body for page in pages]
+    return pages
 
 
 async def _pages(station: Station, found: Boards) -> None:
@@ -224,7 +231,7 @@ async def _refreshed(station: Station, service: str, before: dict[str, float], b
                 if now["read_total"] - before["read_total"] >= boards:
                     return longest
                 last = now
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _bulk(station: Station, found: Boards, say: Callable[[str], None]) -> None:
@@ -252,9 +259,42 @@ async def _outage(station: Station, found: Boards, say: Callable[[str], None]) -
         await station.change(1, "再開しました")
         began = time.perf_counter()
         async with page_client.connected(station.port) as client, asyncio.timeout(_WITHIN):
-            while "再開しました" not in (await client.get("/unit0/")).body:
-                await asyncio.sleep(0.02)
+            while "再開しました" not in (await client.get("/unit0/")).body:  # noqa: ASYNC110  as a parent would look
+                await asyncio.sleep(_LOOK_SECONDS)
         found.note("a change on the page after PostgreSQL came back, s", "pages", time.perf_counter() - began)
+
+
+async def _tight(station: Station, found: Boards, folder: Path, say: Callable[[str], None]) -> None:
+    """A second info-site beside the first, with less memory than the boards need: it must show the same."""
+    say(f"boards: {found.size.tight} MiB for all")
+    wanted = await _all_pages(station.port, station.units)
+    variables, port, health = station.stack.variables("info-site"), ports.free_port(), ports.free_port()
+    variables |= {
+        "RENRAKUMO_BOARD_MEMORY": str(found.size.tight),
+        "RENRAKUMO_INFO_PORT": str(port),
+        "RENRAKUMO_HEALTH_PORT": str(health),
+    }
+    process = ChildProcess(
+        "tight", [sys.executable, "-m", "info_site.main"], environment=variables, log_path=folder / "tight.log"
+    )
+    process.start()
+    try:
+        async with asyncio.timeout(_WITHIN):
+            while (await probe.ask(health, "/readyz"))[0] != 200:  # noqa: ASYNC110  another process gets ready
+                await asyncio.sleep(_LOOK_SECONDS)
+        for _ in range(2):
+            shown = await _all_pages(port, station.units)
+            found.wrong += [
+                f"{unit} is another with little memory" for unit in wanted if shown[unit].body != wanted[unit].body
+            ]
+        seconds = [page.seconds for page in shown.values()]
+        of = f"info-site, {found.size.tight} MiB"
+        found.note("a page, median, ms", of, 1000 * median(seconds))
+        found.note("memory after the start, MB", of, usage.family_memory(process.pid) / _MB)
+        paths = [f"/{unit}/" for unit in station.units]
+        found.note("pages a second", of, await page_client.rate(port, paths, connections=8, seconds=5))
+    finally:
+        await process.stop_soon()
 
 
 @asynccontextmanager
@@ -273,3 +313,15 @@ async def _read_meanwhile(station: Station, found: Boards, when: str) -> AsyncIt
     found.note(f"the slowest page {when}, ms", "pages", 1000 * max(readings.seconds))
     if readings.statuses.keys() != {200}:
         found.wrong.append(f"answers {when}: {readings.statuses}")
+
+
+def show(console: Console, found: Boards) -> None:
+    """What was measured, a line for each figure."""
+    size = found.size
+    table = Table(title=f"Boards of {size.units:,} units, each with {NOTICES} notices and {EVENTS} events")
+    columns = list(dict.fromkeys(of for figure in found.figures.values() for of in figure))
+    for heading in ("what", *columns):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    for what, figure in found.figures.items():
+        table.add_row(what, *(f"{figure[of]:,.1f}" if of in figure else "" for of in columns))
+    console.print(table)

@@ -75,9 +75,10 @@ async def rate(port: int, paths: Sequence[str], *, connections: int, seconds: fl
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(seconds, stop.set)
     began = time.perf_counter()
-    readers = (
-        read_on(port, lambda number, first=first: paths[(first + number) % len(paths)], stop)
-        for first in range(connections)
-    )
+
+    def starting_at(first: int) -> Callable[[int], str]:
+        return lambda number: paths[(first + number) % len(paths)]
+
+    readers = (read_on(port, starting_at(first), stop) for first in range(connections))
     found = await asyncio.gather(*readers)
     return sum(len(each.seconds) for each in found) / (time.perf_counter() - began)

@@ -10,12 +10,10 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-READERS = "renrakumo_info_site, renrakumo_responder"
-
 
 def upgrade() -> None:
-    op.execute(f"GRANT SELECT ON office.alembic_version TO {READERS}")
+    op.execute("GRANT SELECT ON office.alembic_version TO renrakumo_info_site, renrakumo_responder")
 
 
 def downgrade() -> None:
-    op.execute(f"REVOKE SELECT ON office.alembic_version FROM {READERS}")
+    op.execute("REVOKE SELECT ON office.alembic_version FROM renrakumo_info_site, renrakumo_responder")
