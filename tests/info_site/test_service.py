@@ -145,6 +145,34 @@ async def test_the_pages_do_not_wait_for_the_bus(migrated_databases: Databases) 
         assert (await service.health.report())["bus"] != "ok"
 
 
+# Slow: the tables are made, and looked for each second.
+async def test_without_the_offices_tables_pages_ask_for_patience_and_readyz_says_what_to_do(
+    fresh_databases: Databases, nats_server: NatsServer
+) -> None:
+    port = free_port()
+    settings = settings_of(fresh_databases, nats_server.url, nats_server.passwords[SERVICE], port)
+    async with running(settings) as service:
+
+        async def told() -> bool:
+            return "run `renrakumo database upgrade`" in (await service.health.report()).get("schema", "")
+
+        async def patience() -> bool:
+            answer = await fetch(port, "/aoba/")
+            return answer is not None and answer.status_code == 503
+
+        await eventually(told)
+        await eventually(patience)
+        await asyncio.to_thread(office.migrate, fresh_databases)
+        await fill(fresh_databases)
+
+        async def shown() -> bool:
+            answer = await fetch(port, "/aoba/")
+            return answer is not None and "運動会は体育館で" in answer.text
+
+        await eventually(shown)
+        assert (await service.health.report())["schema"] == "ok"
+
+
 async def test_a_port_in_use_is_told_with_the_variable_to_change(
     migrated_databases: Databases, nats_server: NatsServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -143,6 +143,28 @@ async def test_the_news_come_from_the_database_and_stay_when_it_is_gone(
         await each.close()
 
 
+# Slow: a question that can't be answered yet is tried again after five seconds.
+async def test_without_the_offices_tables_news_wait_and_guides_do_not(
+    fresh_nats: NatsServer, fresh_databases: Databases
+) -> None:
+    office, eyes = await connected(fresh_nats, "admin-api"), await connected(fresh_nats, "operator")
+    await office.kv_put(DIRECTORY.name, contract.key("minami"), SCHOOL.model_dump_json().encode())
+    entry = RegistrationOpened(
+        id="reg-1", occurred_at=datetime.now(UTC), unit="minami", group="1nen", registration=11, named=True, to=to()
+    )
+    async with running(fresh_nats, fresh_databases.general_url("responder")) as service:
+        await eyes.publish(ask(1, group="1nen"))
+        await eyes.publish(entry)
+        (guide,) = await batches(eyes, "docomo", 1)
+        assert guide.subject == "【みなみ小学校】登録のご案内"
+        assert "run `renrakumo database upgrade`" in (await service.health.report())["schema"]
+        await asyncio.to_thread(office_tables.migrate, fresh_databases)
+        assert "最新のお知らせ" in (await batches(eyes, "docomo", 2))[1].subject
+        assert (await service.health.report())["schema"] == "ok"
+    for each in (office, eyes):
+        await each.close()
+
+
 async def test_two_processes_never_answer_more_than_the_limit_together(nats_server: NatsServer) -> None:
     buses = [await connected(nats_server, SERVICE) for _ in range(2)]
     now = datetime.now(UTC)
