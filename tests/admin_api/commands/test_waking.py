@@ -76,6 +76,7 @@ async def listening(api: AdminApi) -> AsyncIterator[Listening]:
     await superuser.close()
 
 
+# Slow: the whole wait passes.
 async def test_a_result_of_which_nobody_was_told_is_found_at_the_end_of_the_wait(
     api: AdminApi, listening: Listening
 ) -> None:

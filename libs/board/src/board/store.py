@@ -7,8 +7,8 @@ day; what is going on counts as today's.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,14 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from board.bounds import BoardSelection, StoredBoard
 from board.model import Board, CalendarEvent, Notice
 
+Entry = TypeVar("Entry", Notice, CalendarEvent)
+
 _REVISIONS = text("SELECT unit, revision FROM office.public_board_changes")
 _UNITS = text("""
     SELECT unit, name, revision FROM office.public_units JOIN office.public_board_changes USING (unit)
     WHERE unit = ANY (CAST(:units AS text[]))
 """)
 _NOTICES = text("""
-    SELECT unit, id, group_code, title, body, published_at, expires_at,
-        CASE WHEN rank = 1 THEN greatest(total - :most, 0) ELSE 0 END AS left_out
+    SELECT unit, CASE WHEN rank = 1 THEN greatest(total - :most, 0) ELSE 0 END AS left_out,
+        id, title, body, published_at, expires_at, group_code
     FROM (
         SELECT *, count(*) OVER same AS total, row_number() OVER (
             same ORDER BY abs(extract(epoch FROM published_at - CAST(:now AS timestamptz))), id DESC
@@ -36,8 +38,8 @@ _NOTICES = text("""
     WHERE rank <= :most
 """)
 _EVENTS = text("""
-    SELECT unit, id, group_code, starts_on, ends_on, starts_at, title, note, place,
-        CASE WHEN rank = 1 THEN greatest(total - :most, 0) ELSE 0 END AS left_out
+    SELECT unit, CASE WHEN rank = 1 THEN greatest(total - :most, 0) ELSE 0 END AS left_out,
+        id, starts_on, title, ends_on, starts_at, note, place, group_code
     FROM (
         SELECT *, count(*) OVER same AS total, row_number() OVER (
             same ORDER BY greatest(starts_on, CAST(:today AS date)), starts_at NULLS FIRST, id
@@ -61,7 +63,7 @@ class BoardStore:
     async def revisions(self) -> Mapping[str, int]:
         """Of every active unit: a number that differs whenever something of its board has changed."""
         async with self._engine.connect() as connection:
-            return {row.unit: row.revision for row in await connection.execute(_REVISIONS)}
+            return {row[0]: row[1] for row in (await connection.execute(_REVISIONS)).all()}
 
     async def read(self, units: Iterable[str], selection: BoardSelection) -> Mapping[str, StoredBoard]:
         """The boards of these units; one that is not active any more is missing."""
@@ -71,16 +73,16 @@ class BoardStore:
         async with self._engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             found = (await connection.execute(_UNITS, {"units": common["units"]})).all()
-            notices = _Portion(
-                await connection.execute(_NOTICES, {**common, "now": selection.now, "most": bounds.notices})
-            )
-            events = _Portion(await connection.execute(_EVENTS, {**common, **days, "most": bounds.events}))
+            rows = await connection.execute(_NOTICES, {**common, "now": selection.now, "most": bounds.notices})
+            notices = _Portion(Notice, rows.all())
+            rows = await connection.execute(_EVENTS, {**common, **days, "most": bounds.events})
+            events = _Portion(CalendarEvent, rows.all())
         return {
             row.unit: StoredBoard(
                 Board(
                     row.name,
-                    tuple(_notice(each) for each in notices.rows[row.unit]),
-                    tuple(_event(each) for each in events.rows[row.unit]),
+                    tuple(notices.entries[row.unit]),
+                    tuple(events.entries[row.unit]),
                 ),
                 row.revision,
                 notices.left_out[row.unit],
@@ -90,29 +92,14 @@ class BoardStore:
         }
 
 
-class _Portion:
-    """Rows by unit, and how many more there are."""
+class _Portion(Generic[Entry]):
+    """Entries by unit, and how many more there are. Rows have the unit, the number left out, then what `make` takes: by
+    position, since names cost more than the database does when a thousand boards are read."""
 
-    def __init__(self, rows: Iterable[Any]) -> None:
-        self.rows: dict[str, list[Any]] = defaultdict(list)
+    def __init__(self, make: Callable[..., Entry], rows: Iterable[Any]) -> None:
+        self.entries: dict[str, list[Entry]] = defaultdict(list)
         self.left_out: dict[str, int] = defaultdict(int)
-        for row in rows:
-            self.rows[row.unit].append(row)
-            self.left_out[row.unit] += row.left_out
-
-
-def _notice(row: Any) -> Notice:
-    return Notice(row.id, row.title, row.body, row.published_at, row.expires_at, row.group_code)
-
-
-def _event(row: Any) -> CalendarEvent:
-    return CalendarEvent(
-        id=row.id,
-        starts_on=row.starts_on,
-        title=row.title,
-        ends_on=row.ends_on,
-        starts_at=row.starts_at,
-        note=row.note,
-        place=row.place,
-        group=row.group_code,
-    )
+        for unit, left_out, *values in rows:
+            self.entries[unit].append(make(*values))
+            if left_out:
+                self.left_out[unit] += left_out
