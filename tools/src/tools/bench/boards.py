@@ -33,7 +33,7 @@ from renrakumo_cli.local.services import OWNERS, SERVICES
 from renrakumo_cli.local.stack import POSTGRES, LocalStack
 from tools import usage
 from tools.bench import page_client
-from tools.bench.page_client import Page, Readings
+from tools.bench.page_client import PageAnswer, Readings
 
 READERS = ("info-site", "responder")
 NOTICES, EVENTS, DAYS = 30, 200, 400
@@ -47,21 +47,21 @@ _MB = 1e6
 
 
 @dataclass(frozen=True)
-class Size:
+class BoardsSize:
     """`units`: how many have a board; `tight`: MiB that are too few for them."""
 
     units: int = 1000
     tight: int = 24
 
 
-QUICK = Size(units=200, tight=6)
+QUICK = BoardsSize(units=200, tight=6)
 
 
 @dataclass
 class Boards:
     """Figures by what they are of: info-site, responder, postgres, pages. `wrong`: what was not as it must be."""
 
-    size: Size
+    size: BoardsSize
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
@@ -69,7 +69,7 @@ class Boards:
         self.figures.setdefault(what, {})[of] = value
 
 
-async def measure(folder: Path, size: Size, say: Callable[[str], None]) -> Boards:
+async def measure(folder: Path, size: BoardsSize, say: Callable[[str], None]) -> Boards:
     """Raises LocalError when a service or server doesn't start."""
     found = Boards(size)
     async with _running(folder, size, say) as station:
@@ -86,7 +86,7 @@ async def measure(folder: Path, size: Size, say: Callable[[str], None]) -> Board
     return found
 
 
-class Station:
+class BoardStation:
     """The stack of bus, database and both services, and the tables' owner."""
 
     def __init__(self, stack: LocalStack, owner: "asyncpg.Connection[Any]", units: Sequence[str]) -> None:
@@ -156,21 +156,21 @@ class Station:
 
 
 @asynccontextmanager
-async def _running(folder: Path, size: Size, say: Callable[[str], None]) -> AsyncIterator[Station]:
+async def _running(folder: Path, size: BoardsSize, say: Callable[[str], None]) -> AsyncIterator[BoardStation]:
     settings = {"RENRAKUMO_NEWS_REFRESH": str(_REFRESH_SECONDS)}
     services = [spec for spec in SERVICES if spec.name in READERS]
     stack = LocalStack(Configuration.for_trial(folder, settings), services=services, owners=OWNERS[:1], say=say)
     await stack.start()
     try:
         owner = await asyncpg.connect(stack.database_url("admin_api"))
-        yield Station(stack, owner, [f"unit{number}" for number in range(size.units)])
+        yield BoardStation(stack, owner, [f"unit{number}" for number in range(size.units)])
         if not owner.is_closed():
             await owner.close()
     finally:
         await stack.stop()
 
 
-async def _starts(station: Station, found: Boards) -> None:
+async def _starts(station: BoardStation, found: Boards) -> None:
     for service in READERS:
         began = time.perf_counter()
         await station.stack.resume(service)
@@ -180,7 +180,7 @@ async def _starts(station: Station, found: Boards) -> None:
         found.note("boards as they are counted, MB", service, metrics["bytes"] / _MB)
 
 
-async def _all_pages(port: int, units: Sequence[str]) -> dict[str, Page]:
+async def _all_pages(port: int, units: Sequence[str]) -> dict[str, PageAnswer]:
     async with page_client.connected(port) as client:
         pages = {unit: await client.get(f"/{unit}/") for unit in units}
     if any(page.status != 200 for page in pages.values()):
@@ -188,7 +188,7 @@ async def _all_pages(port: int, units: Sequence[str]) -> dict[str, Page]:
     return pages
 
 
-async def _pages(station: Station, found: Boards) -> None:
+async def _pages(station: BoardStation, found: Boards) -> None:
     await station.stack.restart("info-site")
     async with page_client.connected(station.port) as client:
         found.note("the first page, ms", "pages", 1000 * (await client.get("/unit0/")).seconds)
@@ -198,7 +198,7 @@ async def _pages(station: Station, found: Boards) -> None:
     found.note("pages a second", "pages", await page_client.rate(station.port, paths, connections=8, seconds=5))
 
 
-async def _refreshes(station: Station, found: Boards) -> None:
+async def _refreshes(station: BoardStation, found: Boards) -> None:
     for changed, name in ((0, "nothing"), (1, "one unit"), (50, "50 units")):
         if changed > len(station.units):
             continue
@@ -220,7 +220,7 @@ async def _refreshes(station: Station, found: Boards) -> None:
         found.note(f"refresh when {name} changed, ms", "postgres", 1000 * mean(used))
 
 
-async def _refreshed(station: Station, service: str, before: dict[str, float], boards: int) -> float:
+async def _refreshed(station: BoardStation, service: str, before: dict[str, float], boards: int) -> float:
     """Seconds that the refresh took in which the last of so many boards was read."""
     last, longest = before, 0.0
     async with asyncio.timeout(_WITHIN):
@@ -234,7 +234,7 @@ async def _refreshed(station: Station, service: str, before: dict[str, float], b
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _bulk(station: Station, found: Boards, say: Callable[[str], None]) -> None:
+async def _bulk(station: BoardStation, found: Boards, say: Callable[[str], None]) -> None:
     say(f"boards: {BULK} events for one unit")
     before = {service: await station.metrics(service) for service in READERS}
     async with _read_meanwhile(station, found, f"while {BULK} events are written"):
@@ -248,7 +248,7 @@ async def _bulk(station: Station, found: Boards, say: Callable[[str], None]) -> 
         found.note(f"{BULK} events of a unit, processor ms", "postgres", 1000 * (station.cpu() - cpu))
 
 
-async def _outage(station: Station, found: Boards, say: Callable[[str], None]) -> None:
+async def _outage(station: BoardStation, found: Boards, say: Callable[[str], None]) -> None:
     say("boards: PostgreSQL is killed")
     async with _read_meanwhile(station, found, "while PostgreSQL is away"):
         await station.stack.halt(POSTGRES, first=signal.SIGKILL)
@@ -264,7 +264,7 @@ async def _outage(station: Station, found: Boards, say: Callable[[str], None]) -
         found.note("a change on the page after PostgreSQL came back, s", "pages", time.perf_counter() - began)
 
 
-async def _tight(station: Station, found: Boards, folder: Path, say: Callable[[str], None]) -> None:
+async def _tight(station: BoardStation, found: Boards, folder: Path, say: Callable[[str], None]) -> None:
     """A second info-site beside the first, with less memory than the boards need: it must show the same."""
     say(f"boards: {found.size.tight} MiB for all")
     wanted = await _all_pages(station.port, station.units)
@@ -298,7 +298,7 @@ async def _tight(station: Station, found: Boards, folder: Path, say: Callable[[s
 
 
 @asynccontextmanager
-async def _read_meanwhile(station: Station, found: Boards, when: str) -> AsyncIterator[None]:
+async def _read_meanwhile(station: BoardStation, found: Boards, when: str) -> AsyncIterator[None]:
     """Somebody reads the page of a unit to which nothing happens, from the beginning to the end of the block."""
     stop = asyncio.Event()
     quiet = station.units[len(station.units) // 2 :]

@@ -10,7 +10,7 @@ from renrakumo_cli.local.services import LOCAL_HOST
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageAnswer:
     """An answer. `seconds`: from the request to its last octet."""
 
     status: int
@@ -25,7 +25,7 @@ class Readings:
     seconds: list[float] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
 
-    def note(self, page: Page) -> None:
+    def note(self, page: PageAnswer) -> None:
         self.seconds.append(page.seconds)
         self.statuses[page.status] = self.statuses.get(page.status, 0) + 1
 
@@ -36,14 +36,14 @@ class PageClient:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
-    async def get(self, path: str) -> Page:
+    async def get(self, path: str) -> PageAnswer:
         """Ask for a path and read the answer."""
         began = time.perf_counter()
         self._writer.write(f"GET {path} HTTP/1.1\r\nHost: {LOCAL_HOST}\r\n\r\n".encode())
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         length = int(head.partition("content-length:")[2].split("\r\n", 1)[0])
         body = (await self._reader.readexactly(length)).decode()
-        return Page(int(head.split(maxsplit=2)[1]), body, time.perf_counter() - began)
+        return PageAnswer(int(head.split(maxsplit=2)[1]), body, time.perf_counter() - began)
 
     def close(self) -> None:
         self._writer.close()

@@ -27,7 +27,7 @@ class Plan:
     acceptance: Load = field(default_factory=lambda: Load(mails=10_000, sessions=20))
     acceptance_rounds: int = 3
     rush: Size = field(default_factory=Size)
-    boards: boards_part.Size = field(default_factory=boards_part.Size)
+    boards: boards_part.BoardsSize = field(default_factory=boards_part.BoardsSize)
     budget: float | None = None
 
     @staticmethod
