@@ -9,7 +9,9 @@ from hypothesis import settings
 
 from renrakumo_cli.local.nats import NatsServer
 from renrakumo_cli.local.postgres import PostgresServer
+from renrakumo_cli.local.services import OWNERS
 from runtime import logs
+from runtime.database import migrations
 from simulator import servers
 from simulator.servers import Databases
 
@@ -75,6 +77,25 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 def fresh_databases(postgres_server: PostgresServer) -> Iterator[Databases]:
     """A pair of empty databases for one test; `personal_url()`, `general_url(role)`."""
     pair = servers.new_databases(postgres_server)
+    yield pair
+    postgres_server.drop(pair.personal, pair.general)
+
+
+@pytest.fixture(scope="session")
+def template(postgres_server: PostgresServer) -> Iterator[Databases]:
+    """Databases of which the general one has all tables, to be copied and never written to."""
+    pair = servers.new_databases(postgres_server)
+    for owner in OWNERS:
+        if owner.database == "general":
+            migrations.upgrade(pair.general_url(owner.package), owner.package, owner.schema)
+    yield pair
+    postgres_server.drop(pair.personal, pair.general)
+
+
+@pytest.fixture
+def migrated_databases(postgres_server: PostgresServer, template: Databases) -> Iterator[Databases]:
+    """A pair of databases for one test, the general one with all tables; `general_url(role)`."""
+    pair = servers.new_databases(postgres_server, like=template)
     yield pair
     postgres_server.drop(pair.personal, pair.general)
 

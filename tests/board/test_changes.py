@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime
 import asyncpg
 import pytest
 
-from board.bounds import STEPS, BoardSelection, StoredBoard
+from board.bounds import BoardSelection, StoredBoard
 from board.memory import BoardMemory
 from board.store import BoardStore
 from runtime.database import migrations
+from runtime.database.engine import create_engine
 from simulator.servers import Databases
 from tests.support import office
 from tests.support.office import OfficeTables
@@ -35,8 +36,8 @@ class Recording:
         return await self._store.read(units, selection)
 
 
-def titles(boards: BoardMemory, unit: str = "aoba") -> set[str]:
-    board = boards.board(unit)
+async def titles(boards: BoardMemory, unit: str = "aoba") -> set[str]:
+    board = await boards.board(unit)
     assert board is not None
     return {notice.title for notice in board.notices} | {event.title for event in board.events}
 
@@ -66,6 +67,24 @@ async def test_every_change_of_a_board_is_another_revision_of_this_board_alone(
     assert after["kita"] == before["kita"]
 
 
+async def test_what_one_transaction_changes_is_one_revision_also_around_a_savepoint(
+    tables: OfficeTables, store: BoardStore
+) -> None:
+    sequence = "SELECT last_value FROM office.board_revisions"
+    drawn, before = await tables.connection.fetchval(sequence), await store.revisions()
+    async with tables.connection.transaction():
+        for number in range(20):
+            await tables.add_event("aoba", f"x{number}", DAY)
+        await tables.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        savepoint = tables.connection.transaction()
+        await savepoint.start()
+        await tables.add_notice("aoba", "undone")
+        await savepoint.rollback()
+        await tables.add_notice("aoba", "y")
+    assert (await store.revisions())["aoba"] != before["aoba"]
+    assert await tables.connection.fetchval(sequence) == drawn + 1
+
+
 async def test_what_moves_to_another_unit_changes_both(tables: OfficeTables, store: BoardStore) -> None:
     await tables.add_event("aoba", "x", DAY)
     before = await store.revisions()
@@ -89,14 +108,17 @@ async def test_what_is_not_on_a_board_changes_nothing(tables: OfficeTables, stor
     assert await store.revisions() == before
 
 
-async def test_units_from_before_the_migration_have_a_revision(fresh_databases: Databases, store: BoardStore) -> None:
+async def test_units_from_before_the_migration_have_a_revision(fresh_databases: Databases) -> None:
     migrations.upgrade(fresh_databases.general_url("admin_api"), "admin_api", schema="office", to="0007")
+    engine = create_engine(fresh_databases.general_url("responder"), service="test")
+    store = BoardStore(engine, with_groups=True)
     async with office.tables_of(fresh_databases) as tables:
         await tables.add_unit("aoba")
         office.migrate(fresh_databases)
         before = await store.revisions()
         await tables.add_notice("aoba", "x")
         assert before["aoba"] != (await store.revisions())["aoba"]
+    await engine.dispose()
 
 
 async def test_only_changed_boards_are_read(tables: OfficeTables, store: BoardStore) -> None:
@@ -109,27 +131,42 @@ async def test_only_changed_boards_are_read(tables: OfficeTables, store: BoardSt
     await tables.add_notice("kita", "x")
     await boards.refresh()
     assert recording.reads == ["aoba", "kita", "kita"]
-    assert titles(boards, "kita") == {"x"}
+    assert await titles(boards, "kita") == {"x"}
+
+
+async def test_boards_that_do_not_fit_into_memory_are_as_right_as_those_that_do(
+    tables: OfficeTables, store: BoardStore
+) -> None:
+    boards = BoardMemory(store, clock=lambda: NOW, every=60, most_bytes=1)
+    for turn in ("first", "second"):
+        for unit in ("aoba", "kita"):
+            await tables.add_notice(unit, f"{turn} of {unit}")
+        await boards.refresh()
+        for unit in ("aoba", "kita", "aoba"):
+            assert f"{turn} of {unit}" in await titles(boards, unit)
+    await tables.execute("UPDATE office.units SET active = false")
+    await boards.refresh()
+    assert [await boards.board(unit) for unit in ("aoba", "kita")] == [None, None]
 
 
 async def test_whoever_commits_later_is_not_missed(
-    fresh_databases: Databases, tables: OfficeTables, store: BoardStore
+    migrated_databases: Databases, tables: OfficeTables, store: BoardStore
 ) -> None:
     boards = BoardMemory(store, clock=lambda: NOW, every=60)
-    async with office.tables_of(fresh_databases) as other:
+    async with office.tables_of(migrated_databases) as other:
         slow = tables.connection.transaction()
         await slow.start()
         await tables.add_notice("aoba", "began first")
         async with other.connection.transaction():
             await other.add_notice("aoba", "committed first")
             await boards.refresh()
-            assert titles(boards) == set()
+            assert await titles(boards) == set()
         await boards.refresh()
-        assert titles(boards) == {"committed first"}
+        assert await titles(boards) == {"committed first"}
         await boards.refresh()
         await slow.commit()
         await boards.refresh()
-        assert titles(boards) == {"committed first", "began first"}
+        assert await titles(boards) == {"committed first", "began first"}
 
 
 async def test_what_is_rolled_back_is_not_read_again(tables: OfficeTables, store: BoardStore) -> None:
@@ -142,13 +179,13 @@ async def test_what_is_rolled_back_is_not_read_again(tables: OfficeTables, store
 
 
 async def test_a_board_and_its_revision_are_of_one_moment(
-    fresh_databases: Databases, tables: OfficeTables, store: BoardStore
+    migrated_databases: Databases, tables: OfficeTables, store: BoardStore
 ) -> None:
-    async with office.tables_of(fresh_databases) as eyes:
+    async with office.tables_of(migrated_databases) as eyes:
         writing = tables.connection.transaction()
         await writing.start()
         await tables.execute("LOCK TABLE office.notices")
-        reading = asyncio.create_task(store.read(["aoba"], BoardSelection(NOW, STEPS[0])))
+        reading = asyncio.create_task(store.read(["aoba"], BoardSelection(NOW)))
         async with asyncio.timeout(30):  # until the reader has the revision and waits for the notices
             while not await eyes.connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 assert not reading.done()
@@ -160,9 +197,9 @@ async def test_a_board_and_its_revision_are_of_one_moment(
 
 
 async def test_two_who_write_the_same_board_do_not_wait_for_each_other_before_they_commit(
-    fresh_databases: Databases, tables: OfficeTables
+    migrated_databases: Databases, tables: OfficeTables
 ) -> None:
-    async with office.tables_of(fresh_databases) as other:
+    async with office.tables_of(migrated_databases) as other:
         first, second = tables.connection.transaction(), other.connection.transaction()
         await first.start()
         await second.start()

@@ -1,16 +1,16 @@
 """The boards in memory: only what changed is read, each at least once a day, within bounds, whatever ails the database."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 
 import pytest
 from prometheus_client import REGISTRY
 
-from board.bounds import STEPS, BoardSelection, Bounds, StoredBoard, size_of
+from board.bounds import BOUNDS, BoardSelection, StoredBoard, size_of
 from board.memory import PORTION, BoardMemory
-from board.model import Board, CalendarEvent, Notice
+from board.model import Board, CalendarEvent
 from runtime.errors import TransientError
 from tests.board.source import FakeSource
 
@@ -52,7 +52,7 @@ async def test_only_what_changed_is_read() -> None:
     source.put(kita=Board("changed"), hoshi=Board("new"))
     await boards.refresh()
     assert source.reads[1:] == [["hoshi", "kita"]]
-    names = [known.name for unit in ("aoba", "kita", "hoshi") if (known := boards.board(unit))]
+    names = [known.name for unit in ("aoba", "kita", "hoshi") if (known := await boards.board(unit))]
     assert names == ["aoba", "changed", "new"]
 
 
@@ -69,7 +69,7 @@ async def test_a_unit_that_is_closed_has_no_board() -> None:
     await boards.refresh()
     source.remove("aoba")
     await boards.refresh()
-    assert boards.board("aoba") is None
+    assert await boards.board("aoba") is None
     assert len(source.reads) == 1
 
 
@@ -80,7 +80,7 @@ async def test_a_unit_that_is_closed_between_looking_and_reading_has_no_board() 
 
     boards = memory(Closing(aoba=Board("aoba")))
     await boards.refresh()
-    assert boards.board("aoba") is None
+    assert await boards.board("aoba") is None
 
 
 async def test_each_board_is_read_once_a_day_and_not_all_at_once() -> None:
@@ -111,13 +111,13 @@ async def test_while_the_database_is_away_all_boards_stay() -> None:
     source.away = True
     clock.now += timedelta(days=3)
     await boards.refresh()
-    assert boards.board("aoba") == Board("aoba")
+    assert await boards.board("aoba") == Board("aoba")
     await boards.check()
     assert metric("refreshed_timestamp_seconds") == refreshed
     source.away = False
     source.put(aoba=Board("back"))
     await boards.refresh()
-    assert boards.board("aoba") == Board("back")
+    assert await boards.board("aoba") == Board("back")
 
 
 async def test_before_all_have_been_read_there_is_no_board_and_what_was_read_is_not_read_again() -> None:
@@ -131,81 +131,128 @@ async def test_before_all_have_been_read_there_is_no_board_and_what_was_read_is_
     boards = memory(source)
     await boards.refresh()
     with pytest.raises(TransientError, match="boards_not_loaded_yet"):
-        boards.board("unit000")
+        await boards.board("unit000")
     with pytest.raises(TransientError, match="boards_not_loaded_yet"):
         await boards.check()
     source.away = False
     await boards.refresh()
     assert source.reads[1:] == [[f"unit{PORTION:03}"]]
-    assert boards.board("unit000") == Board("0")
+    assert await boards.board("unit000") == Board("0")
 
 
-async def test_boards_too_large_together_are_all_cut_to_the_next_step_and_the_nearest_stays() -> None:
-    full = STEPS[0].events
-    source = FakeSource(**{f"unit{number}": large(full) for number in range(4)})
-    allowed = 4 * size_of(large(full)) - 1
-    boards = memory(source, most_bytes=allowed)
+def same_size(count: int) -> tuple[dict[str, Board], int]:
+    """So many boards, and how many bytes one takes."""
+    made = {f"unit{number:03}": large(100) for number in range(count)}
+    return made, size_of(large(100))
+
+
+async def test_boards_that_do_not_fit_are_read_when_somebody_asks_and_memory_stays_within_its_bound() -> None:
+    made, one = same_size(4 * PORTION)
+    source, most = FakeSource(**made), int(1.5 * PORTION * one)
+    boards = memory(source, most_bytes=most)
     await boards.refresh()
-    for number in range(4):
-        board = boards.board(f"unit{number}")
-        assert board is not None
-        assert [event.id for event in board.events] == list(range(STEPS[1].events))
-    assert metric("bytes") <= allowed
-    assert metric("cut_step") == 1
-    assert metric("left_out", kind="event") == 4 * (full - STEPS[1].events)
-    assert metric("units") == 4
+    await boards.check()
+    for _ in range(2):
+        for unit in made:
+            assert await boards.board(unit) == large(100)
+            await boards.refresh()
+            assert metric("bytes") <= most
+    assert metric("units") + metric("units_left_out") == len(made)
+    assert metric("units_left_out") > 0
+    assert await boards.board("unknown") is None
 
 
-async def test_no_board_is_cut_further_than_all_need() -> None:
-    units = [f"unit{number}" for number in range(5 * PORTION)]
-    events = STEPS[2].events
-    boards = memory(
-        FakeSource(**dict.fromkeys(units, large(STEPS[1].events - 100))),
-        most_bytes=len(units) * size_of(large(events)),
-    )
+async def test_what_does_not_fit_is_left_alone_until_somebody_asks() -> None:
+    made, one = same_size(20 * PORTION)
+    source = FakeSource(**made)
+    boards = memory(source, most_bytes=int(1.5 * PORTION * one))
     await boards.refresh()
-    assert {len(board.events) for unit in units if (board := boards.board(unit))} == {events}
-    assert metric("cut_step") == 2
+    assert len(source.reads) <= 3
+    already = len(source.reads)
+    source.put(unit199=Board("changed"))
+    for _ in range(3):
+        await boards.refresh()
+    assert len(source.reads) == already
+    assert await boards.board("unit199") == Board("changed")
 
 
-async def test_what_exceeds_memory_at_the_tightest_step_is_kept_and_read_no_more_often() -> None:
-    source = FakeSource(aoba=large(9999))
+async def test_boards_that_somebody_asks_for_stay_in_memory() -> None:
+    made, one = same_size(4 * PORTION)
+    source = FakeSource(**made)
+    boards = memory(source, most_bytes=PORTION * one)
+    await boards.refresh()
+    await boards.board("unit007")
+    already = len(source.reads)
+    for unit in list(made)[PORTION : 2 * PORTION]:
+        await boards.board(unit)
+        await boards.board("unit007")
+    assert source.reads[already:] == [[unit] for unit in list(made)[PORTION : 2 * PORTION]]
+    source.away = True
+    assert await boards.board("unit007") == large(100)
+
+
+async def test_a_board_that_was_asked_for_is_current_at_the_next_look() -> None:
+    made, one = same_size(4 * PORTION)
+    source = FakeSource(**made)
+    boards = memory(source, most_bytes=PORTION * one)
+    await boards.refresh()
+    assert await boards.board("unit039") == large(100)
+    source.put(unit039=Board("changed"))
+    await boards.refresh()
+    assert await boards.board("unit039") == Board("changed")
+    source.remove("unit039")
+    await boards.refresh()
+    assert await boards.board("unit039") is None
+
+
+async def test_many_who_ask_for_a_board_that_is_not_in_memory_cost_one_reading() -> None:
+    made, one = same_size(4 * PORTION)
+    source = FakeSource(**made)
+    boards = memory(source, most_bytes=PORTION * one)
+    await boards.refresh()
+    already = len(source.reads)
+    found = await asyncio.gather(*(boards.board("unit039") for _ in range(50)))
+    assert found == [large(100)] * 50
+    assert source.reads[already:] == [["unit039"]]
+
+
+async def test_while_the_database_is_away_only_what_is_not_in_memory_has_to_wait() -> None:
+    made, one = same_size(4 * PORTION)
+    source = FakeSource(**made)
+    boards = memory(source, most_bytes=PORTION * one)
+    await boards.refresh()
+    await boards.board("unit007")
+    source.away = True
+    await boards.refresh()
+    assert await boards.board("unit007") == large(100)
+    with pytest.raises(TransientError, match="board_not_in_memory_and_database_away"):
+        await boards.board("unit039")
+    source.away = False
+    assert await boards.board("unit039") == large(100)
+
+
+async def test_with_room_again_all_boards_come_back_into_memory() -> None:
+    made, one = same_size(4 * PORTION)
+    source = FakeSource(**made)
+    boards = memory(source, most_bytes=PORTION * one)
+    await boards.refresh()
+    assert metric("units_left_out") > 0
+    source.put(**dict.fromkeys(made, Board("small")))
+    for _ in range(10):
+        await boards.refresh()
+    assert metric("units_left_out") == 0
+    assert metric("units") == len(made)
+
+
+async def test_one_board_larger_than_the_memory_is_shown_and_read_no_more_often() -> None:
+    source = FakeSource(aoba=large(9999), kita=large(9999))
     boards = memory(source, most_bytes=1)
     await boards.refresh()
-    board = boards.board("aoba")
-    assert board is not None
-    assert len(board.events) == STEPS[-1].events
+    for unit in ("aoba", "kita"):
+        board = await boards.board(unit)
+        assert board is not None
+        assert len(board.events) == BOUNDS.events
     reads = len(source.reads)
-    assert reads == len(STEPS)
     await boards.refresh()
     assert len(source.reads) == reads
-
-
-async def test_with_room_again_the_boards_are_cut_less_a_step_a_day() -> None:
-    source = FakeSource(aoba=large(1000), kita=large(1000))
-    clock = Clock()
-    boards = memory(source, clock, most_bytes=size_of(large(1000)))
-    await boards.refresh()
-    assert metric("cut_step") == 2
-    source.remove("kita")
-    source.put(aoba=Board("small", (Notice(1, "x", "", NOW),)))
-    await boards.refresh()
-    assert metric("cut_step") == 2
-    steps = []
-    for _ in range(3):
-        clock.now += timedelta(days=1, seconds=1)
-        await boards.refresh()
-        steps.append(metric("cut_step"))
-    assert steps == [1, 0, 0]
-    source.put(aoba=large(900))
-    await boards.refresh()
-    board = boards.board("aoba")
-    assert board is not None
-    assert len(board.events) == 900
-
-
-def test_each_step_holds_less_than_the_one_before_and_more_than_a_third_of_it() -> None:
-    for wider, tighter in pairwise(STEPS):
-        for more, less in ((wider.notices, tighter.notices), (wider.events, tighter.events)):
-            assert more / 3.4 < less < more
-    assert STEPS[0] == Bounds(50, 2000)
+    assert metric("units") == 1

@@ -5,11 +5,10 @@ from datetime import UTC, date, datetime, time, timedelta
 import asyncpg
 import pytest
 
-from board.bounds import DAYS_AHEAD, STEPS, BoardSelection, Bounds, StoredBoard
+from board.bounds import BOUNDS, DAYS_AHEAD, BoardSelection, Bounds, StoredBoard
 from board.model import Board, CalendarEvent, Notice
 from board.store import BoardStore
 from simulator.servers import Databases
-from tests.support import office
 from tests.support.office import OfficeTables
 
 NOW = datetime(2026, 4, 7, 16, 30, tzinfo=UTC)
@@ -19,7 +18,7 @@ AN_HOUR = timedelta(hours=1)
 A_DAY = timedelta(days=1)
 
 
-async def read(store: BoardStore, unit: str, bounds: Bounds = STEPS[0]) -> StoredBoard:
+async def read(store: BoardStore, unit: str, bounds: Bounds = BOUNDS) -> StoredBoard:
     return (await store.read([unit], BoardSelection(NOW, bounds)))[unit]
 
 
@@ -41,9 +40,9 @@ async def test_a_board_is_read_with_its_groups_or_without(
 
 async def test_only_the_units_asked_for_are_read_and_only_active_ones(tables: OfficeTables, store: BoardStore) -> None:
     await tables.add_notice("aoba", "x")
-    assert (await store.read(["kita"], BoardSelection(NOW, STEPS[0]))).keys() == {"kita"}
+    assert (await store.read(["kita"], BoardSelection(NOW))).keys() == {"kita"}
     await tables.execute("UPDATE office.units SET active = false WHERE code = 'aoba'")
-    assert await store.read(["aoba", "unknown"], BoardSelection(NOW, STEPS[0])) == {}
+    assert await store.read(["aoba", "unknown"], BoardSelection(NOW)) == {}
     assert (await store.revisions()).keys() == {"kita"}
 
 
@@ -97,9 +96,8 @@ async def test_of_many_events_the_nearest_days_stay_and_what_is_going_on_is_near
 
 
 @pytest.mark.parametrize("role", ["responder", "info_site"])
-async def test_a_reader_cannot_write(fresh_databases: Databases, role: str) -> None:
-    office.migrate(fresh_databases)
-    connection = await asyncpg.connect(fresh_databases.general_url(role))
+async def test_a_reader_cannot_write(migrated_databases: Databases, role: str) -> None:
+    connection = await asyncpg.connect(migrated_databases.general_url(role))
     for statement in (
         "DELETE FROM office.board_changes",
         "INSERT INTO office.board_changes VALUES ('x', 1)",

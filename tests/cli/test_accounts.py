@@ -9,16 +9,15 @@ from typer.testing import CliRunner, Result
 
 from renrakumo_cli.main import app
 from simulator.servers import Databases, run_apart
-from tests.admin_api.service import AdminApi, migrate, open_admin_api
+from tests.admin_api.service import AdminApi, open_admin_api
 
 
 @pytest.fixture
-def databases(fresh_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Databases:
+def databases(migrated_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Databases:
     """The variables of a deployment, on an empty general database."""
-    migrate(fresh_databases)
-    monkeypatch.setenv("RENRAKUMO_GENERAL_DATABASE_URL", fresh_databases.general_url("admin_api"))
+    monkeypatch.setenv("RENRAKUMO_GENERAL_DATABASE_URL", migrated_databases.general_url("admin_api"))
     monkeypatch.setenv("RENRAKUMO_CONTENT_KEYS", "k1:Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2M=")
-    return fresh_databases
+    return migrated_databases
 
 
 def _run(*arguments: str) -> Result:

@@ -16,18 +16,16 @@ from runtime.crypto.ciphers import FieldCipher
 from runtime.crypto.keys import KeyRing
 from runtime.database.engine import create_engine
 from simulator.servers import Databases, run_apart
-from tests.admin_api.service import migrate
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
-def databases(fresh_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Databases:
+def databases(migrated_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Databases:
     """The general database, with the variables of a deployment set."""
-    migrate(fresh_databases)
-    monkeypatch.setenv("RENRAKUMO_GENERAL_DATABASE_URL", fresh_databases.general_url("admin_api"))
+    monkeypatch.setenv("RENRAKUMO_GENERAL_DATABASE_URL", migrated_databases.general_url("admin_api"))
     monkeypatch.setenv("RENRAKUMO_CONTENT_KEYS", "k1:Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2M=")
-    return fresh_databases
+    return migrated_databases
 
 
 @pytest.fixture

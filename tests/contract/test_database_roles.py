@@ -3,8 +3,8 @@
 import asyncpg
 import pytest
 
+from contracts.views import OFFICE_REVISION
 from renrakumo_cli.local.postgres import PostgresServer
-from runtime.database.migrations import upgrade
 from simulator.servers import Databases
 
 WEB_SIDE = ("admin_api", "receipts", "info_site", "responder")
@@ -85,13 +85,13 @@ async def test_a_reader_sees_no_table_of_the_office_unless_it_is_granted(
         await run(postgres_server.general_url("admin_api"), "DROP TABLE office.private")
 
 
-async def test_only_the_office_erases_commands_and_nobody_erases_the_audit_log(fresh_databases: Databases) -> None:
-    upgrade(fresh_databases.general_url("admin_api"), "admin_api", "office")
-    upgrade(fresh_databases.general_url("receipts"), "receipts", "ledger")
+async def test_only_the_office_erases_commands_and_nobody_erases_the_audit_log(
+    migrated_databases: Databases,
+) -> None:
     for role in ("receipts", "info_site", "responder"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for table commands"):
-            await run(fresh_databases.general_url(role), "DELETE FROM office.commands")
-    office = fresh_databases.general_url("admin_api")
+            await run(migrated_databases.general_url(role), "DELETE FROM office.commands")
+    office = migrated_databases.general_url("admin_api")
     await run(office, "DELETE FROM office.commands")
     await run(
         office,
@@ -100,3 +100,18 @@ async def test_only_the_office_erases_commands_and_nobody_erases_the_audit_log(f
     )
     with pytest.raises(asyncpg.PostgresError, match="audit"):
         await run(office, "DELETE FROM office.audit_log")
+
+
+@pytest.mark.parametrize("role", ["info_site", "responder"])
+async def test_a_reader_of_the_boards_sees_of_which_release_they_are_and_cannot_change_that(
+    migrated_databases: Databases, role: str
+) -> None:
+    url = migrated_databases.general_url(role)
+    assert await run(url, "SELECT version_num FROM office.alembic_version") == OFFICE_REVISION
+    for statement in (
+        "UPDATE office.alembic_version SET version_num = version_num",
+        "DELETE FROM office.alembic_version",
+        "SELECT version_num FROM ledger.alembic_version",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await run(url, statement)

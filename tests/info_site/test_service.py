@@ -25,7 +25,6 @@ from tests.support import office
 async def fill(databases: Databases) -> None:
     now = datetime.now(UTC)
     today = japanese_day(now)
-    office.migrate(databases)
     async with office.tables_of(databases) as tables:
         await tables.add_unit("aoba", "あおば小学校", groups=("xx1",))
         hour_ago = now - timedelta(hours=1)
@@ -83,12 +82,13 @@ async def fetch(port: int, path: str) -> httpx.Response | None:
             return None
 
 
-# Slow: the tables are made, and the whole service is started.
-async def test_the_page_shows_what_the_office_made_public(fresh_databases: Databases, nats_server: NatsServer) -> None:
-    await fill(fresh_databases)
+async def test_the_page_shows_what_the_office_made_public(
+    migrated_databases: Databases, nats_server: NatsServer
+) -> None:
+    await fill(migrated_databases)
     port = free_port()
     password = nats_server.passwords[SERVICE]
-    async with running(settings_of(fresh_databases, nats_server.url, password, port)) as service:
+    async with running(settings_of(migrated_databases, nats_server.url, password, port)) as service:
 
         async def shown() -> bool:
             answer = await fetch(port, "/aoba/")
@@ -101,10 +101,10 @@ async def test_the_page_shows_what_the_office_made_public(fresh_databases: Datab
         assert [title in answer.text for title in ("一組だけ", "過ぎた", "一組の会")] == [False] * 3
 
         async def ready() -> bool:
-            return await service.health.report() == {"startup": "ok", "news": "ok", "bus": "ok"}
+            return await service.health.report() == {"startup": "ok", "schema": "ok", "news": "ok", "bus": "ok"}
 
         await eventually(ready)
-        async with office.tables_of(fresh_databases) as tables:
+        async with office.tables_of(migrated_databases) as tables:
             await tables.add_notice("aoba", "休校です")
 
         async def changed() -> bool:
@@ -131,12 +131,11 @@ async def test_the_page_shows_what_the_office_made_public(fresh_databases: Datab
         assert InboundUnsubscribe.model_validate_json(stored.data).token == TOKEN
 
 
-# Slow: the tables are made, and the whole service is started.
-async def test_the_pages_do_not_wait_for_the_bus(fresh_databases: Databases) -> None:
-    await fill(fresh_databases)
+async def test_the_pages_do_not_wait_for_the_bus(migrated_databases: Databases) -> None:
+    await fill(migrated_databases)
     port = free_port()
     nowhere = f"nats://127.0.0.1:{free_port()}"
-    async with running(settings_of(fresh_databases, nowhere, "x", port)) as service:
+    async with running(settings_of(migrated_databases, nowhere, "x", port)) as service:
 
         async def shown() -> bool:
             answer = await fetch(port, "/aoba/")
@@ -146,12 +145,40 @@ async def test_the_pages_do_not_wait_for_the_bus(fresh_databases: Databases) -> 
         assert (await service.health.report())["bus"] != "ok"
 
 
+# Slow: the tables are made, and looked for each second.
+async def test_without_the_offices_tables_pages_ask_for_patience_and_readyz_says_what_to_do(
+    fresh_databases: Databases, nats_server: NatsServer
+) -> None:
+    port = free_port()
+    settings = settings_of(fresh_databases, nats_server.url, nats_server.passwords[SERVICE], port)
+    async with running(settings) as service:
+
+        async def told() -> bool:
+            return "run `renrakumo database upgrade`" in (await service.health.report()).get("schema", "")
+
+        async def patience() -> bool:
+            answer = await fetch(port, "/aoba/")
+            return answer is not None and answer.status_code == 503
+
+        await eventually(told)
+        await eventually(patience)
+        await asyncio.to_thread(office.migrate, fresh_databases)
+        await fill(fresh_databases)
+
+        async def shown() -> bool:
+            answer = await fetch(port, "/aoba/")
+            return answer is not None and "運動会は体育館で" in answer.text
+
+        await eventually(shown)
+        assert (await service.health.report())["schema"] == "ok"
+
+
 async def test_a_port_in_use_is_told_with_the_variable_to_change(
-    fresh_databases: Databases, nats_server: NatsServer, capsys: pytest.CaptureFixture[str]
+    migrated_databases: Databases, nats_server: NatsServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = int(taken.getsockname()[1])
-        settings = settings_of(fresh_databases, nats_server.url, nats_server.passwords[SERVICE], port)
+        settings = settings_of(migrated_databases, nats_server.url, nats_server.passwords[SERVICE], port)
         async with running(settings, exit_code=78) as service:
             await asyncio.wait_for(service.stop.wait(), 30)
     assert f"Port {port} is already in use. Set RENRAKUMO_INFO_PORT to another port." in capsys.readouterr().err

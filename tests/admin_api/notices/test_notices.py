@@ -46,7 +46,7 @@ async def test_what_the_office_enters_is_what_the_board_says(api: AdminApi) -> N
 
     async def said() -> list[str]:
         await boards.refresh()
-        board = boards.board("sakura")
+        board = await boards.board("sakura")
         assert board is not None
         news = news_of(board, api.clock(), newest=9, group="xx1")
         today = [event.title for event in news.days[0].events]
@@ -66,5 +66,5 @@ async def test_what_the_office_enters_is_what_the_board_says(api: AdminApi) -> N
     assert await said() == ["さくら中学校"]
     await api.client.patch(U, json={"active": False}, headers=operator)
     await boards.refresh()
-    assert boards.board("sakura") is None
+    assert await boards.board("sakura") is None
     await engine.dispose()

@@ -1,4 +1,4 @@
-"""A service waits until the schema that it owns is that of its release, and says what is missing."""
+"""A service waits until the schema that it owns or reads is that of its release, and says what is missing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,9 +7,10 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.views import OFFICE_REVISION, OFFICE_VERSION
 from runtime.database import migrations
 from runtime.database.engine import create_engine
-from runtime.database.schema import SchemaCheck, SchemaMismatch
+from runtime.database.schema import ForeignSchemaCheck, SchemaCheck, SchemaMismatch
 from runtime.process.health import Health
 from simulator.servers import Databases
 
@@ -66,3 +67,64 @@ async def test_a_database_that_is_away_is_waited_for() -> None:
     assert not waiting.done()
     waiting.cancel()
     await engine.dispose()
+
+
+@pytest.fixture(params=["info_site", "responder"])
+async def reader(request: pytest.FixtureRequest, fresh_databases: Databases) -> AsyncIterator[AsyncEngine]:
+    """A database of the office without tables, as a role sees it that only reads it."""
+    engine = create_engine(fresh_databases.general_url(request.param), service="test")
+    yield engine
+    await engine.dispose()
+
+
+def office_check(engine: AsyncEngine) -> ForeignSchemaCheck:
+    return ForeignSchemaCheck(engine, "admin_api", OFFICE_VERSION.schema, wanted=OFFICE_REVISION)
+
+
+async def test_who_only_reads_a_schema_waits_for_its_owners_upgrade(
+    reader: AsyncEngine, fresh_databases: Databases
+) -> None:
+    owner = fresh_databases.general_url("admin_api")
+    check = office_check(reader)
+    waiting = asyncio.create_task(check.wait(pause=0.01))
+    await seen(check, f"this release needs revision {OFFICE_REVISION}: run `renrakumo database upgrade`")
+    await asyncio.to_thread(migrations.upgrade, owner, "admin_api", "office", to="0010")
+    await seen(check, "no tables, or those of an earlier release")
+    await asyncio.to_thread(migrations.upgrade, owner, "admin_api", "office", to="0011")
+    await seen(check, "revision 0011, this release needs revision")
+    assert not waiting.done()
+    await asyncio.to_thread(migrations.upgrade, owner, "admin_api", "office")
+    await asyncio.wait_for(waiting, 20)
+    await check.check()
+
+
+async def test_who_only_reads_a_schema_waits_when_it_is_of_a_later_release(
+    reader: AsyncEngine, fresh_databases: Databases
+) -> None:
+    owner = fresh_databases.general_url("admin_api")
+    await asyncio.to_thread(migrations.upgrade, owner, "admin_api", "office")
+    connection = await asyncpg.connect(owner)
+    await connection.execute("UPDATE office.alembic_version SET version_num = '9999'")
+    await connection.close()
+    check = office_check(reader)
+    waiting = asyncio.create_task(check.wait(pause=0.01))
+    await seen(check, "revision 9999 is newer than this release")
+    assert not waiting.done()
+    waiting.cancel()
+
+
+async def test_work_that_needs_the_schema_begins_with_it_and_a_stop_ends_the_waiting(
+    engine: AsyncEngine, fresh_databases: Databases
+) -> None:
+    begun: list[str] = []
+
+    async def work(stop: asyncio.Event) -> None:
+        begun.append("work")
+
+    check, stop = SchemaCheck(engine, "registry"), asyncio.Event()
+    stop.set()
+    await check.before(work)(stop)
+    assert begun == []
+    await asyncio.to_thread(migrations.upgrade, fresh_databases.personal_url(), "registry")
+    await check.before(work)(asyncio.Event())
+    assert begun == ["work"]

@@ -1,8 +1,7 @@
 """How much of the boards is kept in memory. Pure.
 
 Of each unit the notices and days nearest to now are kept: what a page or a mail shows comes first, and what is left out
-is what lies furthest away. When all boards together are larger than the memory given to them, every unit is cut to the
-next tighter step of `STEPS`.
+is what lies furthest away.
 """
 
 from dataclasses import dataclass, fields
@@ -31,8 +30,8 @@ class Bounds:
     events: int
 
 
-STEPS = (Bounds(50, 2000), Bounds(40, 1000), Bounds(30, 400), Bounds(20, 150), Bounds(10, 60), Bounds(3, 30))
-"""From what is wanted to what is needed: a step is a half to a third of the one before."""
+BOUNDS = Bounds(notices=50, events=2000)
+"""More than a page or a mail shows, so that notices may expire and days pass until the board is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class BoardSelection:
     """What to read of a board: what is nearest to `now`, as much as `bounds` says, of the days `first` to `last`."""
 
     now: datetime
-    bounds: Bounds
+    bounds: Bounds = BOUNDS
 
     @property
     def today(self) -> date:

@@ -38,6 +38,12 @@ def _ledger(name: str, /, **columns: str) -> DatabaseView:
 
 _BOARD_READERS = ("info-site", "responder")
 
+OFFICE_REVISION = "0013"
+"""Newest step of the office's migrations: who only reads its views waits until the office's tables are there, too."""
+
+OFFICE_VERSION = _office("alembic_version", _BOARD_READERS, version_num="character varying(32)")
+"""At which revision the office's tables are: one row, written by its migrations."""
+
 PUBLIC_UNITS = _office("public_units", _BOARD_READERS, unit="text", name="text")
 
 PUBLIC_NOTICES = _office(
@@ -158,6 +164,7 @@ COUNTS = _ledger(
 )
 
 VIEWS: tuple[DatabaseView, ...] = (
+    OFFICE_VERSION,
     PUBLIC_UNITS,
     PUBLIC_NOTICES,
     PUBLIC_EVENTS,

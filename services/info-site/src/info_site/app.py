@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 
 from board.memory import BoardMemory
 from board.store import BoardStore
+from contracts.views import OFFICE_REVISION, OFFICE_VERSION
 from info_site.clients import LatePublisher
 from info_site.context import Context
 from info_site.routes import create_app
 from info_site.settings import SERVICE, Settings
 from runtime.database.engine import create_engine
+from runtime.database.schema import ForeignSchemaCheck
 from runtime.process import web
 from runtime.process.lifecycle import Service
 
@@ -21,7 +23,14 @@ async def set_up(service: Service, settings: Settings) -> None:
     """Wire everything."""
     engine = create_engine(settings.general_database_url, service=SERVICE, pool_size=2)
     service.on_close(engine.dispose)
-    boards = BoardMemory(BoardStore(engine, with_groups=False), clock=_now, every=settings.news_refresh)
+    boards = BoardMemory(
+        BoardStore(engine, with_groups=False),
+        clock=_now,
+        every=settings.news_refresh,
+        most_bytes=settings.board_memory * 2**20,
+    )
+    schema = ForeignSchemaCheck(engine, "admin_api", OFFICE_VERSION.schema, wanted=OFFICE_REVISION)
+    service.health.add("schema", schema.check)
     service.health.add("news", boards.check)
     publisher = LatePublisher()
     pages = create_app(Context(boards, publisher, _now))
@@ -47,7 +56,7 @@ async def set_up(service: Service, settings: Settings) -> None:
             ws="none",
         )
 
-    service.task("news", boards.run)
+    service.task("news", schema.before(boards.run))
     service.task("bus", connect)
     service.task("web", serve)
 

@@ -7,9 +7,10 @@ from info_site.context import Context
 from info_site.model import SHOWN_NOTICES, BoardPage
 
 
-def page(context: Context, unit: str) -> BoardPage | None:
-    """What a unit's page shows now, None when there is no such unit. TransientError until the boards have been read."""
-    board = context.boards.board(unit)
+async def page(context: Context, unit: str) -> BoardPage | None:
+    """A unit's page as it is now, None when there is no such unit. TransientError until the boards have been read, and
+    for one that is not in memory while the database is away."""
+    board = await context.boards.board(unit)
     if board is None:
         return None
     return BoardPage(board.name, news_of(board, context.clock(), newest=SHOWN_NOTICES))

@@ -69,7 +69,7 @@ def create_app(context: Context) -> FastAPI:
     @app.api_route("/{unit}/", methods=_READING)
     async def board(request: Request, unit: str) -> Response:
         try:
-            page = handlers.page(context, unit)
+            page = await handlers.page(context, unit)
         except TransientError:
             return try_again(request, "準備中です", "少し待ってから、もう一度開いてください。 / Please try again soon.")
         if page is None:

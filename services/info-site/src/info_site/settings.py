@@ -20,3 +20,5 @@ class Settings(ServiceSettings):
     """Port on which the info site is served; 0: any."""
     news_refresh: float = Field(default=5.0, gt=0)
     """Seconds after which the boards are read anew."""
+    board_memory: int = Field(default=256, ge=1)
+    """MiB that all boards together may take in memory; those that don't fit are read when somebody asks."""

@@ -22,6 +22,8 @@ class Settings(ServiceSettings):
     """The most that an address gets in an hour while neither SPF nor DKIM shows that the questions came from there."""
     news_refresh: float = Field(default=5.0, gt=0)
     """Seconds after which the boards are read anew."""
+    board_memory: int = Field(default=256, ge=1)
+    """MiB that all boards together may take in memory; those that don't fit are read when somebody asks."""
 
     @field_validator("seal_public_keys")
     @classmethod

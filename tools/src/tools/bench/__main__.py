@@ -18,12 +18,12 @@ from rich.console import Console
 
 from renrakumo_cli.local.paths import LocalError
 from tools import figures
-from tools.bench import chart, inbound, plan, run, show
+from tools.bench import boards, chart, inbound, plan, run, show
 from tools.bench.figures import LANES, PEERS, Aim, Row, aims, as_json, summarise
 from tools.bench.lanes import URGENT
 from tools.bench.run import BenchResult, Parts
 
-_PARTS = ("ours", "peers", "lanes", "acceptance", "rush")
+_PARTS = ("ours", "peers", "lanes", "acceptance", "rush", "boards")
 
 
 def main() -> int:
@@ -91,6 +91,7 @@ def kept_form(outcome: BenchResult, rows: list[Row], found: list[Aim]) -> dict[s
         "rows": kept,
         "acceptance": [dataclasses.asdict(each) | {"rate": round(each.rate, 1)} for each in outcome.acceptance],
         "rush": None if outcome.rush is None else outcome.rush.as_dict(),
+        "boards": None if outcome.boards is None else dataclasses.asdict(outcome.boards),
         "aims": [dataclasses.asdict(aim) for aim in found],
         "missing": outcome.missing,
         "failed": outcome.failed,
@@ -140,6 +141,8 @@ def _show(console: Console, outcome: BenchResult, rows: list[Row], found: list[A
         inbound.show_acceptance(console, outcome.acceptance)
     if outcome.rush is not None:
         inbound.show(console, outcome.rush)
+    if outcome.boards is not None:
+        boards.show(console, outcome.boards)
     show.aims(console, found)
     for peer, why in outcome.missing.items():
         console.print(f"{peer} is missing: {why}", style="yellow", markup=False)

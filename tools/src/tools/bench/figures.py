@@ -16,6 +16,7 @@ SHIPPED_LIMITS = "full-path-shipped-limits"
 LANES = "lanes"
 ACCEPTANCE = "acceptance"
 RUSH = "rush"
+BOARDS = "boards"
 
 PEERS: Mapping[str, str] = {
     "smtp-source": "smtp_source",

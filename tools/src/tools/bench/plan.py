@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tools.bench import boards as boards_part
 from tools.bench import inbound
 from tools.bench.acceptance import Load
 from tools.rush.run import Size
@@ -15,8 +16,8 @@ SLOWEST = 10.0
 class Plan:
     """`sizes`: recipients of our full path; `peer_copies`: how many each peer sends, so that it takes a few seconds;
     `ordinary`: copies in the queue when the urgent message is sent; `shipped`: recipients with the shipped limits;
-    `acceptance`: mails that are taken in, `acceptance_rounds` times; `rush`: how many mails come in within which time; `budget`:
-    seconds that all may take, rounds are left out for that."""
+    `acceptance`: mails that are taken in, `acceptance_rounds` times; `rush`: how many mails come in within which time;
+    `boards`: of how many units; `budget`: seconds that all may take, rounds are left out for that."""
 
     sizes: tuple[int, ...]
     rounds: int
@@ -26,6 +27,7 @@ class Plan:
     acceptance: Load = field(default_factory=lambda: Load(mails=10_000, sessions=20))
     acceptance_rounds: int = 3
     rush: Size = field(default_factory=Size)
+    boards: boards_part.BoardsSize = field(default_factory=boards_part.BoardsSize)
     budget: float | None = None
 
     @staticmethod
@@ -48,6 +50,7 @@ QUICK = Plan(
     acceptance=Load(mails=4000, sessions=20),
     acceptance_rounds=2,
     rush=inbound.QUICK,
+    boards=boards_part.QUICK,
     budget=270,
 )
 

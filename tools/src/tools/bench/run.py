@@ -3,7 +3,7 @@
     each round:  ours without signatures, all sizes -> ours with RSA -> ours with the shipped limits
                  -> smtp-source -> Postfix -> aiosmtplib -> Mailman
     at the end:  the urgent message before a full queue; ingress-smtp beside Postfix's smtpd; a rush of replies,
-                 questions and registrations
+                 questions and registrations; the boards of many units
 
 Taking turns spreads whatever else happens on the machine over all of them. A peer that can't be had, or fails, is named
 with the reason and left out; what fails of ours is named, too, and the run goes on.
@@ -19,9 +19,10 @@ from pathlib import Path
 
 from renrakumo_cli.local.paths import LocalError
 from tools import figures
-from tools.bench import acceptance, lanes, sample_mail
+from tools.bench import acceptance, boards, lanes, sample_mail
 from tools.bench.acceptance import Acceptance
-from tools.bench.figures import ACCEPTANCE, LANES, RUSH, Measurement
+from tools.bench.boards import Boards
+from tools.bench.figures import ACCEPTANCE, BOARDS, LANES, RUSH, Measurement
 from tools.bench.full_path import Station
 from tools.bench.lanes import Lanes
 from tools.bench.peers.aiosmtplib_alone import AiosmtplibAlone
@@ -49,6 +50,7 @@ class BenchResult:
     lanes: Lanes | None = None
     acceptance: list[Acceptance] = field(default_factory=list)
     rush: RushResult | None = None
+    boards: Boards | None = None
     missing: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -62,6 +64,7 @@ class Parts:
     lanes: bool = True
     acceptance: bool = True
     rush: bool = True
+    boards: bool = True
 
 
 async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatchers: int = 1) -> BenchResult:
@@ -87,6 +90,8 @@ async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatche
         await _acceptance(plan, outcome, say)
     if parts.rush:
         await _rush(plan, outcome, say)
+    if parts.boards:
+        await _boards(plan, outcome, say)
     return outcome
 
 
@@ -179,6 +184,16 @@ async def _rush(plan: Plan, outcome: BenchResult, say: Callable[[str], None]) ->
             outcome.failed[RUSH] = "something was lost, came twice, or was read wrong"
     except _FAILURES as error:
         _fail(RUSH, error, outcome, say)
+
+
+async def _boards(plan: Plan, outcome: BenchResult, say: Callable[[str], None]) -> None:
+    try:
+        with tempfile.TemporaryDirectory(prefix="renrakumo-boards-") as folder:
+            outcome.boards = await boards.measure(Path(folder), plan.boards, _quietly(say))
+        if outcome.boards.wrong:
+            outcome.failed[BOARDS] = "; ".join(outcome.boards.wrong[:5])
+    except _FAILURES as error:
+        _fail(BOARDS, error, outcome, say)
 
 
 def _keep(measurement: Measurement, outcome: BenchResult, say: Callable[[str], None]) -> None:

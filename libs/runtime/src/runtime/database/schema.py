@@ -1,11 +1,17 @@
-"""A service's start waits until the schema that it owns is that of its release: `renrakumo database upgrade` brings it
-there. Until then /readyz and the log say which revision is there and which is wanted.
+"""A service's start waits until the schema that it owns or reads is that of its release: `renrakumo database upgrade`
+brings it there. Until then /readyz and the log say which revision is there and which is wanted.
+
+Who owns a schema has its steps (`SchemaCheck`). Who only reads it knows the newest step's name (`ForeignSchemaCheck`),
+and may see the version table once a step has granted that: a table that it may not see is one of an earlier release.
 
 Once right, the schema is not looked at again: it changes only when a new release is put in place.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from runtime.database.migrations import SchemaState, state
@@ -14,6 +20,9 @@ from runtime.faults import is_outage
 from runtime.logs import get_logger
 from runtime.redaction import reason_of
 
+_NOT_YET = ("42501", "42P01", "3F000")
+"""SQLSTATE of a right, a table, a schema that is not there."""
+Work = Callable[[asyncio.Event], Awaitable[None]]
 log = get_logger(__name__)
 
 
@@ -59,11 +68,53 @@ class SchemaCheck:
             self._problem = problem
             await asyncio.sleep(pause)
 
+    def before(self, work: Work) -> Work:
+        """A service's task that begins once the schema is that of this release."""
+
+        async def waiting(stop: asyncio.Event) -> None:
+            right, stopped = asyncio.create_task(self.wait()), asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait({right, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if right.done():
+                    right.result()
+                    await work(stop)
+            finally:
+                right.cancel()
+                stopped.cancel()
+
+        return waiting
+
+    async def _state(self) -> SchemaState:
+        return await state(self._engine, self._package, self._schema)
+
     async def _look(self) -> Exception | None:
         try:
-            found = await state(self._engine, self._package, self._schema)
+            found = await self._state()
         except Exception as error:
             if not is_outage(error):
                 raise
             return error
         return None if found.current else SchemaMismatch(described(found))
+
+
+class ForeignSchemaCheck(SchemaCheck):
+    """Whether the schema that another service's `package` owns is at the revision `wanted`, for who only reads it and
+    has no steps. Names of revisions grow from step to step."""
+
+    def __init__(self, engine: AsyncEngine, package: str, schema: str, *, wanted: str) -> None:
+        super().__init__(engine, package, schema)
+        self._wanted = wanted
+        self._query = text(f'SELECT version_num FROM "{schema}".alembic_version')  # noqa: S608
+
+    async def _state(self) -> SchemaState:
+        try:
+            async with self._engine.connect() as connection:
+                found = (await connection.execute(self._query)).scalar_one_or_none()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in _NOT_YET:
+                raise
+            raise SchemaMismatch(
+                f"no tables, or those of an earlier release; this release needs revision {self._wanted}: "
+                "run `renrakumo database upgrade`"
+            ) from None
+        return SchemaState(self._package, found, self._wanted, known=found is None or found <= self._wanted)

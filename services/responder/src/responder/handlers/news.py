@@ -11,12 +11,12 @@ from responder.texts import news
 
 async def asked(context: Context, event: InboundInfo) -> None:
     """A person who writes to an info address gets what the board says now, from memory, within the limit.
-    TransientError until the boards have been read."""
+    TransientError until the boards have been read, and for one that is not in memory while the database is away."""
     if not event.automatic.reply_allowed or event.recipient is None:
         withhold(event, "automatic")
         return
     scope = context.directory.scope(event.unit, event.group)
-    board = context.boards.board(event.unit) or Board(scope.unit_name)
+    board = await context.boards.board(event.unit) or Board(scope.unit_name)
     latest = news_of(board, context.clock(), newest=NEWEST_NOTICES, group=event.group)
     allowed = await within_limit(
         context,
