@@ -228,7 +228,7 @@ async def anew(client: Client) -> None:
     await fill(js)
 
 
-async def whole_and_once(js: JetStreamContext) -> None:
+async def assert_whole_and_once(js: JetStreamContext) -> None:
     """All that `fill` put under retired names is there under those of today, once."""
     assert not await streams(js) & set(RETIRED)
     assert set(await told(js, "KV_stopped-messages")) == {"$KV.stopped-messages.71", "$KV.stopped-messages.73"}
@@ -255,7 +255,7 @@ async def test_interrupted_anywhere_and_begun_again_it_ends_in_the_same(client: 
             await retired.move_subjects(js)
             await retired.move_streams(js)
 
-        await whole_and_once(js)
+        await assert_whole_and_once(js)
     # Both names heard; 2 probes and 3 decisions said anew and deleted; 4 streams closed and deleted; 3 entries.
     assert nth == 1 + 2 * 2 + 2 * 3 + 2 * 4 + 3 + 1
 
@@ -287,7 +287,7 @@ async def test_what_another_operator_has_just_done_is_taken_as_done(client: Clie
     await retired.move_subjects(overtaken)
     await retired.move_streams(overtaken)
 
-    await whole_and_once(client.jetstream())
+    await assert_whole_and_once(client.jetstream())
 
 
 async def test_who_still_writes_under_an_old_name_is_told_before_anything_is_deleted(client: Client) -> None:

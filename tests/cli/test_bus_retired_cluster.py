@@ -17,7 +17,7 @@ from renrakumo_cli.bus.cluster import formed
 from renrakumo_cli.bus.streams import bring_up_to_date
 from simulator import servers
 from simulator.servers import NatsCluster
-from tests.cli.test_bus_retired import MOVED, RETIRED, fill, told, whole_and_once
+from tests.cli.test_bus_retired import MOVED, RETIRED, assert_whole_and_once, fill, told
 from tests.support import released_bus
 
 SECOND_DECISION = 4  # of what is said anew; two probes come before the decisions
@@ -59,13 +59,12 @@ async def apply(cluster: NatsCluster) -> list[Change]:
     return await bus.apply(cluster.url, OPERATOR, cluster.passwords[OPERATOR])
 
 
-async def apply_until_done(cluster: NatsCluster) -> None:
+async def apply_until_done(cluster: NatsCluster) -> list[Change]:
     """As the message tells an operator to do it."""
     async with asyncio.timeout(120):
         while True:
             with contextlib.suppress(NotApplied):
-                await apply(cluster)
-                return
+                return await apply(cluster)
 
 
 async def assert_moved(cluster: NatsCluster) -> None:
@@ -73,7 +72,7 @@ async def assert_moved(cluster: NatsCluster) -> None:
     await cluster.heal()
     async with entered(cluster) as client:
         js = client.jetstream(timeout=15)
-        await whole_and_once(js)
+        await assert_whole_and_once(js)
         assert await told(js, "KV_dispatchers") == {}
         assert {info.config.num_replicas for info in await js.streams_info()} == {3}
         assert await given(js, "DEADLETTER_RETRIES", "registry-dead-letter-retry") == [b"decision-1", b"decision-2"]
@@ -129,7 +128,8 @@ async def test_a_server_may_be_lost_meanwhile_and_stay_away_until_all_is_moved(l
         with pytest.raises((OSError, nats.errors.Error)):
             await bring_up_to_date(Losing(client, left, "AGAIN", SECOND_DECISION))
 
-    await apply_until_done(left)
+    changes = await apply_until_done(left)
 
+    assert "created" not in {change.outcome for change in changes}, "what has no leader just now is not missing"
     assert sum(server.process.running for server in left.servers.values()) == 2
     await assert_moved(left)
