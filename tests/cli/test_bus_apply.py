@@ -1,14 +1,18 @@
 """Applying streams: everything declared is there, a second time changes nothing, a changed one is brought back."""
 
 import nats
+import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, StreamConfig
+from typer.testing import CliRunner
 
 from contracts.streams import BUCKETS, STREAMS, consumers
 from renrakumo_cli import bus
 from renrakumo_cli.bus.nats_accounts import OPERATOR
 from renrakumo_cli.local.nats import NatsServer
+from renrakumo_cli.local.ports import free_port
+from renrakumo_cli.main import app
 
 
 async def apply(server: NatsServer) -> dict[tuple[str, str], str]:
@@ -49,6 +53,16 @@ async def test_what_was_changed_by_hand_is_brought_back_and_what_is_unknown_is_l
     }
     assert (await js.get_msg("INBOUND", kept.seq)).data == b"a mail"
     await client.close()
+
+
+def test_a_bus_that_does_not_answer_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RENRAKUMO_NATS_URL", f"nats://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("RENRAKUMO_NATS_PASSWORD_OPERATOR", "secret")
+    done = CliRunner().invoke(app, ["bus", "apply"])
+    assert done.exit_code == 1
+    assert "could not be reached" in done.stderr
+    assert "run it again" in done.stderr
+    assert "secret" not in done.output
 
 
 async def test_a_message_survives_a_kill_of_the_server(fresh_nats: NatsServer) -> None:

@@ -228,6 +228,17 @@ async def anew(client: Client) -> None:
     await fill(js)
 
 
+async def assert_whole_and_once(js: JetStreamContext) -> None:
+    """All that `fill` put under retired names is there under those of today, once."""
+    assert not await streams(js) & set(RETIRED)
+    assert set(await told(js, "KV_stopped-messages")) == {"$KV.stopped-messages.71", "$KV.stopped-messages.73"}
+    assert set(await told(js, "KV_recent-automatic-mail")) == {"$KV.recent-automatic-mail.somebody"}
+    decisions = [each.data for each in await messages(js, "DEADLETTER_RETRIES")]
+    assert decisions == [b"decision-1", b"decision-2", b"decision-3"]
+    probes = [(each.subject, each.data) for each in await messages(js, "INBOUND")]
+    assert probes == [("inbound.secret-probe", b"probe-1"), ("inbound.secret-probe", b"probe-2")]
+
+
 # Slow: each of 22 interruptions wants an old bus of its own.
 async def test_interrupted_anywhere_and_begun_again_it_ends_in_the_same(client: Client) -> None:
     js = client.jetstream()
@@ -244,15 +255,39 @@ async def test_interrupted_anywhere_and_begun_again_it_ends_in_the_same(client: 
             await retired.move_subjects(js)
             await retired.move_streams(js)
 
-        assert not await streams(js) & set(RETIRED), nth
-        assert set(await told(js, "KV_stopped-messages")) == {"$KV.stopped-messages.71", "$KV.stopped-messages.73"}
-        assert set(await told(js, "KV_recent-automatic-mail")) == {"$KV.recent-automatic-mail.somebody"}
-        decisions = [each.data for each in await messages(js, "DEADLETTER_RETRIES")]
-        assert decisions == [b"decision-1", b"decision-2", b"decision-3"], nth
-        probes = [(each.subject, each.data) for each in await messages(js, "INBOUND")]
-        assert probes == [("inbound.secret-probe", b"probe-1"), ("inbound.secret-probe", b"probe-2")], nth
+        await assert_whole_and_once(js)
     # Both names heard; 2 probes and 3 decisions said anew and deleted; 4 streams closed and deleted; 3 entries.
     assert nth == 1 + 2 * 2 + 2 * 3 + 2 * 4 + 3 + 1
+
+
+class Overtaken(JetStreamContext):
+    """A connection whose every write somebody else has made just before."""
+
+    async def publish(self, *args: Any, **named: Any) -> Any:
+        await super().publish(*args, **named)
+        return await super().publish(*args, **named)
+
+    async def update_stream(self, *args: Any, **named: Any) -> Any:
+        await super().update_stream(*args, **named)
+        return await super().update_stream(*args, **named)
+
+    async def delete_msg(self, *args: Any, **named: Any) -> Any:
+        await super().delete_msg(*args, **named)
+        return await super().delete_msg(*args, **named)
+
+    async def delete_stream(self, *args: Any, **named: Any) -> Any:
+        await super().delete_stream(*args, **named)
+        return await super().delete_stream(*args, **named)
+
+
+async def test_what_another_operator_has_just_done_is_taken_as_done(client: Client) -> None:
+    await anew(client)
+    overtaken = Overtaken(client)
+
+    await retired.move_subjects(overtaken)
+    await retired.move_streams(overtaken)
+
+    await assert_whole_and_once(client.jetstream())
 
 
 async def test_who_still_writes_under_an_old_name_is_told_before_anything_is_deleted(client: Client) -> None:

@@ -9,13 +9,13 @@ from nats.aio.client import Client
 _FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
-async def build(client: Client, release: str, *, only: tuple[str, ...] = ()) -> None:
-    """Create the streams, buckets and consumers of that release on an empty server, or `only` these streams."""
+async def build(client: Client, release: str, *, only: tuple[str, ...] = (), replicas: int = 1) -> None:
+    """Create the streams, buckets and consumers of that release on empty servers, or `only` these streams."""
     recorded = json.loads((_FIXTURES / release / "bus.json").read_text())
     for name, held in recorded.items():
         if only and name not in only:
             continue
-        await _ask(client, f"STREAM.CREATE.{name}", held["stream"])
+        await _ask(client, f"STREAM.CREATE.{name}", {**held["stream"], "num_replicas": replicas})
         for consumer, config in held["consumers"].items():
             await _ask(client, f"CONSUMER.DURABLE.CREATE.{name}.{consumer}", {"stream_name": name, "config": config})
 

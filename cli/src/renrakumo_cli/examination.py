@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from contracts.streams import BUCKETS, STREAMS, consumers
 from renrakumo_cli import bus, context, signing_keys
-from renrakumo_cli.bus.cluster import lagging
+from renrakumo_cli.bus.cluster import lagging, streams
 from renrakumo_cli.local import paths, probe
 from renrakumo_cli.local.configuration import Configuration
 from renrakumo_cli.local.paths import LocalError
@@ -88,7 +88,7 @@ async def _bus(configuration: Configuration) -> list[Finding]:
 
 
 async def _streams(js: JetStreamContext) -> list[Finding]:
-    names = {info.config.name for info in await js.streams_info()}
+    names = {info.config.name for info in await streams(js)}
     wanted = {spec.name for spec in STREAMS} | {f"KV_{bucket.name}" for bucket in BUCKETS}
     if missing := sorted(wanted - names):
         return [Finding("bus", False, f"missing: {', '.join(missing)}; run `renrakumo bus apply`")]
@@ -104,7 +104,7 @@ async def _streams(js: JetStreamContext) -> list[Finding]:
 
 
 async def _cluster(js: JetStreamContext) -> list[Finding]:
-    copies = {str(info.config.name): info.config.num_replicas or 1 for info in await js.streams_info()}
+    copies = {str(info.config.name): info.config.num_replicas or 1 for info in await streams(js)}
     most = max(copies.values(), default=1)
     if most == 1:
         return []

@@ -101,6 +101,13 @@ def start_nats(folder: Path) -> NatsServer:
 
 def start_nats_cluster(folder: Path) -> NatsCluster:
     """A running cluster with all accounts, streams, consumers and buckets on each server. The caller stops it."""
+    cluster = start_empty_nats_cluster(folder)
+    run_apart(lambda: bus.apply(cluster.url, OPERATOR, cluster.passwords[OPERATOR], replicas=CLUSTER_OF, within=60))
+    return cluster
+
+
+def start_empty_nats_cluster(folder: Path) -> NatsCluster:
+    """Three servers with all accounts, which may not have found each other yet. The caller stops them."""
     secret = SecretStore(folder / "secrets")
     secret.init()
     configuration = Configuration.for_trial(folder, nats_servers=CLUSTER_OF)
@@ -109,7 +116,6 @@ def start_nats_cluster(folder: Path) -> NatsCluster:
         server.spawn()
     for server in cluster.servers.values():
         server.wait_ready()
-    run_apart(lambda: bus.apply(cluster.url, OPERATOR, cluster.passwords[OPERATOR], replicas=CLUSTER_OF, within=60))
     return cluster
 
 

@@ -9,12 +9,36 @@ from time import monotonic
 
 import nats.errors
 from nats.js import JetStreamContext
-from nats.js.api import ClusterInfo, StreamConfig
+from nats.js.api import ClusterInfo, StreamConfig, StreamInfo, StreamsListIterator
 
 from renrakumo_cli.bus.login import connected
 
 _PROBE = StreamConfig(name="RENRAKUMO_PROBE", subjects=["renrakumo.probe"], max_msgs=1)
 _PAUSE = 0.2
+
+
+class WithoutLeader(nats.errors.Error):
+    """Streams that no server answers for: one that led them was just lost, or too many are."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"{number} streams have no server that leads them")
+
+
+async def streams(js: JetStreamContext, *, within: float = 0.0) -> list[StreamInfo]:
+    """All streams. The server's list leaves out those without a leader: they are waited for, so many seconds. Raises
+    WithoutLeader."""
+    found: list[StreamInfo] = []
+
+    async def complete() -> bool:
+        listed = await js.streams_info_iterator()
+        assert isinstance(listed, StreamsListIterator)  # declared as less
+        found[:] = listed
+        if len(found) < listed.total:
+            raise WithoutLeader(listed.total - len(found))
+        return True
+
+    await _until(complete, within)
+    return found
 
 
 async def formed(js: JetStreamContext, *, servers: int, within: float) -> None:
@@ -50,7 +74,7 @@ async def lagging(js: JetStreamContext, *, replicas: int) -> list[str]:
     """Streams and consumers that fewer than `replicas` servers hold right now. Raises nats.errors.Error while the
     bus does not answer."""
     found = []
-    for stream in await js.streams_info():
+    for stream in await streams(js):
         name = str(stream.config.name)
         if not _whole(stream.cluster, replicas):
             found.append(name)

@@ -7,8 +7,11 @@
     bucket                           closed to writers -> each entry that the new one lacks written there -> deleted
 A message or an entry is deleted only when its new place has been acknowledged. So dying anywhere and beginning again
 ends in the same; what was said twice in that moment, the bus drops by its message id, or the reader by the event's.
+Two may do it at once, for what the other has already deleted is what this one was about to delete.
 """
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 from nats.js import JetStreamContext
@@ -20,7 +23,10 @@ from contracts.streams import consumers
 from renrakumo_cli.bus.change import Change, Kind
 
 _ALL = ">"
-_WRONG_LAST_SEQUENCE = 10071
+_WRONG_LAST_SEQUENCE = (10071, 10164)
+_ON_ITS_WAY = 10158
+_SETTLED_WITHIN = 15.0
+_PAUSE = 0.05
 _OPERATION = "KV-Operation"
 _MARKER = "Nats-Marker-Reason"
 _EXPECTED = "Nats-Expected-"
@@ -44,13 +50,13 @@ async def move_streams(js: JetStreamContext) -> list[Change]:
     for stream in STREAMS:
         if await _close(js, stream.name):
             await _move(js, stream.name, stream.successor.name, stream.subject)
-            await js.delete_stream(stream.name)
+            await _delete(js, stream.name)
             changes.append(_moved("stream", stream.name, stream.successor.name))
     for bucket in BUCKETS:
         if await _close(js, bucket.stream):
             if bucket.carried:
                 await _copy_entries(js, bucket)
-            await js.delete_stream(bucket.stream)
+            await _delete(js, bucket.stream)
             changes.append(_moved("bucket", bucket.name, bucket.successor.name))
     return changes
 
@@ -66,14 +72,19 @@ def _moved(kind: Kind, old: str, new: str) -> Change:
 
 async def _close(js: JetStreamContext, name: str) -> bool:
     """See to it that nobody writes into this stream any more; False when it is not there."""
+    closed = [f"retired.{name}"]
     try:
         config = (await js.stream_info(name)).config
+        if config.subjects != closed:
+            await js.update_stream(config.evolve(subjects=closed))
     except NotFoundError:
         return False
-    closed = [f"retired.{name}"]
-    if config.subjects != closed:
-        await js.update_stream(config.evolve(subjects=closed))
     return True
+
+
+async def _delete(js: JetStreamContext, name: str) -> None:
+    with contextlib.suppress(NotFoundError):
+        await js.delete_stream(name)
 
 
 async def _hear_both(js: JetStreamContext, renamed: RenamedInStream) -> None:
@@ -98,8 +109,17 @@ async def _move(js: JetStreamContext, source: str, target: str, subject: Retired
         number = headers.get(Header.MSG_ID, f"{source}-{message.seq}")
         # Within one stream the old id would be a duplicate.
         headers[Header.MSG_ID] = f"{number}/moved" if source == target else number
-        await js.publish(renamed, message.data or b"", stream=target, headers=headers)
-        await js.delete_msg(source, int(message.seq or 0))
+        await _say(js, renamed, message.data or b"", stream=target, headers=headers)
+        await _delete_message(js, source, int(message.seq or 0))
+
+
+async def _delete_message(js: JetStreamContext, stream: str, number: int) -> None:
+    try:
+        await js.delete_msg(stream, number)
+    except APIError:
+        left = await _first(js, stream, _ALL, number)
+        if left is not None and left.seq == number:
+            raise
 
 
 async def _copy_entries(js: JetStreamContext, bucket: RetiredBucket) -> None:
@@ -109,13 +129,26 @@ async def _copy_entries(js: JetStreamContext, bucket: RetiredBucket) -> None:
         if _OPERATION in headers or _MARKER in headers:
             continue
         key = str(message.subject).removeprefix(before)
+        # One that is there already was copied before, or told anew since.
         headers[Header.EXPECTED_LAST_SUBJECT_SEQUENCE] = "0"
-        try:
-            await js.publish(f"$KV.{bucket.successor.name}.{key}", message.data or b"", stream=target, headers=headers)
-        except APIError as error:
-            if error.err_code != _WRONG_LAST_SEQUENCE:
-                raise
-            # There already: copied before, or told anew since.
+        await _say(js, f"$KV.{bucket.successor.name}.{key}", message.data or b"", stream=target, headers=headers)
+
+
+async def _say(js: JetStreamContext, subject: str, data: bytes, *, stream: str, headers: dict[str, str]) -> None:
+    """Return when the message is stored, or was before. While another's is on its way to the servers of a cluster, it
+    is neither: this one is refused, and that one may still be lost."""
+    async with asyncio.timeout(_SETTLED_WITHIN):
+        while True:
+            try:
+                await js.publish(subject, data, stream=stream, headers=headers)
+                return
+            except APIError as error:
+                if error.err_code in _WRONG_LAST_SEQUENCE:
+                    if await _first(js, stream, subject) is not None:
+                        return
+                elif error.err_code != _ON_ITS_WAY:
+                    raise
+            await asyncio.sleep(_PAUSE)
 
 
 def _headers(message: RawStreamMsg) -> dict[str, str]:

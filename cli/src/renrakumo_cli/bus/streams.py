@@ -5,19 +5,32 @@ nothing. What an earlier release called otherwise is moved to its new name (`ret
 what the bus has and contracts don't know is reported as `unknown` and left alone.
 """
 
+import contextlib
 from collections.abc import Mapping
 
+import nats.errors
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    ConsumerInfo,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
 from nats.js.errors import NotFoundError
 
 from contracts.streams import BUCKETS, STREAMS, BucketSpec, ConsumerSpec, StreamSpec, consumers
 from renrakumo_cli.bus import retired
-from renrakumo_cli.bus.change import Change, Kind
-from renrakumo_cli.bus.cluster import formed
+from renrakumo_cli.bus.change import Change, Kind, NotApplied
+from renrakumo_cli.bus.cluster import formed, streams
 from renrakumo_cli.bus.login import connected
 
 _BUCKET_DUPLICATES = 120.0
+_LEADERS_WITHIN = 15.0
+_QUESTIONS = 8
+_QUESTION_WITHIN = 2.0
 _RETENTION = {
     "limits": RetentionPolicy.LIMITS,
     "interest": RetentionPolicy.INTEREST,
@@ -31,33 +44,39 @@ async def apply(
     """Bring the bus at `url` to what contracts declare. `user` needs the whole JetStream API (user `operator`).
 
     `replicas`: copies of each stream; None leaves them as they are, and makes a new stream like the others. `within`:
-    seconds to wait for a cluster's servers to find each other. Raises nats.errors.Error or nats.js.errors.Error when
-    the server cannot be reached or refuses.
+    seconds to wait for a cluster's servers to find each other. Raises NotApplied.
     """
-    async with connected(url, user, password) as client:
-        js = client.jetstream(timeout=15)
-        if within:
-            await formed(client.jetstream(timeout=3), servers=replicas or 1, within=within)
-        known = {info.config.name: info.config for info in await js.streams_info()}
-        usual = max([config.num_replicas or 1 for config in known.values()], default=1)
-        copies = {spec.name: replicas or _copies(known, spec.name, usual) for spec in STREAMS}
-        bucket_copies = {spec.name: replicas or _copies(known, f"KV_{spec.name}", usual) for spec in BUCKETS}
-        # What nobody is to read goes at the moment when a stream begins to keep only what somebody is.
-        turning = {spec.name for spec in STREAMS if spec.retention == "interest" and _keeps_all(known.get(spec.name))}
-        first = [spec for spec in consumers() if spec.stream in turning]
-        changes = await retired.move_subjects(js)
-        changes += [await _consumer(js, spec) for spec in first]
-        changes += [
-            await _stream(js, known, "stream", _stream_config(spec, copies[spec.name]), spec.name) for spec in STREAMS
-        ]
-        changes += [
-            await _stream(js, known, "bucket", _bucket_config(spec, bucket_copies[spec.name]), spec.name)
-            for spec in BUCKETS
-        ]
-        changes += [await _consumer(js, spec) for spec in consumers() if spec not in first]
-        changes += await retired.move_streams(js)
-        changes += await _unknown(js, set(known) - retired.names())
-        return changes
+    try:
+        async with connected(url, user, password) as client:
+            if within:
+                await formed(client.jetstream(timeout=3), servers=replicas or 1, within=within)
+            return await bring_up_to_date(client.jetstream(timeout=15), replicas)
+    except (OSError, nats.errors.Error) as error:
+        raise NotApplied(error) from error
+
+
+async def bring_up_to_date(js: JetStreamContext, replicas: int | None = None) -> list[Change]:
+    """`apply` by a connection of the caller's; whatever goes wrong is raised as it is."""
+    known = {info.config.name: info.config for info in await streams(js, within=_LEADERS_WITHIN)}
+    usual = max([config.num_replicas or 1 for config in known.values()], default=1)
+    copies = {spec.name: replicas or _copies(known, spec.name, usual) for spec in STREAMS}
+    bucket_copies = {spec.name: replicas or _copies(known, f"KV_{spec.name}", usual) for spec in BUCKETS}
+    # What nobody is to read goes at the moment when a stream begins to keep only what somebody is.
+    turning = {spec.name for spec in STREAMS if spec.retention == "interest" and _keeps_all(known.get(spec.name))}
+    first = [spec for spec in consumers() if spec.stream in turning]
+    changes = await retired.move_subjects(js)
+    changes += [await _consumer(js, spec) for spec in first]
+    changes += [
+        await _stream(js, known, "stream", _stream_config(spec, copies[spec.name]), spec.name) for spec in STREAMS
+    ]
+    changes += [
+        await _stream(js, known, "bucket", _bucket_config(spec, bucket_copies[spec.name]), spec.name)
+        for spec in BUCKETS
+    ]
+    changes += [await _consumer(js, spec) for spec in consumers() if spec not in first]
+    changes += await retired.move_streams(js)
+    changes += await _unknown(js, set(known) - retired.names())
+    return changes
 
 
 def _keeps_all(known: StreamConfig | None) -> bool:
@@ -136,15 +155,31 @@ async def _stream(
 
 async def _consumer(js: JetStreamContext, spec: ConsumerSpec) -> Change:
     wanted = _consumer_config(spec)
-    try:
-        current = (await js.consumer_info(spec.stream, spec.name)).config
-    except NotFoundError:
+    current = await _known_consumer(js, spec)
+    if current is None:
         await js.add_consumer(spec.stream, wanted)
         return Change("consumer", f"{spec.stream}/{spec.name}", "created")
     if _covers(current, wanted):
         return Change("consumer", f"{spec.stream}/{spec.name}", "unchanged")
     await js.add_consumer(spec.stream, wanted)
     return Change("consumer", f"{spec.stream}/{spec.name}", "updated")
+
+
+async def _known_consumer(js: JetStreamContext, spec: ConsumerSpec) -> ConsumerConfig | None:
+    """None when there is none. One that another operator is just making on a cluster leaves a question without an
+    answer, so it is asked again."""
+    for _ in range(_QUESTIONS - 1):
+        with contextlib.suppress(nats.errors.TimeoutError):
+            return await _ask(js, spec)
+    return await _ask(js, spec)
+
+
+async def _ask(js: JetStreamContext, spec: ConsumerSpec) -> ConsumerConfig | None:
+    try:
+        info: ConsumerInfo = await js.consumer_info(spec.stream, spec.name, timeout=_QUESTION_WITHIN)
+    except NotFoundError:
+        return None
+    return info.config
 
 
 def _covers(current: StreamConfig | ConsumerConfig, wanted: StreamConfig | ConsumerConfig) -> bool:

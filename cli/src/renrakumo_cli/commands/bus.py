@@ -2,7 +2,6 @@
 
 import asyncio
 
-import nats.errors
 import typer
 
 from renrakumo_cli import bus
@@ -24,11 +23,8 @@ def apply(
     try:
         login = operator_bus()
         changes = asyncio.run(bus.apply(login.url, login.user, login.password, replicas=replicas))
-    except (LocalError, SecretsMissing) as error:
+    except (LocalError, SecretsMissing, bus.NotApplied) as error:
         typer.echo(f"renrakumo: {error}", err=True)
-        raise typer.Exit(1) from None
-    except (OSError, nats.errors.Error) as error:
-        typer.echo(f"renrakumo: the bus refused or could not be reached: {error}", err=True)
         raise typer.Exit(1) from None
     for change in changes:
         if change.outcome != "unchanged":

@@ -236,13 +236,16 @@ class LocalStack:
 
     async def _apply_streams(self) -> None:
         password = self.secrets.nats_passwords()[OPERATOR]
-        changes = await bus.apply(
-            self.configuration.nats_url,
-            OPERATOR,
-            password,
-            replicas=None if self.configuration.external_nats else self.configuration.nats_servers,
-            within=_CLUSTER_WITHIN,
-        )
+        try:
+            changes = await bus.apply(
+                self.configuration.nats_url,
+                OPERATOR,
+                password,
+                replicas=None if self.configuration.external_nats else self.configuration.nats_servers,
+                within=_CLUSTER_WITHIN,
+            )
+        except bus.NotApplied as error:
+            raise LocalError(str(error)) from error
         changed = [change for change in changes if change.outcome not in ("unchanged", "unknown")]
         self._say(f"streams: {len(changed)} of {len(changes)} created, updated or moved")
 
