@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 import asyncpg
 import httpx
 import pyotp
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from nacl.public import PrivateKey
 from pydantic import BaseModel, SecretStr
@@ -23,6 +24,7 @@ from admin_api.app import build
 from admin_api.commands.consumers import CommandResultConsumer
 from admin_api.kernel.context import Context, Database
 from admin_api.kernel.notifications import Notifications
+from admin_api.kernel.passwords import Passwords
 from admin_api.kernel.roles import Role
 from admin_api.kernel.tables import outbox
 from admin_api.settings import Settings
@@ -43,6 +45,8 @@ from tests.support import fake_registry
 from tests.support.fake_bus import FakeBus
 
 R = TypeVar("R", bound=BaseModel)
+# At the true cost most of a test's time would go into signing in; tests of passwords and system tests bear it.
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 COMMANDS: dict[str, type[Command]] = {model.name: model for model in commands.ALL}
 START = datetime(2026, 4, 8, 0, 0, tzinfo=UTC)
 KEYS = {
@@ -232,8 +236,7 @@ async def open_admin_api(databases: Databases, clock: Clock | None = None) -> tu
     values = settings(databases)
     engine = create_engine(values.general_database_url, service="admin-api")
     bus, clock = FakeBus(answers=fake_registry.answers()), clock or Clock()
-    context = build(values, engine, bus)
-    context = dataclasses.replace(context, database=dataclasses.replace(context.database, clock=clock))
+    context = build(values, engine, bus, Passwords(CHEAP), clock)
     app = application.build(context, cookie_secure=False)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://office")
     registry = FakeRegistry(context.database)

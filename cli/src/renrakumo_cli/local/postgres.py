@@ -111,8 +111,8 @@ class PostgresServer:
 
     def drop(self, *databases: str) -> None:
         """Drop databases, cutting the connections to them."""
-        for database in databases:
-            self._psql("-c", f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+        steps = [f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)' for database in databases]
+        self._psql(*(word for step in steps for word in ("-c", step)))
 
     @property
     def _data(self) -> Path:

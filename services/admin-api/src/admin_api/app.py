@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,9 +13,10 @@ from admin_api.dead_letters import cleaner
 from admin_api.dead_letters.consumers import DeadLetterConsumer
 from admin_api.kernel import tables
 from admin_api.kernel.clients import BusVerbs, Contents, Dispatchers, Registry
-from admin_api.kernel.context import COMMAND_RESULTS, Context, Database
+from admin_api.kernel.context import COMMAND_RESULTS, Context, Database, utc_now
 from admin_api.kernel.idempotency import fingerprinter
 from admin_api.kernel.notifications import Notifications
+from admin_api.kernel.passwords import Passwords
 from admin_api.posts.consumers import PostConsumer
 from admin_api.settings import SCHEMA, SERVICE, Settings
 from admin_api.units.post_secrets import post_secret_hasher
@@ -81,12 +83,18 @@ async def set_up(service: Service, settings: Settings) -> None:
     service.task("dead letters", lambda stop: cleaner.run(context.database, life, stop))
 
 
-def build(settings: Settings, engine: AsyncEngine, bus: BusVerbs) -> Context:
+def build(
+    settings: Settings,
+    engine: AsyncEngine,
+    bus: BusVerbs,
+    passwords: Passwords | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> Context:
     """What handlers are given: this database and bus, with the keys of these settings."""
     sealer = Sealer(settings.seal_public_keys)
     secret_hash = KeyedHash(settings.post_secret_key.value)
     return Context(
-        database=Database.open(engine, FieldCipher(settings.content_keys)),
+        database=Database.open(engine, FieldCipher(settings.content_keys), passwords, clock),
         registry=Registry(bus),
         contents=Contents(bus, sealer),
         dispatchers=Dispatchers(bus),

@@ -38,9 +38,15 @@ class Database:
     clock: Callable[[], datetime]
 
     @classmethod
-    def open(cls, engine: AsyncEngine, cipher: FieldCipher, clock: Callable[[], datetime] = utc_now) -> "Database":
+    def open(
+        cls,
+        engine: AsyncEngine,
+        cipher: FieldCipher,
+        passwords: Passwords | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> "Database":
         """The database behind this engine, with the tables of admin-api."""
-        return cls(engine, cipher, Passwords(), Outbox(tables.outbox), Inbox(tables.inbox), clock)
+        return cls(engine, cipher, passwords or Passwords(), Outbox(tables.outbox), Inbox(tables.inbox), clock)
 
     @asynccontextmanager
     async def change(
