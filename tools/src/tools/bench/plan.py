@@ -54,5 +54,5 @@ QUICK = Plan(
     budget=270,
 )
 
-LANES_SECONDS = 130.0
-"""What the urgent message before the queue needs of the budget, the acceptance and the rush."""
+LANES_SECONDS = 180.0
+"""What the urgent message before the queue needs of the budget, the acceptance, the rush and the boards."""
