@@ -65,6 +65,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(str(line))
 
 
+# Slow: a cluster is initialised, once a session.
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """PostgreSQL with both databases and all roles; `personal_url()`, `general_url(role)`."""
@@ -81,6 +82,7 @@ def fresh_databases(postgres_server: PostgresServer) -> Iterator[Databases]:
     postgres_server.drop(pair.personal, pair.general)
 
 
+# Slow: both schemas are migrated, once a session.
 @pytest.fixture(scope="session")
 def template(postgres_server: PostgresServer) -> Iterator[Databases]:
     """Databases of which the general one has all tables, to be copied and never written to."""

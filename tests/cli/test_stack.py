@@ -108,6 +108,7 @@ async def test_the_bus_comes_back_by_itself_after_a_kill(stack: LocalStack) -> N
     assert stack.pid("nats") not in (killed, back)
 
 
+# Slow: all services are started and asked to stop.
 async def test_stopping_asks_every_service_and_leaves_no_process(tmp_path: Path) -> None:
     stack = trial(tmp_path)
     await stack.start()
@@ -119,6 +120,7 @@ async def test_stopping_asks_every_service_and_leaves_no_process(tmp_path: Path)
     assert all("asked to stop" in stack.log_path(spec.name).read_text() for spec in SERVICES)
 
 
+# Slow: both servers are started twice.
 async def test_secrets_and_data_are_the_same_after_a_second_start(tmp_path: Path) -> None:
     first = trial(tmp_path)
     await first.start()
@@ -145,6 +147,7 @@ async def test_two_stacks_do_not_share_a_folder(stack: LocalStack, tmp_path: Pat
         await trial(tmp_path).start()
 
 
+# Slow: the servers and a service are started.
 async def test_a_service_that_refuses_its_settings_ends_the_start_with_its_own_words(tmp_path: Path) -> None:
     stack = trial(tmp_path, {"responder": {"RENRAKUMO_FAKE_REFUSES_SETTINGS": "yes"}})
     with pytest.raises(LocalError, match=r"responder ended with code 78[\s\S]*RENRAKUMO_SOMETHING is not set"):

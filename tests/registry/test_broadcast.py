@@ -113,6 +113,7 @@ async def test_two_processes_with_the_same_approval_plan_each_batch_once(harness
     assert Counter(card.address for batch in batches for card in harness.cards(batch)) == Counter(people.values())
 
 
+# Slow: 2,500 members.
 async def test_a_process_that_died_in_the_middle_is_continued_with_the_same_batches(harness: Harness) -> None:
     people = await populate(harness, 2_500)
     message = harness.approved()

@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 PEOPLE = make_crowd(7, 4, silent=1.0, vacation=0, late_answers=0)
 
 
+# Slow: the whole house is started.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def trial(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
     async with await Trial.build(tmp_path_factory.mktemp("commands"), people=PEOPLE, say=print) as running:
@@ -78,6 +79,7 @@ async def test_a_group_goes_only_when_registry_says_that_nobody_is_in_it(school:
     assert codes == ["g1"]
 
 
+# Slow: a service is halted and started again.
 async def test_while_registry_is_away_a_command_waits_for_it(trial: Trial, school: School, members: list[int]) -> None:
     member = members[1]
     await trial.stack.halt("registry")
@@ -89,6 +91,7 @@ async def test_while_registry_is_away_a_command_waits_for_it(trial: Trial, schoo
     assert await audited(school, member) == ["member.removal-requested", "member.removed"]
 
 
+# Slow: services are killed and come back.
 async def test_whoever_is_killed_in_between_neither_trace_nor_effect_is_lost(
     trial: Trial, school: School, members: list[int]
 ) -> None:
@@ -105,6 +108,7 @@ async def test_whoever_is_killed_in_between_neither_trace_nor_effect_is_lost(
     assert await audited(school, member) == ["member.removal-requested", "member.removed"]
 
 
+# Slow: services are killed and come back.
 async def test_a_kill_while_somebody_waits_for_the_answer_loses_nothing(
     trial: Trial, school: School, members: list[int]
 ) -> None:

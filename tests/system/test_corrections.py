@@ -72,6 +72,7 @@ class Town:
         return Counter(row["reason"] for row in found)
 
 
+# Slow: the whole house with its carriers is started.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     people = make_crowd(SEED, PEOPLE, silent=1, vacation=0, second_guardians=0)
@@ -89,6 +90,7 @@ def forgetful(town: Town) -> None:
         carrier.received.clear()
 
 
+# Slow: the carrier takes 0.3 seconds for each copy.
 async def test_a_correction_in_the_middle_stops_the_first_and_reaches_everybody(town: Town) -> None:
     school = town.school
     town.behave(slow(0.3))
@@ -134,6 +136,7 @@ async def test_a_correction_in_the_middle_stops_the_first_and_reaches_everybody(
     assert (seen["corrects"]["id"], seen["corrects"]["counts"]["delivered"]) == (first, len(wrong))
 
 
+# Slow: the carrier's retries have to be due.
 async def test_what_was_stopped_does_not_come_back_with_its_retries(town: Town) -> None:
     school = town.school
     town.behave(greylisting(4))
@@ -153,6 +156,7 @@ async def test_what_was_stopped_does_not_come_back_with_its_retries(town: Town) 
     assert town.mails("グループをまちがえました") == []
 
 
+# Slow: the end of a message's time has to pass.
 async def test_what_is_too_late_is_not_delivered_afterwards_unless_it_gets_a_new_time(town: Town) -> None:
     school, subject = town.school, "正午に下校します"
     town.behave(greylisting(3600))

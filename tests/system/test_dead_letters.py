@@ -52,6 +52,7 @@ PEOPLE = [
 _numbers = count(1)
 
 
+# Slow: the whole house is started.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def trial(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
     async with await Trial.build(tmp_path_factory.mktemp("dead-letters"), people=PEOPLE, say=print) as running:
@@ -140,6 +141,7 @@ def sealer(trial: Trial) -> Sealer:
 # -- each service -----------------------------------------------------------------------------------------------------
 
 
+# Slow: a mail goes its way through all services, fails there, and goes it again.
 async def test_a_registration_that_was_lost_for_a_while_is_completed_once(school: School, operator: Office) -> None:
     trial, parent = school.trial, PEOPLE[0]
     await write(school, parent, school.address("g1-entry"), "")
@@ -176,6 +178,7 @@ async def test_an_answer_to_a_message_that_was_lost_for_a_while_is_recorded_once
     assert [each["choice"] for each in await school.answers(message)] == [2]
 
 
+# Slow: the command line makes a unit, and a retry goes over the bus.
 async def test_a_refused_post_of_a_unit_that_the_office_learns_of_later_is_shown_once(
     school: School, operator: Office
 ) -> None:
@@ -243,6 +246,7 @@ async def test_copies_of_a_batch_that_is_dropped_are_shown_as_not_delivered(scho
 # -- a flood, a crash, and those who look -----------------------------------------------------------------------------
 
 
+# Slow: what the office held when it was killed is given to it again only after the time that the bus waits.
 async def test_forged_replies_are_counted_exactly_though_the_office_is_killed_meanwhile(
     school: School, operator: Office
 ) -> None:
@@ -261,6 +265,7 @@ async def test_forged_replies_are_counted_exactly_though_the_office_is_killed_me
     assert (done["done"], done["left"]) == (300, 0)
 
 
+# Slow: each run of the command line is a process.
 async def test_the_command_line_shows_and_decides_the_same(school: School, operator: Office) -> None:
     trial = school.trial
     await say(trial, ("inbound.info", b'{"unit": "minami"}'), forged_reply("forged-beside-it"))

@@ -83,6 +83,7 @@ class Blows:
                 self.trial.stack.kill(name, signal.SIGKILL)
 
 
+# Slow: the whole house with its carriers is started.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def trial(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
     people = make_crowd(SEED, PEOPLE, silent=SILENT, vacation=0, late_answers=0)
@@ -93,6 +94,7 @@ async def trial(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial
         yield running
 
 
+# Slow: each service and each server is killed while a message goes to hundreds and they answer.
 async def test_whoever_dies_everybody_gets_the_message_and_every_answer_is_kept_once(trial: Trial) -> None:
     people = trial.parents.people
     school = await open_school(trial, "minami", "みなみ小学校", receipts=True, groups={"all": "全校"})

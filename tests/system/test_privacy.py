@@ -22,6 +22,7 @@ from tests.system.traces import Search, Trace
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
 
+# Slow: the whole house is started, and all that can happen in a school happens in it.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story]:
     carriers = {"au": resetting(every=4), "gmail": Behaviour()}
@@ -111,6 +112,7 @@ async def test_no_dump_of_a_database_holds_an_address_or_a_name(
     none(everything.in_bytes(f"dump of {database}", dump))
 
 
+# Slow: every octet of both databases is searched for every form of every address and name.
 async def test_no_file_of_the_databases_holds_an_address_or_a_name(story: Story) -> None:
     plain = Search([*addresses(), *names()], plain=True)
     await databases.rows(story.trial.stack, databases.PERSONAL_DATABASE, "CHECKPOINT")

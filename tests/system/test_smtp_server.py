@@ -34,6 +34,7 @@ MAILS, CONNECTIONS, KILLS = 800, 8, 7
 ROUTES = {"RENRAKUMO_ROUTES": "*=127.0.0.1:1"}
 
 
+# Slow: the bus and ingress-smtp are started.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
     """The bus and the SMTP server alone: nobody takes away what was stored."""
@@ -143,6 +144,7 @@ class Flood:
         self._waiting.append(number)
 
 
+# Slow: ingress-smtp is killed and started again and again.
 async def test_what_got_its_250_is_in_the_stream_exactly_once_however_often_the_server_is_killed(
     stack: LocalStack,
 ) -> None:
@@ -180,6 +182,7 @@ async def test_while_the_bus_is_away_the_answer_is_451_and_the_second_try_is_sto
     assert found[event_id(number)] == found[event_id(late)] == 1
 
 
+# Slow: the bus is stopped and comes back.
 async def test_a_server_that_starts_without_the_bus_refuses_nobody_for_good(stack: LocalStack) -> None:
     await stack.halt("nats")
     await stack.halt(INGRESS, first=signal.SIGKILL)

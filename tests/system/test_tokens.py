@@ -39,6 +39,7 @@ PEOPLE = [person() for _ in range(20)]
 _unused = iter(PEOPLE)
 
 
+# Slow: the whole house is started.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def trial(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
     async with await Trial.build(tmp_path_factory.mktemp("tokens"), people=PEOPLE, say=print) as running:
@@ -149,6 +150,7 @@ async def test_a_forged_token_registers_nobody_and_gets_no_mail(school: School, 
     assert notices(school, parent, "登録が完了しました") == 1
 
 
+# Slow: the server lets whoever knows no address wait longer each time.
 async def test_a_token_that_was_cut_or_grew_is_refused_at_the_door(school: School) -> None:
     parent, token = await asks_to_enter(school)
     for wrong in (token[:-1], token[:30], token + "a", token.replace("-", ""), token[:-1] + "1"):
@@ -202,6 +204,7 @@ async def test_a_confirmation_that_comes_twice_registers_once(school: School) ->
 # -- leaving ----------------------------------------------------------------------------------------------------------
 
 
+# Slow: seven mails to and fro, each through all services.
 async def test_old_tokens_replayed_bring_nobody_back_and_send_nobody_away(school: School) -> None:
     parent, entry_token = await entered(school)
     members = await member_count(school)
@@ -227,6 +230,7 @@ async def test_old_tokens_replayed_bring_nobody_back_and_send_nobody_away(school
 # -- answers and bounces ----------------------------------------------------------------------------------------------
 
 
+# Slow: a parent registers and is written to, then answers, each mail through all services.
 async def test_only_a_genuine_fresh_answer_token_records_an_answer(school: School) -> None:
     parent, _ = await entered(school)
     (member,) = [one["id"] for one in (await school.members(state="active"))[-1:]]
@@ -246,6 +250,7 @@ async def test_only_a_genuine_fresh_answer_token_records_an_answer(school: Schoo
     assert await recorded(school, message) == [(1, False), (2, True)]
 
 
+# Slow: a parent registers and is written to, then reports come.
 async def test_a_forged_report_of_non_delivery_takes_nobody_off(school: School) -> None:
     parent, _ = await entered(school)
     member = (await school.members(state="active"))[-1]["id"]
@@ -275,6 +280,7 @@ async def test_a_forged_report_of_non_delivery_takes_nobody_off(school: School) 
 # -- posts ------------------------------------------------------------------------------------------------------------
 
 
+# Slow: a post goes its whole way several times.
 async def test_a_post_goes_out_by_a_fresh_confirmation_and_only_once(school: School) -> None:
     poster, _ = await entered(school)
     member = (await school.members(state="active"))[-1]["id"]

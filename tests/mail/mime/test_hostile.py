@@ -95,6 +95,7 @@ HOSTILE = {
 }
 
 
+# Slow: the largest are a hundred megabytes.
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_mail_is_read_all_the_same(name: str) -> None:
     raw = HOSTILE[name]()

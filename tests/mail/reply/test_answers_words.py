@@ -38,6 +38,7 @@ def decidable(form: ReplyForm, posting: Posting, *, known: bool) -> bool:
     return known or form.mark is not None or posting in (Posting.TOP, Posting.TIGHT, Posting.FOOTED)
 
 
+# Slow: 1,500 replies, since the forms of postings, quotations and footers are many.
 @settings(max_examples=1500, suppress_health_check=[HealthCheck.too_slow])
 @given(answers(), FORMS, st.sampled_from(Posting), st.sampled_from(QUESTIONS), st.booleans(), st.sampled_from(FOOTERS))
 def test_words_come_out_of_any_reply_as_they_were_written(

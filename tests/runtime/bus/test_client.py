@@ -138,6 +138,7 @@ async def test_a_connection_that_ends_for_good_is_told(nats_server: NatsServer) 
     assert told == ["closed"]
 
 
+# Slow: the server's schedules go by whole seconds.
 async def test_a_scheduled_event_comes_when_it_is_due(bus: Bus) -> None:
     name = f"S{uuid.uuid4().hex[:6]}"
     await bus.jetstream.add_stream(StreamConfig(name=name, subjects=[f"{name}.>"], allow_msg_schedules=True))

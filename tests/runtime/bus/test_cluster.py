@@ -24,6 +24,7 @@ EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 MANY = 200
 
 
+# Slow: three servers have to find each other and elect leaders.
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsCluster]:
     """Three servers with everything declared on each."""
@@ -78,6 +79,7 @@ async def stored_for_sure(bus: Bus, subject: str, payload: bytes, msg_id: str) -
             await asyncio.sleep(0.1)
 
 
+# Slow: a new leader is elected.
 async def test_what_is_published_while_the_leader_dies_is_stored_once(whole: NatsCluster) -> None:
     leader = await whole.leader("INBOUND")
     async with bus_of(whole, at=another(whole, leader)) as bus:
@@ -108,6 +110,7 @@ async def surely(write: Callable[[], Awaitable[int]]) -> None:
                 return
 
 
+# Slow: a new leader is elected.
 async def test_a_write_right_after_the_leader_died_is_made_by_the_next_one_once(whole: NatsCluster) -> None:
     leader = await whole.leader("KV_directory")
     async with bus_of(whole, at=leader) as bus:
@@ -119,6 +122,7 @@ async def test_a_write_right_after_the_leader_died_is_made_by_the_next_one_once(
             await bus.kv_update("directory", "unit.write", b"3", revision)
 
 
+# Slow: a new leader is elected.
 async def test_many_published_at_once_right_after_the_leader_died_are_all_stored(whole: NatsCluster) -> None:
     leader = await whole.leader("EVENTS")
     async with bus_of(whole, at=another(whole, leader)) as bus:
@@ -129,6 +133,7 @@ async def test_many_published_at_once_right_after_the_leader_died_are_all_stored
         assert set(results) == {None}
 
 
+# Slow: a new leader is elected.
 async def test_steps_that_name_the_one_they_follow_go_on_without_a_gap(whole: NatsCluster) -> None:
     leader = await whole.leader("PROGRESS")
     async with bus_of(whole, at=another(whole, leader)) as bus:
@@ -158,6 +163,7 @@ async def test_steps_that_name_the_one_they_follow_go_on_without_a_gap(whole: Na
         assert [int(message.data) for message in stored] == list(range(MANY))
 
 
+# Slow: a new leader is elected, and only then looks at what is due.
 async def test_what_is_scheduled_comes_once_though_the_leader_died_meanwhile(whole: NatsCluster) -> None:
     async with bus_of(whole) as bus:
         await bus.jetstream.add_stream(
@@ -188,6 +194,7 @@ async def test_what_is_scheduled_comes_once_though_the_leader_died_meanwhile(who
         assert Counter(await come()) == Counter(str(number).encode() for number in range(20))
 
 
+# Slow: a new leader is elected.
 async def test_a_consumer_reads_on_though_its_leader_died(whole: NatsCluster) -> None:
     async with bus_of(whole) as bus:
         await bus.jetstream.add_stream(StreamConfig(name="READ", subjects=["read.>"], num_replicas=3))
@@ -215,6 +222,7 @@ async def test_a_consumer_reads_on_though_its_leader_died(whole: NatsCluster) ->
         await asyncio.wait_for(loop, 30)
 
 
+# Slow: a new leader is elected.
 async def test_a_watch_goes_on_though_the_server_that_told_it_died(whole: NatsCluster) -> None:
     leader = await whole.leader("KV_directory")
     async with bus_of(whole, at=another(whole, leader)) as bus:
@@ -239,6 +247,7 @@ async def test_a_watch_goes_on_though_the_server_that_told_it_died(whole: NatsCl
         await asyncio.wait_for(task, 20)
 
 
+# Slow: a server gets a whole store from the others.
 async def test_services_start_while_a_server_is_missing_and_it_is_given_everything_again_when_it_lost_its_store(
     whole: NatsCluster,
 ) -> None:
