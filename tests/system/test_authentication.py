@@ -41,7 +41,7 @@ STRICT = teacher(1, "sensei@docomo.ne.jp", "docomo")
 LENIENT = teacher(2, "sensei@gmail.com", "gmail")
 
 
-# Slow: the whole house is started, with DNS of its own, and parents register.
+# Slow: a whole trial is started, with DNS of its own, and parents register.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def school(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[School]:
     async with DnsServer(ZONE) as dns:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.system
 PEOPLE = make_crowd(5, 12)
 
 
-# Slow: the whole house on three servers of the bus, of which one is killed and comes back.
+# Slow: a trial on three servers of the bus, of which one is killed and comes back.
 async def test_a_message_reaches_everybody_and_a_parent_registers_while_a_server_of_the_bus_is_away(
     tmp_path: Path,
 ) -> None:

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 PEOPLE = make_crowd(7, 4, silent=1.0, vacation=0, late_answers=0)
 
 
-# Slow: the whole house is started.
+# Slow: a whole trial is started.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def trial(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
     async with await Trial.build(tmp_path_factory.mktemp("commands"), people=PEOPLE, say=print) as running:

@@ -24,7 +24,7 @@ OPERATOR = "operator@docomo.ne.jp"
 HOST = "127.0.0.1"
 
 
-# Slow: the whole house is started, and parents register.
+# Slow: a whole trial is started, and parents register.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def school(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[School]:
     people = make_crowd(20260409, 3, silent=0, vacation=0, late_answers=0, two_children=0, second_guardians=0)

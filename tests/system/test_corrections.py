@@ -72,7 +72,7 @@ class Town:
         return Counter(row["reason"] for row in found)
 
 
-# Slow: the whole house with its carriers is started.
+# Slow: a whole trial is started.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     people = make_crowd(SEED, PEOPLE, silent=1, vacation=0, second_guardians=0)

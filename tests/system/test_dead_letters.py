@@ -52,7 +52,7 @@ PEOPLE = [
 _numbers = count(1)
 
 
-# Slow: the whole house is started.
+# Slow: a whole trial is started.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def trial(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
     async with await Trial.build(tmp_path_factory.mktemp("dead-letters"), people=PEOPLE, say=print) as running:

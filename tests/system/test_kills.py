@@ -83,7 +83,7 @@ class Blows:
                 self.trial.stack.kill(name, signal.SIGKILL)
 
 
-# Slow: the whole house with its carriers is started.
+# Slow: a whole trial is started.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def trial(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
     people = make_crowd(SEED, PEOPLE, silent=SILENT, vacation=0, late_answers=0)

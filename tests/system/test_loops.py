@@ -45,7 +45,7 @@ class Pair:
     west: School
 
 
-# Slow: two whole houses are started, side by side.
+# Slow: two whole trials are started, side by side.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
     smtp = {"east": ports.free_port(), "west": ports.free_port()}
@@ -74,7 +74,7 @@ async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
         )
 
 
-# Slow: a school of its own is opened in the house.
+# Slow: a school of its own is opened.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def kita(pair: Pair) -> School:
     """A second unit of the first instance."""
@@ -106,7 +106,7 @@ async def both_quiet(pair: Pair) -> None:
             await quiet(school.trial)
 
 
-# Slow: both houses have to have nothing in hand any more.
+# Slow: both have to have nothing in hand any more.
 async def test_two_instances_that_mail_each_other_fall_silent(pair: Pair) -> None:
     before = {school.code: await taken_in(school) for school in (pair.east, pair.west)}
     talks = [(pair.west.address(theirs), pair.east.address(ours)) for theirs in DOORS for ours in DOORS]

@@ -22,7 +22,7 @@ from tests.system.traces import Search, Trace
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
 
-# Slow: the whole house is started, and all that can happen in a school happens in it.
+# Slow: a whole trial is started, and all that can happen in a school happens in it.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story]:
     carriers = {"au": resetting(every=4), "gmail": Behaviour()}

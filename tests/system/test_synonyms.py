@@ -19,7 +19,7 @@ PEOPLE = [
 ]
 
 
-# Slow: the whole house is started for it.
+# Slow: a whole trial is started for it.
 async def test_a_parent_answers_in_the_schools_words_and_is_counted(tmp_path_factory: pytest.TempPathFactory) -> None:
     async with await Trial.build(tmp_path_factory.mktemp("synonyms"), people=PEOPLE, say=print) as trial:
         school = await open_school(trial, "minami", "みなみ小学校", receipts=False, groups={"g1": "1年"})

@@ -39,7 +39,7 @@ PEOPLE = [person() for _ in range(20)]
 _unused = iter(PEOPLE)
 
 
-# Slow: the whole house is started.
+# Slow: a whole trial is started.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def trial(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
     async with await Trial.build(tmp_path_factory.mktemp("tokens"), people=PEOPLE, say=print) as running:
