@@ -23,5 +23,5 @@ class NotApplied(Exception):
         super().__init__(
             f"the bus refused or could not be reached: {cause or type(cause).__name__}\n"
             "Nothing is lost: run it again, what is done stays done. A cluster that has just lost a server stands "
-            "still for up to ten seconds; it needs not be back."
+            "still for up to ten seconds; it need not be back."
         )
