@@ -66,7 +66,7 @@ format: $(STAMP) ## put the code into its form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure beside Postfix, Mailman and others, into var/bench (QUICK=1: under five minutes)
+bench: $(STAMP) ## measure beside Postfix, Mailman and others, into var/bench (QUICK=1: some six minutes)
 	@$(BIN)/python -m tools.bench $(ARGS)
 
 soak: $(STAMP) ## kill processes all through a large broadcast (QUICK=1: a small one)

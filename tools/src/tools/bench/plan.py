@@ -51,8 +51,8 @@ QUICK = Plan(
     acceptance_rounds=2,
     rush=inbound.QUICK,
     boards=boards_part.QUICK,
-    budget=270,
+    budget=390,
 )
 
-LANES_SECONDS = 180.0
-"""What the urgent message before the queue needs of the budget, the acceptance, the rush and the boards."""
+AFTER_THE_ROUNDS: Mapping[str, float] = {"lanes": 40, "acceptance": 80, "rush": 55, "boards": 60}
+"""Seconds of the budget that each part takes once the rounds are through."""

@@ -30,7 +30,7 @@ from tools.bench.peers.mailman import Mailman
 from tools.bench.peers.peer import Peer, PeerFailed, PeerMissing
 from tools.bench.peers.postfix import Postfix
 from tools.bench.peers.wire import SmtpSource
-from tools.bench.plan import LANES_SECONDS, Plan
+from tools.bench.plan import AFTER_THE_ROUNDS, Plan
 from tools.bench.variants import PLAIN, SESSIONS, SHIPPED, SIGNED, Variant
 from tools.load import sink
 from tools.load.sink import Sink
@@ -66,10 +66,15 @@ class Parts:
     rush: bool = True
     boards: bool = True
 
+    def seconds_after_the_rounds(self) -> float:
+        """About how long those parts take that come after the rounds."""
+        return sum(seconds for part, seconds in AFTER_THE_ROUNDS.items() if getattr(self, part))
+
 
 async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatchers: int = 1) -> BenchResult:
     """Everything in turn. Raises LocalError when not even the sink or our trial can be started."""
     outcome, started = BenchResult(), time.monotonic()
+    enough = None if plan.budget is None else started + plan.budget - parts.seconds_after_the_rounds()
     peers = await _peers(outcome, say) if parts.peers else []
     if parts.ours or peers:
         with tempfile.TemporaryDirectory(prefix="renrakumo-bench-") as name:
@@ -81,9 +86,9 @@ async def run(plan: Plan, parts: Parts, say: Callable[[str], None], *, dispatche
                     async with Station.build(
                         folder / "trial", target, sizes, _quietly(say), dispatchers=dispatchers
                     ) as station:
-                        await _rounds(plan, station, peers, target, outcome, say, started)
+                        await _rounds(plan, station, peers, target, outcome, say, enough)
                 else:
-                    await _rounds(plan, None, peers, target, outcome, say, started)
+                    await _rounds(plan, None, peers, target, outcome, say, enough)
     if parts.lanes:
         await _lanes(plan, outcome, say)
     if parts.acceptance:
@@ -115,12 +120,13 @@ async def _rounds(
     target: Sink,
     outcome: BenchResult,
     say: Callable[[str], None],
-    started: float,
+    enough: float | None,
 ) -> None:
+    """`enough`: no round is begun that would end after that moment, but the first."""
     longest = 0.0
     for number in range(1, plan.rounds + 1):
         began = time.monotonic()
-        if plan.budget is not None and began - started + longest > plan.budget - LANES_SECONDS and number > 1:
+        if enough is not None and began + longest > enough and number > 1:
             say(f"no time is left for round {number} of {plan.rounds}")
             return
         say(f"round {number} of {plan.rounds}")
