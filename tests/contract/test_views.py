@@ -39,19 +39,8 @@ _PROVIDED = """
 """
 
 
-@pytest.fixture(scope="module")
-def migrated(postgres_server: PostgresServer) -> Iterator[Databases]:
-    """Both schemas as their owners' migrations make them."""
-    pair = servers.new_databases(postgres_server)
-    for owner in OWNERS:
-        if owner.database == "general":
-            migrations.upgrade(pair.general_url(owner.package), owner.package, owner.schema)
-    yield pair
-    postgres_server.drop(pair.personal, pair.general)
-
-
-async def test_the_owners_provide_exactly_what_is_declared_to_exactly_these_readers(migrated: Databases) -> None:
-    connection = await asyncpg.connect(migrated.server.url("postgres", migrated.general))
+async def test_the_owners_provide_exactly_what_is_declared_to_exactly_these_readers(template: Databases) -> None:
+    connection = await asyncpg.connect(template.server.url("postgres", template.general))
     rows = await connection.fetch(_PROVIDED)
     await connection.close()
     provided = {
@@ -64,9 +53,9 @@ async def test_the_owners_provide_exactly_what_is_declared_to_exactly_these_read
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.qualified)
-async def test_each_reader_may_select_and_nothing_else(migrated: Databases, view: DatabaseView) -> None:
+async def test_each_reader_may_select_and_nothing_else(template: Databases, view: DatabaseView) -> None:
     for reader in view.readers:
-        connection = await asyncpg.connect(migrated.general_url(reader.replace("-", "_")))
+        connection = await asyncpg.connect(template.general_url(reader.replace("-", "_")))
         columns = ", ".join(f'"{name}"' for name in view.columns)
         rows = await connection.fetch(f"SELECT {columns} FROM {view.qualified}")
         assert [tuple(row) for row in rows] == ([(OFFICE_REVISION,)] if view is OFFICE_VERSION else [])
